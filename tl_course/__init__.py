@@ -1,0 +1,25 @@
+"""tl-course: a JupyterLab course and teaching kit on transfer learning.
+
+The names below are the ones a lesson needs first. They are looked up when first used, so that ``import tl_course``
+stays quick and nothing heavy is loaded before it is needed.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tl_course.imageset import ImageSet as ImageSet
+    from tl_course.models import Classifier as Classifier
+    from tl_course.training import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {"ImageSet": "imageset", "Classifier": "models", "train": "training"}
+
+__all__ = ["ImageSet", "Classifier", "train", "__version__"]  # noqa: PLE0604 - the names are made by __getattr__
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
