@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 __all__ = ["atomic_path", "cache_dir", "sha256_of"]
 
@@ -33,9 +34,7 @@ def cache_dir(*parts: str) -> Path:
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary path beside `target` that takes its place when the block ends well and vanishes when it does not."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    part = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
         yield part
         part.replace(target)
