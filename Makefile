@@ -1,0 +1,61 @@
+# Everything runs in .venv/, which the first of these commands makes from requirements.lock.
+# Needed: make, and Python 3.11 or newer (another one than `python3`: make run PYTHON=python3.12).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run lab test test-quick lint format links lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+run: $(READY) ## run the first lesson headless and say where the result lies
+	$(BIN)/tl-course run 01_birds
+
+lab: $(READY) ## open the lessons in JupyterLab
+	$(BIN)/tl-course lab
+
+test: $(READY) ## all tests
+	$(BIN)/pytest
+
+test-quick: $(READY) ## the tests that take seconds
+	$(BIN)/pytest -m "not slow"
+
+lint: $(READY) ## ruff and mypy, nothing changed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(READY) ## let ruff format and mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+links: $(READY) ## write the project's address into the README and the lessons
+	$(BIN)/python -m tl_course.links
+
+lock: $(READY) ## resolve requirements.lock again, to the newest versions
+	$(BIN)/uv pip compile --no-config --quiet --upgrade --universal --python-version 3.11 --all-extras \
+	  --custom-compile-command "make lock" --generate-hashes --output-file requirements.lock pyproject.toml
+
+clean: ## remove .venv/ and everything else that can be made again
+	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The file $(READY) appears last, so an install that was interrupted is never taken for a finished one: without it the
+# next command starts from nothing, and where it is only older than the lock, the environment is brought up to date.
+# uv installs the lock in 0:42 where pip takes 2:06 (two cores, nothing cached) and removes what has left it; pip, which
+# reads a school's pip.conf with its mirror and certificates, takes over where uv cannot reach an index.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "tl-course needs Python 3.11 or newer, and '$(PYTHON)' is not. Name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "This Python cannot make environments. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@test -e $@ || rm -rf $(VENV)
+	@rm -f $@
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
+	$(BIN)/uv pip sync --python $(BIN)/python requirements.lock || $(BIN)/pip install --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
