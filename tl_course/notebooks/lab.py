@@ -1,0 +1,64 @@
+"""Open the lessons in JupyterLab."""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from tl_course.errors import LessonError
+from tl_course.notebooks.files import SHIPPED, find_lesson, lessons_folder
+
+__all__ = ["open_lab"]
+
+COPIES = "tl-course-lessons"
+
+
+def open_lab(lesson: str | Path | None = None) -> int:
+    """Start JupyterLab in the folder of the lessons, on one of them if it is named; ends when JupyterLab does.
+
+    Where the lessons came with an installed package, they are first copied to ``./tl-course-lessons``. A lesson that is
+    there already stays as the student left it.
+
+    Parameters
+    ----------
+    lesson
+        Name, beginning of the name, or path of a notebook; the folder is opened if None.
+
+    Returns
+    -------
+    int
+        JupyterLab's exit code (where the process is not simply replaced by JupyterLab's).
+
+    Raises
+    ------
+    LessonError
+        If the lesson is unknown, or JupyterLab is not installed.
+    """
+    if find_spec("jupyterlab") is None:
+        raise LessonError("JupyterLab is not installed here. Run: python -m pip install jupyterlab")
+    target = find_lesson(lesson) if lesson is not None else lessons_folder()
+    if SHIPPED in (target, target.parent):
+        copies = _copied(Path(COPIES))
+        target = copies / target.name if target != SHIPPED else copies
+    command = [sys.executable, "-m", "jupyterlab", str(target)]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execv(command[0], command)
+    return subprocess.call(command)
+
+
+def _copied(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    files = [path.relative_to(SHIPPED) for path in sorted(SHIPPED.rglob("*")) if path.is_file()]
+    new = [file for file in files if not (folder / file).exists()]
+    for file in new:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(SHIPPED / file, folder / file)
+    if new:
+        print(f"Copied {len(new)} files of the lessons to {folder.resolve()}; work on them there.", file=sys.stderr)
+    else:
+        print(f"The lessons are in {folder.resolve()}, as you left them.", file=sys.stderr)
+    return folder
