@@ -1,0 +1,439 @@
+"""A data set: picture files, their labels, their split, and the journal of edits."""
+
+import difflib
+import json
+import shutil
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
+from hashlib import sha256 as sha256_hash
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from tl_course.errors import ImageSetError, TLCourseWarning
+from tl_course.files import atomic_path
+from tl_course.journal import Edit, append_edit, inverse_of_last, read_edits, replay
+from tl_course.packs import new_folder, pack, unpack
+from tl_course.splits import draw_splits
+from tl_course.tables import (
+    COLUMNS,
+    METADATA,
+    Picture,
+    Skipped,
+    examine,
+    read_table,
+    scan,
+    table_of_folders,
+    table_text,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ImageSet", "Picture"]
+
+EDITS = "edits.jsonl"
+TRUTH = "truth.jsonl"
+
+
+class ImageSet:
+    """Pictures with labels, a training and a validation split, and every edit ever made to them.
+
+    On disk it is a folder in Hugging Face's ``imagefolder`` convention: picture files in any layout and a
+    ``metadata.csv``. That table stays as it was drawn: edits (relabel, drop, restore, note) go to ``edits.jsonl``
+    beside it, only ever appended to, and the present state is the table with this journal replayed. So no picture is
+    moved or deleted by an edit, and every edit can be undone. `copy_to` and `pack` write the present state as a fresh
+    table.
+
+    A set is made by `ImageSet.open` or `ImageSet.render`. It behaves like a list of its `Picture` s, without the
+    dropped ones::
+
+        images = ImageSet.open("my_doors")
+        images[0].label
+        images.relabel("open/7.jpg", "closed", why="the latch is in")
+
+    Attributes
+    ----------
+    root : Path
+        The folder.
+    name : str
+        What to call the set.
+    skipped : list of (str, str)
+        What in the folder could not be used, and why.
+    """
+
+    def __init__(
+        self, root: Path, *, name: str, table: list[Picture], absent: list[Picture], skipped: list[Skipped],
+        saved: bool, shared: str = "", chosen: frozenset[str] | None = None,
+    ) -> None:  # fmt: skip
+        self.root = root
+        self.name = name
+        self.skipped = skipped
+        self._table = table
+        self._absent = absent
+        self._saved = saved
+        self._shared = shared  # why this set must not be edited
+        self._chosen = chosen  # what a subset is restricted to
+        self._edits, self._damaged = read_edits(root / EDITS)
+        self._replay()
+
+    # ---- opening -------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, where: str | Path, *, sha256: str | None = None) -> "ImageSet":
+        """Open a data set. Nothing is written into it.
+
+        Parameters
+        ----------
+        where
+            A folder with one folder of pictures for each label; a folder with a ``metadata.csv``; a zip of either; or
+            the name of a set that ships with the course ("birds").
+        sha256
+            The SHA-256 that a zip must have.
+
+        Raises
+        ------
+        ImageSetError
+            There is nothing to open, or nothing in it can be used. Single files that cannot be used are no error: they
+            are in `skipped`, and one `TLCourseWarning` says so.
+        """
+        path = Path(where).expanduser()
+        text = str(where)
+        if "://" in text:
+            raise ImageSetError(f"{text}: addresses cannot be opened yet. Download the file, then open it by its path.")
+        if path.is_dir():
+            if sha256 is not None:
+                raise ImageSetError(f"{path} is a folder: a sha256 can be asked of a zip only. Leave it out.")
+            return cls._open_folder(path.absolute(), name=path.absolute().name)
+        if path.is_file():
+            reason = f"{path.name} is a zip, unpacked into the cache"
+            return cls._open_folder(unpack(path, sha256=sha256), name=path.stem, shared=reason)
+        raise ImageSetError(f"{text}: there is no such folder or zip (looked in {Path.cwd()}). Check the spelling.")
+
+    @classmethod
+    def _open_folder(cls, root: Path, *, name: str, shared: str = "") -> "ImageSet":
+        files, skipped = scan(root)
+        listed: list[Picture] = []
+        if METADATA in files:
+            found, listed, more = read_table(root, files)
+        else:
+            found, more = table_of_folders(root, files)
+        good, unreadable = examine(root, found)
+        skipped += more + unreadable
+        if not good:
+            raise ImageSetError(f"{root} holds no picture that can be used{_listed(skipped)}. {_LAYOUT}")
+        table = [replace(one, split=split) for one, split in zip(good, draw_splits(good), strict=True)]
+        names = {picture.file_name for picture in table}
+        images = cls(
+            root,
+            name=name,
+            table=table,
+            absent=[row for row in listed if row.file_name not in names],
+            skipped=skipped,
+            saved=set(table) <= set(listed),
+            shared=shared,
+        )
+        images._warn()
+        return images
+
+    def _warn(self) -> None:
+        def say(text: str) -> None:
+            warnings.warn(text, TLCourseWarning, stacklevel=5)
+
+        if self.skipped:
+            say(f"{self.name}: {_count(self.skipped, 'file')} skipped{_listed(self.skipped)}. All are in .skipped.")
+        if self._damaged:
+            lines = ", ".join(map(str, self._damaged))
+            say(f"{self.root / EDITS}: line {lines} is damaged and was skipped; all other edits count.")
+        labels: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for picture in self:
+            labels[picture.sha256].setdefault(picture.label, picture.file_name)
+        if twins := [found for found in labels.values() if len(found) > 1]:
+            pairs = "; ".join(" and ".join(f"{n!r} ({label})" for label, n in twin.items()) for twin in twins[:3])
+            say(
+                f"{self.name}: {_count(twins, 'picture')} under two labels: {pairs}{'; …' * (len(twins) > 3)}. They "
+                "stay in the same split. Relabel or drop one of each."
+            )
+
+    # ---- looking -------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def __iter__(self) -> Iterator[Picture]:
+        return iter(self._live)
+
+    @overload
+    def __getitem__(self, which: int | str) -> Picture: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[Picture]: ...
+    def __getitem__(self, which: int | str | slice) -> Picture | list[Picture]:
+        return self._find(which) if isinstance(which, str) else self._live[which]
+
+    def __repr__(self) -> str:
+        counts = Counter(picture.label for picture in self)
+        labels = ", ".join(f"{label} {counts[label]}" for label in self.labels)
+        lines = f"ImageSet {self.name!r}: {_count(self, 'picture')} ({labels}); "
+        lines += f"{len(self.train)} to train, {len(self.valid)} to validate"
+        lines += f", {len(self.test)} to test" if self.test else ""
+        extra = [f"{len(self.dropped)} dropped"] * bool(self.dropped)
+        extra += [f"{len(self.skipped)} skipped{_listed(self.skipped)}"] * bool(self.skipped)
+        return lines + ("\n  " + "; ".join(extra) if extra else "")
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Labels of the live pictures, sorted."""
+        return sorted({picture.label for picture in self})
+
+    @cached_property
+    def train(self) -> list[Picture]:
+        """Live pictures to train on."""
+        return [picture for picture in self if picture.split == "train"]
+
+    @cached_property
+    def valid(self) -> list[Picture]:
+        """Live pictures to validate on: about one fifth, drawn once. Relabelling moves no picture in or out."""
+        return [picture for picture in self if picture.split == "valid"]
+
+    @cached_property
+    def test(self) -> list[Picture]:
+        """Live pictures that the table sets aside for a test; empty unless it does."""
+        return [picture for picture in self if picture.split == "test"]
+
+    @cached_property
+    def dropped(self) -> list[Picture]:
+        """Pictures that an edit took out; `restore` brings them back."""
+        return [picture for picture in self._all if picture.file_name in self._state.dropped]
+
+    @property
+    def journal(self) -> list[Edit]:
+        """Every edit so far, oldest first; undoing is an edit too."""
+        return list(self._edits)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What was noted, by file name."""
+        return {name: text for name, text in self._state.notes.items() if text}
+
+    @cached_property
+    def truth(self) -> dict[str, dict[str, Any]]:
+        """What a rendered set knows about its pictures (scene, true label, planted flaws), by file name; else empty."""
+        path = self.root / TRUTH
+        if not path.is_file():
+            return {}
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return {line.pop("file_name"): line for line in lines}
+
+    def path(self, picture: Picture | str) -> Path:
+        """Where the file of a picture lies."""
+        return self.root / self._find(picture).file_name
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many live pictures each label has in each split: ``{"bird": {"train": 64, "valid": 16}, …}``."""
+        counts = {label: dict.fromkeys(("train", "valid"), 0) for label in self.labels}
+        for picture in self:
+            counts[picture.label][picture.split] = counts[picture.label].get(picture.split, 0) + 1
+        return counts
+
+    def check_trainable(self) -> None:
+        """Raise an `ImageSetError` that says what is missing where a classifier cannot be trained on this set."""
+        labels = {picture.label for picture in self.train}
+        if len(labels) < 2:
+            found = f"only {labels.pop()!r}" if labels else "none"
+            raise ImageSetError(f"{self.name} needs at least two labels to train on and has {found}. {_LAYOUT}")
+
+    def subset(self, n: int | None = None, *, labels: Iterable[str] | None = None, seed: int = 0) -> "ImageSet":
+        """The same set with only `n` training pictures, spread evenly over the labels, or with only some `labels`.
+
+        All pictures to validate (and test) on stay, so that results with few and with many pictures can be compared.
+        With the same seed a smaller subset lies within a larger one. Edits of a subset are edits of the whole set.
+        """
+        wanted = set(self.labels if labels is None else labels)
+        if unknown := wanted.difference(self.labels):
+            raise ImageSetError(f"{self.name} has no label {sorted(unknown)}; it has {self.labels}.")
+        pictures = [picture for picture in self if picture.label in wanted]
+        train = [picture for picture in pictures if picture.split == "train"]
+        if n is not None:
+            if not 0 < n <= len(train):
+                raise ImageSetError(f"{n} training pictures were asked for; {self.name} has 1 to {len(train)} to give.")
+            by_label = defaultdict(list)
+            for picture in sorted(train, key=lambda one: sha256_hash(f"{seed}:{one.file_name}".encode()).digest()):
+                by_label[picture.label].append(picture)
+            turns = zip_longest(*(by_label[label] for label in sorted(by_label)))
+            train = [picture for turn in turns for picture in turn if picture is not None][:n]
+        kept = {picture.file_name for picture in [*train, *(one for one in pictures if one.split != "train")]}
+        part = copy(self)
+        part._chosen = frozenset(kept)
+        part._replay()
+        return part
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row for each live picture: its columns, `path`, and `is_valid` as fastai wants it.
+
+        ``ImageDataLoaders.from_df(images.to_dataframe(), path=images.root, valid_col="is_valid")`` reads it as it is.
+        """
+        import pandas as pd
+
+        rows = []
+        for one in self:
+            row = {column: getattr(one, column) for column in COLUMNS} | dict(one.extra)
+            rows.append(row | {"is_valid": one.split == "valid", "path": str(self.path(one))})
+        return pd.DataFrame(rows, columns=None if rows else [*COLUMNS, "is_valid", "path"])
+
+    # ---- editing -------------------------------------------------------------------------------------------------
+
+    def relabel(self, picture: Picture | str, label: str, *, why: str = "", new_label: bool = False) -> None:
+        """Give a picture another label; ``new_label=True`` allows one that no picture has yet."""
+        one = self._find(picture)
+        known = sorted({each.label for each in self._all})
+        if not label.strip() or (label not in known and not new_label):
+            raise ImageSetError(
+                f"{label!r} is no label of {self.name}, which has {known}. Pass new_label=True if you mean to add it."
+            )
+        if label != one.label:
+            self._edit(Edit(action="relabel", file_name=one.file_name, was=one.label, to=label, why=why))
+
+    def drop(self, picture: Picture | str, *, why: str = "") -> None:
+        """Take a picture out of the set; its file stays where it is."""
+        one = self._find(picture)
+        if one.file_name not in self._state.dropped:
+            self._edit(Edit(action="drop", file_name=one.file_name, why=why))
+
+    def restore(self, picture: Picture | str, *, why: str = "") -> None:
+        """Bring a dropped picture back."""
+        one = self._find(picture)
+        if one.file_name in self._state.dropped:
+            self._edit(Edit(action="restore", file_name=one.file_name, why=why))
+
+    def note(self, picture: Picture | str, text: str) -> None:
+        """Write down something about a picture; a new note takes the place of the one before."""
+        name = self._find(picture).file_name
+        self._edit(Edit(action="note", file_name=name, was=self._state.notes.get(name, ""), to=text))
+
+    def undo(self) -> Edit | None:
+        """Take the last edit back, and the one before when called again; None where nothing is left to undo."""
+        self._edits, _ = read_edits(self.root / EDITS)
+        inverse = inverse_of_last(self._edits)
+        if inverse is not None:
+            self._edit(inverse)
+        return inverse
+
+    def _edit(self, edit: Edit) -> None:
+        if self._shared:
+            raise ImageSetError(
+                f"{self._shared}, so it is not edited. Make your own copy first: "
+                f"images = images.copy_to({'my_' + self.name.replace(' ', '_')!r})"
+            )
+        if not self._saved:
+            self.save()  # the split must be on record before anything depends on it
+        with _written(
+            f"the edit of {edit.file_name} in {self.root}", 'Copy the set to a place of your own: images.copy_to("…").'
+        ):
+            append_edit(self.root / EDITS, edit)
+        self._edits, _ = read_edits(self.root / EDITS)
+        self._replay()
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write ``metadata.csv`` into the set's folder, and with it the split, which stays from then on.
+
+        The first edit does so by itself. Labels are written as they were before any edit; rows whose files are missing
+        are kept.
+        """
+        if self._shared:
+            raise ImageSetError(f"{self._shared}, so nothing is written into it. Use copy_to.")
+        with _written(f"{METADATA} in {self.root}", 'Copy the set to a place of your own: images.copy_to("…").'):
+            _write_text(self.root / METADATA, table_text([*self._table, *self._absent]))
+        self._saved = True
+
+    def copy_to(self, folder: str | Path) -> "ImageSet":
+        """Write the present state into a new folder, without dropped pictures and without the journal, and open it."""
+        target = Path(folder).expanduser().absolute()
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise ImageSetError(f"{target} is there already. Choose a new folder.")
+        if target.is_relative_to(self.root):
+            raise ImageSetError(f"{target} lies inside the set itself ({self.root}). Choose a folder outside.")
+        with _written(f"the copy in {target}", "Make room, or choose another place."), new_folder(target) as part:
+            for name, content in self._files().items():
+                (part / name).parent.mkdir(parents=True, exist_ok=True)
+                if isinstance(content, bytes):
+                    (part / name).write_bytes(content)
+                else:
+                    shutil.copyfile(content, part / name)
+        return ImageSet.open(target)
+
+    def pack(self, out: str | Path) -> str:
+        """Write the present state as a zip that `open` reads, and return its SHA-256, the same for the same content."""
+        path = Path(out).expanduser().absolute()
+        with _written(str(path), "Make room, or choose another place."):
+            return pack(self._files(), path)
+
+    def _files(self) -> dict[str, Path | bytes]:
+        files: dict[str, Path | bytes] = {picture.file_name: self.path(picture) for picture in self}
+        files[METADATA] = table_text(self).encode()
+        truth = [
+            {"file_name": one.file_name} | self.truth[one.file_name] for one in self if one.file_name in self.truth
+        ]
+        if truth:
+            files[TRUTH] = _json_lines(truth)
+        return files
+
+    # ---- state ---------------------------------------------------------------------------------------------------
+
+    def _replay(self) -> None:
+        self._state = replay(self._edits)
+        labels = self._state.labels
+        self._all = [replace(one, label=labels.get(one.file_name, one.label)) for one in self._table]
+        self._by_name = {picture.file_name: picture for picture in self._all}
+        if self._chosen is not None:
+            self._all = [picture for picture in self._all if picture.file_name in self._chosen]
+        self._live = [picture for picture in self._all if picture.file_name not in self._state.dropped]
+        for name in ("labels", "train", "valid", "test", "dropped"):
+            self.__dict__.pop(name, None)
+
+    def _find(self, picture: Picture | str) -> Picture:
+        name = picture if isinstance(picture, str) else picture.file_name
+        try:
+            return self._by_name[name]
+        except KeyError:
+            close = difflib.get_close_matches(name, self._by_name, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else " Pictures are named as in .file_name."
+            raise ImageSetError(f"{self.name} has no picture {name!r}.{hint}") from None
+
+
+_LAYOUT = "Put the pictures of each label into a folder named after it, and open the folder that holds these."
+
+
+@contextmanager
+def _written(what: str, advice: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ImageSetError(f"Could not write {what}: {error.strerror or error}. Nothing was lost. {advice}") from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+
+
+def _json_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
+
+
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'s' * (len(things) != 1)}"
+
+
+def _listed(skipped: list[Skipped]) -> str:
+    """The first few of them with their reasons, to be put behind a count."""
+    if not skipped:
+        return ""
+    few = "; ".join(f"{name!r}: {reason}" for name, reason in skipped[:3])
+    return f" ({few}{'; …' * (len(skipped) > 3)})"

@@ -1,0 +1,134 @@
+"""Which pictures are for training and which for validation: drawn once, the same on every machine, without leaks."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Protocol
+
+__all__ = ["SPLITS", "VALID_SHARE", "draw_splits", "split_named"]
+
+SPLITS = ("train", "valid", "test")
+VALID_SHARE = 0.2
+
+_NAMES = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid", "testing": "test"}
+
+
+class Splittable(Protocol):
+    """What has to be known about a picture."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+def split_named(text: str) -> str:
+    """The split that a table or a folder means ("val" is "valid"); empty where it is none that we know."""
+    name = text.strip().lower()
+    name = _NAMES.get(name, name)
+    return name if name in SPLITS else ""
+
+
+def draw_splits(pictures: Sequence[Splittable]) -> list[str]:
+    """Give a split to each picture that has none; those that have one keep it.
+
+    About one fifth of each label goes to "valid", chosen by hash and so independent of file order. Pictures from one
+    source photo (the same `url`, or else the same path or address in `source`, up to a ``#``) stay together, and so do
+    pictures with the same bytes: a crop of a training photo in the validation split would flatter the model. Where
+    pictures have their splits but none is "valid", it is drawn from "train". Each label with two or more such groups
+    ends up in both splits, unless splits that were there before make it impossible.
+    """
+    given = [picture.split for picture in pictures]
+    if "valid" not in given:
+        given = ["" if split == "train" else split for split in given]
+    members = _groups(pictures)
+
+    have: Counter[str] = Counter()  # pictures in valid, by label
+    total: Counter[str] = Counter()  # pictures in train and valid, by label
+    groups_of: Counter[str] = Counter()
+    undecided: list[tuple[str, list[int], Counter[str]]] = []
+    result = list(given)
+    for key, indices in members.items():
+        known = next((given[index] for index in indices if given[index]), "")
+        labels = Counter(pictures[index].label for index in indices)
+        for index in indices:
+            result[index] = given[index] or known
+        groups_of.update(labels.keys())
+        if not known:
+            undecided.append((key, indices, labels))
+        for index in indices:
+            total[pictures[index].label] += result[index] != "test"
+            have[pictures[index].label] += result[index] == "valid"
+
+    target = {label: max(1, round(VALID_SHARE * n)) if groups_of[label] > 1 else 0 for label, n in total.items()}
+    training = {label: count - have[label] for label, count in total.items()}
+    undecided.sort(key=lambda group: hashlib.sha256(group[0].encode("utf-8", "surrogateescape")).digest())
+
+    def to_valid(group: tuple[str, list[int], Counter[str]]) -> None:
+        for index in group[1]:
+            result[index] = "valid"
+        have.update(group[2])
+        for label, count in group[2].items():
+            training[label] -= count
+
+    left = []
+    for group in undecided:
+        if all(have[label] + count <= target[label] and training[label] > count for label, count in group[2].items()):
+            to_valid(group)
+        else:
+            left.append(group)
+    for label in sorted(target):  # labels whose every group is larger than a fifth: the smallest one has to do
+        if target[label] and not have[label]:
+            fits = [
+                group
+                for group in left
+                if label in group[2] and all(training[each] > count for each, count in group[2].items())
+            ]
+            if fits:
+                to_valid(min(fits, key=lambda group: len(group[1])))
+    return [split or "train" for split in result]
+
+
+def _groups(pictures: Sequence[Splittable]) -> dict[str, list[int]]:
+    """Indices of the pictures that must stay together, by a key that does not depend on their order."""
+    origins = [_origin(picture) for picture in pictures]
+    count_of = Counter(picture.label for picture in pictures)
+    shared = Counter((picture.label, origin) for picture, origin in zip(pictures, origins, strict=True))
+    # What all pictures of a label have in common is a collection ("kaggle/cats"), not a photo.
+    collections = {origin for (label, origin), count in shared.items() if count == count_of[label] > 1}
+
+    leader = list(range(len(pictures)))
+
+    def find(index: int) -> int:
+        while leader[index] != index:
+            leader[index] = leader[leader[index]]
+            index = leader[index]
+        return index
+
+    first: dict[str, int] = {}
+    for index, (picture, origin) in enumerate(zip(pictures, origins, strict=True)):
+        keys = [f"sha256:{picture.sha256}"] if picture.sha256 else []
+        for key in [*keys, *([origin] if origin and origin not in collections else [])]:
+            leader[find(index)] = find(first.setdefault(key, index))
+
+    by_leader: defaultdict[int, list[int]] = defaultdict(list)
+    for index in range(len(pictures)):
+        by_leader[find(index)].append(index)
+    return {min(_key(pictures[index]) for index in indices): indices for indices in by_leader.values()}
+
+
+def _key(picture: Splittable) -> str:
+    return picture.sha256 or _origin(picture)
+
+
+def _origin(picture: Splittable) -> str:
+    for text in (picture.url, picture.source if "/" in picture.source else ""):
+        if origin := text.split("#", 1)[0].strip():
+            return origin
+    return ""

@@ -1,0 +1,250 @@
+"""The table of a data set: what lies in a folder, what `metadata.csv` says about it, and how the table is written.
+
+The layout is Hugging Face's ``imagefolder`` convention (https://huggingface.co/docs/datasets/image_dataset).
+"""
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from tl_course.errors import ImageSetError
+from tl_course.pictures import MAX_BYTES, SUFFIXES, probe
+from tl_course.splits import split_named
+
+__all__ = [
+    "COLUMNS",
+    "METADATA",
+    "Picture",
+    "Skipped",
+    "examine",
+    "read_table",
+    "scan",
+    "table_of_folders",
+    "table_text",
+]
+
+METADATA = "metadata.csv"
+COLUMNS = ("file_name", "label", "split", "source", "creator", "license", "url", "sha256")
+
+_LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what file managers leave behind; hidden files likewise
+
+Skipped = tuple[str, str]  # a name relative to the folder, and the reason
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a set: a row of its table.
+
+    `file_name` is relative to the set's folder and written with ``/``. `split` is "train", "valid" or "test". `source`,
+    `creator`, `license` and `url` are as recorded by whoever collected it, empty where unknown. `extra` holds further
+    columns of the table, which are kept.
+    """
+
+    file_name: str
+    label: str
+    split: str = ""
+    source: str = ""
+    creator: str = ""
+    license: str = ""
+    url: str = ""
+    sha256: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+
+def scan(root: Path) -> tuple[list[str], list[Skipped]]:
+    """Names of all files under `root` in sorted order, and what was passed over and why.
+
+    Folders that are links, and links that lead out of `root`, are not followed; hidden files and litter are left out
+    without a word.
+    """
+    inside = os.path.realpath(root)
+    files: list[str] = []
+    skipped: list[Skipped] = []
+
+    def walk(folder: str, prefix: str) -> None:
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            if not prefix:
+                raise ImageSetError(f"The folder {root} cannot be read: {error.strerror}.") from None
+            skipped.append((prefix, f"the folder cannot be read ({error.strerror})"))
+            return
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in _LITTER:
+                continue
+            name = prefix + entry.name
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                readable = os.fsencode(name).decode(errors="backslashreplace")
+                skipped.append((readable, "the name is not valid UTF-8; rename it"))
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                walk(entry.path, f"{name}/")
+            elif not entry.is_symlink():
+                if entry.is_file():
+                    files.append(name)
+            elif not entry.is_file():
+                reason = "a link to a folder is not followed" if entry.is_dir() else "a link that leads nowhere"
+                skipped.append((name, reason))
+            elif os.path.commonpath([inside, os.path.realpath(entry.path)]) != inside:
+                skipped.append((name, "a link that leads out of the folder"))
+            else:
+                files.append(name)
+
+    walk(str(root), "")
+    return files, skipped
+
+
+def table_of_folders(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Skipped]]:
+    """Pictures labelled by the folder they lie in; ``train/`` and ``valid/`` around class folders give the split."""
+    skipped: list[Skipped] = []
+    parts = {name: PurePosixPath(name).parts for name in files}
+    tops = {part[0] for part in parts.values() if len(part) > 1}
+    by_split = "train" in {split_named(top) for top in tops} and all(split_named(top) for top in tops)
+    depth = 2 if by_split and all(len(part) != 2 for part in parts.values()) else 1
+
+    pictures = []
+    for name, part in parts.items():
+        is_picture = PurePosixPath(name).suffix.lower() in SUFFIXES
+        if is_picture and len(part) > depth:
+            pictures.append(Picture(name, label=part[depth - 1], split=split_named(part[0]) if depth == 2 else ""))
+        elif is_picture:
+            skipped.append((name, "lies in no class folder"))
+        elif len(part) > 1:
+            skipped.append((name, "not a picture file"))
+    filled = {PurePosixPath(picture.file_name).parts[:depth] for picture in pictures}
+    empty = (folder for folder in sorted(_folders(root, depth)) if folder not in filled)
+    skipped.extend(("/".join(folder) + "/", "a class folder without a picture") for folder in empty)
+    return pictures, skipped
+
+
+def _folders(root: Path, depth: int) -> Iterator[tuple[str, ...]]:
+    for path in root.glob("/".join("*" * depth)):
+        names = path.relative_to(root).parts
+        if path.is_dir() and not path.is_symlink() and not any(n.startswith(".") or n in _LITTER for n in names):
+            yield names
+
+
+def read_table(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Picture], list[Skipped]]:
+    """What ``metadata.csv`` says about the `files` of a folder.
+
+    Returns
+    -------
+    pictures
+        One for each row whose file is there, then one for each unlisted picture in a folder named like a label of
+        the table (added by hand later).
+    listed
+        Every row of the table, so that none is lost when it is written again.
+    skipped
+        What was left out, with reasons.
+    """
+    path = root / METADATA
+    rows = _rows(path)
+    pictures: list[Picture] = []
+    skipped: list[Skipped] = []
+    there = set(files)
+    listed: dict[str, Picture] = {}
+    for number, row in enumerate(rows, start=2):
+        name = _plain_name(row.pop("file_name"), there)
+        picture = Picture(
+            name,
+            label=row.pop("label").strip(),
+            split=split_named(row.pop("split", "")),
+            extra={key: value for key, value in row.items() if key not in COLUMNS},
+            **{key: row[key] for key in COLUMNS if key in row},
+        )
+        reason = ""
+        if not name:
+            skipped.append((f"{METADATA}, row {number}", "names no file"))
+            continue
+        if name in listed:
+            skipped.append((name, f"{METADATA} names it again in row {number}; its first row counts"))
+            continue
+        listed[name] = picture
+        if name not in there:
+            outside = PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts
+            reason = (
+                f"{METADATA} names a file outside the folder" if outside else f"in {METADATA}, but not in the folder"
+            )
+        elif not picture.label:
+            reason = f"has no label in {METADATA}"
+        if reason:
+            skipped.append((name, reason))
+        else:
+            pictures.append(picture)
+
+    labels = {picture.label for picture in pictures}
+    for name in files:
+        if name not in listed and PurePosixPath(name).suffix.lower() in SUFFIXES:
+            folder = PurePosixPath(name).parts[0]
+            if folder in labels and "/" in name:
+                pictures.append(Picture(name, label=folder))
+            else:
+                skipped.append((name, f"not in {METADATA}, and in no folder named like a label"))
+    return pictures, list(listed.values()), skipped
+
+
+def _plain_name(text: str, there: set[str]) -> str:
+    if text in there or not text.strip():
+        return text.strip() and text
+    name = text.strip() if text.strip() in there else text
+    name = name if name in there else name.replace("\\", "/")  # a table made on Windows
+    return name.removeprefix("./")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    advice = "Save it as CSV in UTF-8 with the columns file_name and label, or remove it to label by folder."
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        header = text.partition("\n")[0]
+        delimiter = ";" if header.count(";") > header.count(",") else ","  # ";" is what a European Excel writes
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="", strict=True)
+        columns = [column.strip() for column in reader.fieldnames or []]
+        reader.fieldnames = ["license" if c == "licence" and "license" not in columns else c for c in columns]
+        if missing := [column for column in ("file_name", "label") if column not in columns]:
+            found = ", ".join(columns) or "none"
+            raise ImageSetError(f"{path} lacks the column {' and '.join(missing)} (found: {found}). {advice}")
+        return [{key: value for key, value in row.items() if key} for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ImageSetError(f"{path} cannot be read as a table ({error}). {advice}") from None
+    except OSError as error:
+        raise ImageSetError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def examine(root: Path, pictures: Sequence[Picture]) -> tuple[list[Picture], list[Skipped]]:
+    """Read each file once: the good pictures with their `sha256`, and which cannot be used and why."""
+
+    def look(picture: Picture) -> tuple[Picture, str | None]:
+        path = root / picture.file_name
+        try:
+            size = path.stat().st_size
+            if size > MAX_BYTES:
+                return picture, f"the file is longer than {MAX_BYTES // 2**20} MB"
+            data = path.read_bytes()
+        except OSError as error:
+            return picture, f"cannot be read ({error.strerror})"
+        return replace(picture, sha256=hashlib.sha256(data).hexdigest()), probe(data)
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        looked = list(pool.map(look, pictures))
+    good = [picture for picture, reason in looked if reason is None]
+    return good, [(picture.file_name, reason) for picture, reason in looked if reason is not None]
+
+
+def table_text(pictures: Iterable[Picture]) -> str:
+    """The content of a ``metadata.csv``."""
+    pictures = list(pictures)
+    extra = list(dict.fromkeys(key for picture in pictures for key in picture.extra))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*COLUMNS, *extra])
+    for picture in pictures:
+        fixed = [getattr(picture, column) for column in COLUMNS]
+        writer.writerow([*fixed, *(picture.extra.get(key, "") for key in extra)])
+    return text.getvalue()
