@@ -4,6 +4,7 @@ import io
 import os
 import threading
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +25,9 @@ SUFFIXES = frozenset(
 MAX_BYTES = 512 * 2**20  # a longer file is refused before it is read into memory
 
 # A list, so that a file that only calls itself .jpg never reaches a rare or risky decoder (EPS starts Ghostscript).
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "PPM")
+_FORMATS = ["JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF"]
+if find_spec("PIL.AvifImagePlugin"):  # Pillow 11.3 and later
+    _FORMATS.append("AVIF")
 
 _header_lock = threading.Lock()
 
