@@ -1,9 +1,12 @@
 """Fixtures that several tests share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +24,19 @@ def photos() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real photos in {folder}; TL_COURSE_PHOTOS names another place")
     return folder
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder of small pictures, all different: ``class_folders(bird=5, forest=5)``."""
+
+    def make(*, into: str = "pictures", size: int = 24, **counts: int) -> Path:
+        random = np.random.default_rng(0)
+        for label, count in counts.items():
+            (tmp_path / into / label).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                noise = random.integers(0, 256, (size, size, 3), dtype=np.uint8)
+                Image.fromarray(noise).save(tmp_path / into / label / f"{number}.jpg")
+        return tmp_path / into
+
+    return make
