@@ -28,9 +28,10 @@ lint: $(READY) ## ruff and mypy, nothing changed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: $(READY) ## let ruff format and mend what it can
+format: $(READY) ## let ruff format and mend what it can, and take outputs out of notebooks
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/python -c 'import pathlib, tl_course.notebooks as n; [n.clean(p) for p in pathlib.Path("lessons").glob("*.ipynb")]'
 
 links: $(READY) ## write the project's address into the README and the lessons
 	$(BIN)/python -m tl_course.links

@@ -13,6 +13,7 @@ from typing import Any
 
 from tl_course.errors import LessonError
 from tl_course.files import atomic_path
+from tl_course.notebooks.files import read_notebook
 
 __all__ = ["BEGIN", "END", "MARK", "Lesson", "write_links"]
 
@@ -49,11 +50,9 @@ class Lesson:
     """One notebook of `lessons/`; its metadata says ``tl_course: {title, minutes, description}``."""
 
     def __init__(self, path: Path, address: str) -> None:
-        import nbformat
-
         self.path = path
         self.address = address
-        self.notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        self.notebook = read_notebook(path)
         self.about: dict[str, Any] = self.notebook.metadata.get("tl_course", {})
         missing = [key for key in ("title", "minutes") if key not in self.about]
         if missing:
