@@ -1,12 +1,11 @@
 """Notebooks as they lie in git: no outputs, no counts, no traces of whoever ran them, formatted."""
 
+import json
 import subprocess
 import sys
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 from tl_course.errors import LessonError
 from tl_course.notebooks.files import read_notebook
@@ -31,22 +30,24 @@ def faults(path: Path, *, lesson: bool = True) -> list[str]:
     lesson
         Whether its first two code cells must be those of a lesson: tagged ``install``, then ``parameters``.
     """
-    notebook = read_notebook(path)
+    read_notebook(path)  # refuses what is no notebook, but gives ids to cells that have none
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cells, metadata = notebook["cells"], notebook["metadata"]
     found = []
-    ids = Counter(cell.get("id") for cell in notebook.cells)
-    if notebook.metadata.get("kernelspec") != KERNEL or notebook.metadata.get("language_info") != LANGUAGE:
+    ids = Counter(cell.get("id") for cell in cells)
+    if metadata.get("kernelspec") != KERNEL or metadata.get("language_info") != LANGUAGE:
         found.append("the kernel in its metadata is not plain python3")
-    found += [f"stray metadata: {key}" for key in notebook.metadata if key not in NOTEBOOK_KEYS]
-    for number, cell in enumerate(notebook.cells):
+    found += [f"stray metadata: {key}" for key in metadata if key not in NOTEBOOK_KEYS]
+    for number, cell in enumerate(cells):
         if cell.get("outputs"):
             found.append(f"cell {number} has outputs")
         if cell.get("execution_count") is not None:
             found.append(f"cell {number} has an execution count")
-        if not cell.get("id") or ids[cell.id] > 1:
+        if not cell.get("id") or ids[cell["id"]] > 1:
             found.append(f"cell {number} has no id of its own")
-        found += [f"cell {number} has stray metadata: {key}" for key in cell.metadata if key not in CELL_KEYS]
+        found += [f"cell {number} has stray metadata: {key}" for key in cell["metadata"] if key not in CELL_KEYS]
     if lesson:
-        tags = [cell.metadata.get("tags", []) for cell in notebook.cells if cell.cell_type == "code"]
+        tags = [cell["metadata"].get("tags", []) for cell in cells if cell["cell_type"] == "code"]
         for position, tag in enumerate(FIRST_TAGS):
             if tag not in (tags[position] if position < len(tags) else []):
                 found.append(f"code cell {position} is not tagged {tag!r}")
@@ -63,23 +64,14 @@ def clean(path: Path) -> bool:
     notebook = read_notebook(path)
     kept = {key: value for key, value in notebook.metadata.items() if key in NOTEBOOK_KEYS}
     notebook.metadata = nbformat.from_dict({**kept, "kernelspec": KERNEL, "language_info": LANGUAGE})  # type: ignore[no-untyped-call]
-    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
-    seen: set[str] = set()
     for cell in notebook.cells:
-        _clean_cell(cell, seen)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        for key in [key for key, value in cell.metadata.items() if key not in CELL_KEYS or not value]:
+            del cell.metadata[key]
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
     _ruff(path)
     return path.read_bytes() != before
-
-
-def _clean_cell(cell: Any, seen: set[str]) -> None:
-    if cell.cell_type == "code":
-        cell.outputs, cell.execution_count = [], None
-    for key in set(cell.metadata) - CELL_KEYS:
-        del cell.metadata[key]
-    if not cell.get("id") or cell.id in seen:
-        cell.id = uuid4().hex[:8]
-    seen.add(cell.id)
 
 
 def _ruff(path: Path, *options: str) -> int:
@@ -87,7 +79,9 @@ def _ruff(path: Path, *options: str) -> int:
     if find_spec("ruff") is None:
         raise LessonError("ruff is not installed here. Run: python -m pip install 'tl-course[dev]'")
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", "format", "--quiet", "--no-cache", *options, str(path)], check=False
+        [sys.executable, "-m", "ruff", "format", "--quiet", "--no-cache", *options, str(path)],
+        stdout=subprocess.DEVNULL,
+        check=False,
     )
     if done.returncode not in (0, 1) or (done.returncode and not options):
         raise LessonError(f"ruff could not format {path}; what it says stands above.")

@@ -94,22 +94,21 @@ def find_lesson(lesson: str | Path) -> Path:
 
 
 def read_notebook(path: Path) -> Any:
-    """The notebook at `path` in nbformat 4, with the wish for cell ids unsaid."""
+    """The notebook at `path` in nbformat 4, every cell with an id of its own."""
     import nbformat
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", nbformat.warnings.MissingIDFieldWarning)
-            return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+            warnings.simplefilter("ignore", nbformat.warnings.DuplicateCellId)
+            return nbformat.v4.upgrade(nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call]
     except Exception as error:  # nbformat lets through whatever a broken file trips over
         raise LessonError(f"{path} is not a notebook that can be read: {error}") from error
 
 
 def parameters_of(notebook: Any, name: str) -> list[str]:
-    """Names assigned in the cell tagged ``parameters``; of none if there is no such cell."""
-    source = "\n".join(
-        cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []) and "source" in cell
-    )
+    """Names assigned in the cell tagged ``parameters``; none if there is no such cell."""
+    source = next((cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])), "")
     try:
         statements = ast.parse(source).body
     except SyntaxError as error:

@@ -43,6 +43,11 @@ def open_lab(lesson: str | Path | None = None) -> int:
         copies = _copied(Path(COPIES))
         target = copies / target.name if target != SHIPPED else copies
     command = [sys.executable, "-m", "jupyterlab", str(target)]
+    return _become(command)
+
+
+def _become(command: list[str]) -> int:
+    """Run `command` in place of this process, so that Ctrl-C is JupyterLab's; beside it where that cannot be done."""
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":

@@ -1,4 +1,4 @@
-"""One notebook in one process: what `run_lessons` starts as ``python -m tl_course.notebooks.process FOLDER``.
+"""One notebook in one process: what `run_lessons` starts as ``python -m tl_course.notebooks FOLDER``.
 
 `FOLDER` is private to this run. It holds the job and the notebook, gets the kernel's connection file and sockets, and
 the notebook is saved there after every cell. What happens is told on standard output, one JSON object a line.
@@ -25,7 +25,7 @@ from papermill.parameterize import parameterize_notebook
 from traitlets import default
 from traitlets.config import Config
 
-__all__ = ["execute"]
+__all__ = ["main"]
 
 
 class _ThisPython(KernelSpecManager):
@@ -68,8 +68,13 @@ class _Clock:
         return f"this cell was not done after {self.cell_timeout:g} s, the limit for a cell"
 
 
-def execute(folder: Path) -> None:
+def main(folder: Path) -> None:
     """Run the notebook of `folder` and tell how it went."""
+    # The kernel inherits standard output: what it prints there goes the way of its errors, not between the events.
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     path = str(folder / "notebook.ipynb")
     notebook = load_notebook_node(path)
@@ -131,19 +136,10 @@ def _peak_bytes() -> int:
 
 
 def _tell(**event: Any) -> None:
-    print(json.dumps(event), file=_events, flush=True)
+    print(json.dumps(event), flush=True)
 
 
 def _end_with_the_parent() -> None:
     """Standard input closes when the process that started this one is gone, however it went."""
     sys.stdin.buffer.read()
     os._exit(1)
-
-
-if __name__ == "__main__":
-    # The kernel inherits standard output; what it prints there must not come between the events.
-    _events = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    execute(Path(sys.argv[1]))

@@ -175,7 +175,7 @@ def _watched(folder: Path, name: str, timeout: float) -> dict[str, Any]:
     log = folder / "log.txt"
     with log.open("wb") as stderr, tqdm(desc=name, unit="cell", leave=False, disable=None, file=sys.stderr) as bar:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tl_course.notebooks.process", str(folder)],
+            [sys.executable, "-m", "tl_course.notebooks", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
