@@ -31,10 +31,10 @@ def class_folders(tmp_path: Path) -> Callable[..., Path]:
     """Makes a folder of small pictures, all different: ``class_folders(bird=5, forest=5)``."""
 
     def make(*, into: str = "pictures", size: int = 24, **counts: int) -> Path:
-        random = np.random.default_rng(0)
         for label, count in counts.items():
             (tmp_path / into / label).mkdir(parents=True, exist_ok=True)
             for number in range(count):
+                random = np.random.default_rng([*label.encode(), number])
                 noise = random.integers(0, 256, (size, size, 3), dtype=np.uint8)
                 Image.fromarray(noise).save(tmp_path / into / label / f"{number}.jpg")
         return tmp_path / into
