@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -571,22 +572,24 @@ def test_a_damaged_line_in_the_journal_is_reported_and_skipped(class_folders: Ma
     assert len(open_warned(root, "line 1 is damaged")) == 9
 
 
-def drop_twenty(root: Path, label: str) -> None:
+def note_often(root: Path, name: str, start: Barrier) -> None:
     images = ImageSet.open(root)
-    for number in range(20):
-        images.drop(f"{label}/{number}.jpg")
+    start.wait(30)
+    for number in range(100):
+        images.note(name, f"{number} {'x' * number}")
 
 
 def test_two_writers_at_once_lose_nothing(class_folders: Maker) -> None:
-    root = class_folders(bird=21, forest=21)
+    root = class_folders(bird=5, forest=5)
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=drop_twenty, args=(root, label)) for label in ("bird", "forest")]
+    start = context.Barrier(2)
+    writers = [context.Process(target=note_often, args=(root, f"{name}/0.jpg", start)) for name in ("bird", "forest")]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(60)
     assert [writer.exitcode for writer in writers] == [0, 0]
-    assert len(ImageSet.open(root).dropped) == 40
+    assert len(ImageSet.open(root).journal) == 200
 
 
 def test_a_full_disk_during_an_edit_loses_nothing(class_folders: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
