@@ -1,0 +1,159 @@
+"""Picture sets that the package draws itself: seeded, with their truth on record, and with flaws where they are asked for.
+
+A rendered set needs no network and hides nothing: for each picture it is known what was drawn, and which flaw was planted.
+Picture `i` depends on the set's name, the seed, `i`, the size and the shares of flaws alone, so that pictures can be drawn
+in any order and in several processes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tl_course.errors import ImageSetError
+
+__all__ = ["SETS", "RenderedPicture", "draw", "draw_one"]
+
+SETS = {"birds": ("bird", "forest")}
+SIZES = range(32, 1025)
+# Flaws are dealt by blocks of so many pictures, so that every stretch of a set has about its share of them.
+BLOCK = 10
+
+
+@dataclass(frozen=True)
+class RenderedPicture:
+    """One drawn picture.
+
+    Attributes
+    ----------
+    image
+        RGB, size x size pixels.
+    label
+        The label as a learner gets it; wrong where a wrong label was planted.
+    truth
+        What was drawn, ready for JSON. ``true_label`` is None for an off-topic picture, which no label fits. ``scene`` is the
+        index at which the scene was first drawn: near-duplicates share it. ``flaws`` lists ``wrong_label``,
+        ``near_duplicate`` or ``off_topic``. The rest describes the scene; ``bird`` is None where there is none.
+    """
+
+    image: Image.Image
+    label: str
+    truth: dict[str, Any]
+
+
+def draw(name: str, n: int, *, seed: int = 0, size: int = 256, wrong_labels: float = 0.0, near_duplicates: float = 0.0,
+         off_topic: float = 0.0) -> Iterator[RenderedPicture]:  # fmt: skip
+    """The first `n` pictures of a set, drawn as they are asked for; labels take turns in pairs, so they are balanced.
+
+    Parameters
+    ----------
+    name
+        One of `SETS`.
+    n
+        Number of pictures.
+    seed
+        Another seed, another set.
+    size
+        Pixels along each side, 32 to 1024.
+    wrong_labels, near_duplicates, off_topic
+        Shares of pictures, 0 to 1 and 1 together at most, that get the other label, show an earlier scene once more, or
+        show something else altogether. No picture has more than one flaw.
+
+    Raises
+    ------
+    ImageSetError
+        The set is unknown, or a number is out of its range.
+    """
+    if n < 0:
+        raise ImageSetError(f"Cannot draw {n} pictures: ask for 0 or more.")
+    _check(name, seed, size, wrong_labels, near_duplicates, off_topic)
+    return (
+        draw_one(
+            name,
+            i,
+            seed=seed,
+            size=size,
+            wrong_labels=wrong_labels,
+            near_duplicates=near_duplicates,
+            off_topic=off_topic,
+        )
+        for i in range(n)
+    )
+
+
+def draw_one(name: str, index: int, *, seed: int = 0, size: int = 256, wrong_labels: float = 0.0, near_duplicates: float = 0.0,
+             off_topic: float = 0.0) -> RenderedPicture:  # fmt: skip
+    """Picture `index` of the set that `draw` draws with the same options; raises as `draw` does."""
+    _check(name, seed, size, wrong_labels, near_duplicates, off_topic)
+    if index < 0:
+        raise ImageSetError(f"There is no picture {index}: pictures are counted from 0.")
+    from . import flaws, scenes
+
+    shares = (off_topic, near_duplicates, wrong_labels)
+    flaw = _flaw(seed, index, shares)
+    label = _label(name, seed, index)
+    if flaw == "off_topic":
+        image, what = flaws.off_topic(_rng(seed, index, 1), size)
+        return RenderedPicture(image, label, {"true_label": None, "scene": index, "flaws": [flaw], "shows": what})
+    scene = index
+    if flaw == "near_duplicate":
+        scene = _earlier(name, seed, index, shares)
+        flaw = flaw if scene != index else ""
+    image, truth = scenes.draw_scene(_rng(seed, scene, 1), size, bird=label == "bird")
+    if flaw == "near_duplicate":
+        image, truth["bird"] = flaws.second_shot(image, _rng(seed, index, 2), truth["bird"])
+    given = label if flaw != "wrong_label" else next(other for other in SETS[name] if other != label)
+    return RenderedPicture(image, given, {"true_label": label, "scene": scene, "flaws": [flaw] if flaw else []} | truth)
+
+
+def _check(name: str, seed: int, size: int, *shares: float) -> None:
+    if name not in SETS:
+        raise ImageSetError(f"There is no rendered set {name!r}. There is: {', '.join(SETS)}.")
+    if seed < 0:
+        raise ImageSetError(f"The seed is {seed}: use 0 or a whole number above it.")
+    if size not in SIZES:
+        raise ImageSetError(
+            f"Pictures of {size} x {size} pixels cannot be drawn: choose a size from {SIZES[0]} to {SIZES[-1]}."
+        )
+    for option, share in zip(("wrong_labels", "near_duplicates", "off_topic"), shares, strict=True):
+        if not 0.0 <= share <= 1.0:
+            raise ImageSetError(f"{option} is {share}: give a share of the pictures between 0 and 1, such as 0.05.")
+    if sum(shares) > 1.0 + 1e-9:
+        raise ImageSetError(
+            f"wrong_labels, near_duplicates and off_topic add up to {sum(shares):.2f}: keep them to 1 together."
+        )
+
+
+def _rng(seed: int, index: int, use: int) -> np.random.Generator:
+    return np.random.default_rng([seed, index, use])
+
+
+def _label(name: str, seed: int, index: int) -> str:
+    first = int(_rng(seed, index // 2, 3).integers(2))
+    return SETS[name][(first + index) % 2]
+
+
+def _flaw(seed: int, index: int, shares: tuple[float, float, float]) -> str:
+    """The flaw dealt to a picture, "" for none: each block of pictures deals the number that its shares come to by then."""
+    block, place = divmod(index, BLOCK)
+    order = _rng(seed, block, 4).permutation(BLOCK)
+    if block == 0:  # the first pictures stay whole for as long as may be: there is nothing yet to be a duplicate of
+        order = np.concatenate([order[order >= 4], order[order < 4]])
+    rank = int(np.flatnonzero(order == place)[0])
+    total = 0.0
+    for name, share in zip(("off_topic", "near_duplicate", "wrong_label"), shares, strict=True):
+        before = total
+        total += share
+        low, high = (round(bound * BLOCK * (block + 1)) - round(bound * BLOCK * block) for bound in (before, total))
+        if low <= rank < high:
+            return name
+    return ""
+
+
+def _earlier(name: str, seed: int, index: int, shares: tuple[float, float, float]) -> int:
+    """An earlier, sound picture of the same label to shoot again, or `index` itself where there is none."""
+    sound = [i for i in range(max(0, index - 60), index) if _label(name, seed, i) == _label(name, seed, index)]
+    order = _rng(seed, index, 5).permutation(len(sound))
+    return next((sound[i] for i in order if not _flaw(seed, sound[i], shares)), index)

@@ -1,0 +1,191 @@
+"""A small renderer for curved sheets: lofts and feathers are sampled densely, and the nearest sample wins each pixel.
+
+Shading is deferred: what comes back says, for every pixel that is covered, which sheet is seen there, its normal and the
+sheet's own coordinates. Plumage is then painted on those few pixels only, which keeps a bird at some 30 ms.
+Space is x to the right, y towards the viewer, z up.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .brushes import Array
+
+__all__ = ["Seen", "Sheets", "box_blur", "frame", "loft", "render", "turn"]
+
+
+@dataclass
+class Sheets:
+    """Sheets of one make: `points` (k, m, n, 3) in space and `local` (k, m, n, 3), the coordinates paint goes by."""
+
+    part: str
+    points: Array
+    local: Array
+    fuzz: float = 0.0
+
+
+@dataclass
+class Seen:
+    """What a renderer saw on a tile: flat arrays over the covered pixels, in reading order.
+
+    `mask` (h, w) says which pixels they are; `part` indexes the sheets given; `sheet` says which of its k sheets; `normal`
+    (p, 3) faces the viewer, and `top` is true where that is the sheet's upper side; `local` (p, 3); `depth` (p,).
+    """
+
+    mask: Array
+    part: Array
+    sheet: Array
+    normal: Array
+    top: Array
+    local: Array
+    depth: Array
+
+
+def turn(axis: str, degrees: float) -> Array:
+    """Rotation matrix (3, 3) about x, y or z."""
+    i, j = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    matrix = np.eye(3, dtype=np.float32)
+    matrix[i, i], matrix[i, j], matrix[j, i], matrix[j, j] = c, -s, s, c
+    return matrix
+
+
+def frame(forward: Array, up: Array) -> Array:
+    """Rotation whose columns are a forward, a side and an up axis, as near to those given as right angles allow."""
+    f = forward / np.linalg.norm(forward)
+    side = np.cross(up, f)
+    side = side / (np.linalg.norm(side) + 1e-9)
+    return np.stack([f, side, np.cross(f, side)], axis=-1).astype(np.float32)
+
+
+def loft(centres: Array, heights: Array, widths: Array, *, around: int = 32) -> Array:
+    """A tube (m, around, 3) of elliptical rings that stand across a path `centres` (m, 3) in the plane of x and z."""
+    tangent = np.gradient(centres, axis=0)
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
+    side = np.array([0.0, 1.0, 0.0], dtype=np.float32)
+    up = np.cross(tangent, side)
+    up /= np.linalg.norm(up, axis=1, keepdims=True) + 1e-9
+    angle = np.linspace(0, 2 * np.pi, around, dtype=np.float32)
+    ring_up = (heights[:, None] * np.cos(angle))[..., None] * up[:, None]
+    ring_side = (widths[:, None] * np.sin(angle))[..., None] * side
+    return np.asarray(centres[:, None] + ring_up + ring_side, dtype=np.float32)
+
+
+def box_blur(field: Array, radius: int) -> Array:
+    """Mean of a field (h, w, …) over squares of 2 `radius` + 1 pixels, edges repeated."""
+    for axis in (0, 1):
+        pad = [(0, 0)] * field.ndim
+        pad[axis] = (radius + 1, radius)
+        total = np.cumsum(np.pad(field, pad, mode="edge"), axis=axis, dtype=np.float32)
+        width = 2 * radius + 1
+        ahead = [slice(None)] * field.ndim
+        behind = [slice(None)] * field.ndim
+        ahead[axis], behind[axis] = slice(width, None), slice(None, -width)
+        field = (total[tuple(ahead)] - total[tuple(behind)]) / width
+    return field
+
+
+def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], shape: tuple[int, int],
+           fuzz: Array) -> Seen | None:  # fmt: skip
+    """Rasterise sheets by dense sampling and a sorted depth buffer; None where nothing falls on the tile.
+
+    Parameters
+    ----------
+    scale
+        Pixels to a unit of space.
+    centre
+        Pixel (x, y) of the origin.
+    shape
+        Rows and columns of the tile.
+    fuzz
+        Random shifts in pixels, by which sheets with ``fuzz`` above 0 are ruffled.
+    """
+    rows, columns = shape
+    flats, depths, offsets, grids = [], [], [0], []
+    for batch in sheets:
+        k, m, n, _ = batch.points.shape
+        seen = batch.points[..., (0, 2, 1)] * np.float32(scale)
+        nu = _samples(np.diff(seen[..., :2], axis=1), axis=1)
+        nv = _samples(np.diff(seen[..., :2], axis=2), axis=2)
+        across = _stretch(n, nv) @ (_stretch(m, nu) @ seen.reshape(k, m, n * 3)).reshape(k, nu, n, 3)
+        x, y, z = across[..., 0] + centre[0], centre[1] - across[..., 1], across[..., 2]
+        inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+        flats.append(np.where(inside, y.astype(np.int32) * columns + x.astype(np.int32), -1).ravel())
+        depths.append(z.ravel())
+        offsets.append(offsets[-1] + k * nu * nv)
+        grids.append((nu, nv))
+    flat, depth = np.concatenate(flats), np.concatenate(depths)
+    low, high = float(depth.min()), float(depth.max())
+    level = ((depth - low) * (65535.0 / (high - low + 1e-6))).astype(np.uint16)
+    order = np.argsort(level, kind="stable")
+    winner = np.full(rows * columns + 1, -1, dtype=np.int32)
+    winner[flat[order]] = order
+    grid = winner[:-1].reshape(rows, columns)
+    for axis in (0, 1):
+        before, after = np.roll(grid, 1, axis), np.roll(grid, -1, axis)
+        grid = np.where((grid < 0) & (before >= 0) & (after >= 0), before, grid)
+    grid = _ruffled(grid, np.asarray(offsets), np.array([batch.fuzz > 0 for batch in sheets]), fuzz)
+    mask = grid >= 0
+    ids = grid[mask]
+    if not len(ids):
+        return None
+    part = np.searchsorted(np.asarray(offsets), ids, side="right") - 1
+    seen_all = np.empty((len(ids), 6), dtype=np.float32)
+    sheet = np.empty(len(ids), dtype=np.int32)
+    for index, (batch, (nu, nv)) in enumerate(zip(sheets, grids, strict=True)):
+        here = part == index
+        if here.any():
+            k, (u, v) = _split(ids[here] - offsets[index], nu, nv)
+            values = np.concatenate([_normals(batch.points), batch.local], axis=-1)
+            seen_all[here] = _gather(values, k, u, v)
+            sheet[here] = k
+    normal = seen_all[:, :3] / (np.linalg.norm(seen_all[:, :3], axis=1, keepdims=True) + 1e-9)
+    top = normal[:, 1] >= 0
+    normal = np.where(top[:, None], normal, -normal)
+    return Seen(mask, part, sheet, normal, top, seen_all[:, 3:], depth[ids] / scale)
+
+
+def _ruffled(grid: Array, offsets: Array, soft: Array, fuzz: Array) -> Array:
+    """Swap pixels of soft sheets, and of the air beside them, with near neighbours."""
+    rows, columns = grid.shape
+    steps = np.resize(np.rint(fuzz).astype(np.int32), 2 * grid.size + 1)
+    y = np.clip(np.arange(rows)[:, None] + steps[: grid.size].reshape(grid.shape), 0, rows - 1)
+    x = np.clip(np.arange(columns) + steps[grid.size + 1 :].reshape(grid.shape), 0, columns - 1)
+    other = grid[y, x]
+    yields = np.append(soft, True)  # the last entry is the air
+
+    def may(ids: Array) -> Array:
+        return np.asarray(yields[np.where(ids < 0, len(soft), np.searchsorted(offsets, ids, side="right") - 1)])
+
+    return np.where(may(grid) & may(other), other, grid)
+
+
+def _samples(steps: Array, axis: int) -> int:
+    longest = float(np.sqrt((steps**2).sum(-1)).sum(axis=axis).max())
+    return int(np.clip(np.ceil(longest * 1.12) + 2, 3, 2000))
+
+
+def _stretch(n: int, to: int) -> Array:
+    """Linear interpolation from n to `to` samples as a matrix (to, n)."""
+    at = np.linspace(0, n - 1, to, dtype=np.float32)
+    return np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(n, dtype=np.float32)))
+
+
+def _split(ids: Array, nu: int, nv: int) -> tuple[Array, tuple[Array, Array]]:
+    rest, v = np.divmod(ids, nv)
+    k, u = np.divmod(rest, nu)
+    return k, (u / np.float32(nu - 1), v / np.float32(nv - 1))
+
+
+def _normals(points: Array) -> Array:
+    cross = np.cross(np.gradient(points, axis=2), np.gradient(points, axis=1))
+    return np.asarray(cross / (np.linalg.norm(cross, axis=-1, keepdims=True) + 1e-12), dtype=np.float32)
+
+
+def _gather(values: Array, k: Array, u: Array, v: Array) -> Array:
+    _, m, n, _ = values.shape
+    u, v = u.astype(np.float32) * (m - 1), v.astype(np.float32) * (n - 1)
+    i, j = np.minimum(u.astype(np.intp), m - 2), np.minimum(v.astype(np.intp), n - 2)
+    fu, fv = (u - i)[:, None], (v - j)[:, None]
+    top = values[k, i, j] * (1 - fv) + values[k, i, j + 1] * fv
+    return np.asarray(top * (1 - fu) + (values[k, i + 1, j] * (1 - fv) + values[k, i + 1, j + 1] * fv) * fu)
