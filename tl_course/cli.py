@@ -1,0 +1,259 @@
+"""The command ``tl-course``: one thin function a command over the package's own functions.
+
+What a person reads goes to standard error where ``--json`` is given, so that standard output is one JSON object.
+"""
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tl_course import __version__
+from tl_course.errors import TLCourseError, TLCourseWarning
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 it could not be done or a lesson failed, 2 misspelt.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``tl-course``; the command line's own if None.
+    """
+    options = _parser().parse_args(arguments)
+    warnings.showwarning = _show_warning
+    warnings.simplefilter("always", TLCourseWarning)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except TLCourseError as error:
+        print(f"tl-course: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        sys.stderr.close()
+        return 1
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, TLCourseWarning):  # those of other libraries are for developers
+        print(f"warning: {message}", file=sys.stderr)
+
+
+def _give(options: argparse.Namespace, values: dict[str, Any], text: str) -> None:
+    """The result: as JSON where that is asked for, as text otherwise."""
+    print(json.dumps(values, ensure_ascii=False) if options.json else text)
+
+
+# ---- the commands ----------------------------------------------------------------------------------------------------
+
+
+def _train(options: argparse.Namespace) -> int:
+    from tl_course.imageset import ImageSet
+    from tl_course.training import train
+
+    if options.out:
+        Path(options.out).expanduser().parent.mkdir(parents=True, exist_ok=True)
+    images = ImageSet.open(options.images)
+    model = train(
+        images,
+        strategy=options.strategy,
+        backbone=options.backbone,
+        test=ImageSet.open(options.test) if options.test else None,
+        epochs=options.epochs,
+        device=options.device,
+        seed=options.seed,
+        progress=not options.json,
+    )
+    out = str(model.save(options.out)) if options.out else None
+    metrics = model.metrics
+    values = {
+        **metrics,
+        "labels": model.labels,
+        "backbone": model.backbone.name,
+        "weights": model.backbone.weights,
+        "strategy": model.strategy,
+        "device": options.device,
+        "seed": options.seed,
+        "skipped": [{"file_name": name, "reason": reason} for name, reason in images.skipped],
+        "model": out,
+    }
+    lines = [
+        f"{model.strategy}: {model.backbone.name} ({model.backbone.weights})",
+        f"trained on {metrics['n_train']} pictures of {', '.join(model.labels)} in {metrics['seconds']:.1f} s",
+        f"accuracy {metrics['accuracy']:.3f}, balanced {metrics['balanced_accuracy']:.3f} "
+        f"on {metrics['n_test']} pictures of {metrics['tested_on']}",
+    ]
+    if "cross_validated_accuracy" in metrics:
+        lines.append(f"accuracy {metrics['cross_validated_accuracy']:.3f} by cross-validation on the training pictures")
+    if out:
+        lines.append(f"saved in {out}; try it: tl-course predict {out} PICTURE")
+    _give(options, values, "\n".join(lines))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from tl_course.models import Classifier
+
+    model = Classifier.load(options.model)
+    predictions = model.predict(options.files, device=options.device, progress=not options.json)
+    values = {
+        "labels": model.labels,
+        "predictions": [
+            {"file": p.source, "label": p.label, "confidence": p.confidence, "probabilities": p.probabilities}
+            for p in predictions
+        ],
+    }
+    _give(options, values, "\n".join(map(str, predictions)))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from tl_course.notebooks import parse_parameters, run_lessons
+
+    report = run_lessons(
+        options.lessons,
+        out=options.out,
+        parameters=parse_parameters(options.param),
+        source=options.source,
+        device=options.device,
+        cell_timeout=options.cell_timeout,
+        timeout=options.timeout,
+        enforce_budgets=options.budgets,
+    )
+    if options.json:
+        print(f"{report}\n", file=sys.stderr)
+    _give(options, report.to_json(), str(report))
+    return 0 if report.ok else 1
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from tl_course.notebooks import open_lab
+
+    return open_lab(options.lesson)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from tl_course.doctor import examine
+
+    report = examine()
+    _give(options, report.to_json(), str(report))
+    return 0 if report.ok else 1
+
+
+def _images_info(options: argparse.Namespace) -> int:
+    from tl_course.imageset import ImageSet
+
+    images = ImageSet.open(options.images)
+    values = {
+        "name": images.name,
+        "folder": str(images.root),
+        "n": len(images),
+        "labels": images.labels,
+        "counts": images.counts(),
+        "dropped": len(images.dropped),
+        "edits": len(images.journal),
+        "skipped": [{"file_name": name, "reason": reason} for name, reason in images.skipped],
+    }
+    _give(options, values, repr(images))
+    return 0
+
+
+def _images_render(options: argparse.Namespace) -> int:
+    from tl_course.imageset import ImageSet
+
+    images = ImageSet.render(
+        options.name,
+        options.out,
+        n=options.n,
+        seed=options.seed,
+        size=options.size,
+        wrong_labels=options.wrong_labels,
+        near_duplicates=options.near_duplicates,
+        off_topic=options.off_topic,
+    )
+    _give(options, {"folder": str(images.root), "n": len(images), "counts": images.counts()}, f"{images}\n{images.root}")
+    return 0
+
+
+def _images_pack(options: argparse.Namespace) -> int:
+    from tl_course.imageset import ImageSet
+
+    digest = ImageSet.open(options.images).pack(options.out)
+    _give(options, {"pack": options.out, "sha256": digest}, f"{options.out}\nsha256 {digest}")
+    return 0
+
+
+# ---- the words they take ---------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tl-course", description="A course and teaching kit on transfer learning.")
+    parser.add_argument("--version", action="version", version=f"tl-course {__version__}")
+    json_option = argparse.ArgumentParser(add_help=False)
+    json_option.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    device = argparse.ArgumentParser(add_help=False)
+    device.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (auto)")
+    # The default is repeated here rather than imported: the help has to come at once.
+    images = {"metavar": "IMAGES", "help": "a folder of class folders, a data set folder, a zip, or a set's name (birds)"}
+
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(group: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *parents: Any) -> Any:
+        one = group.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=list(parents))
+        one.set_defaults(command=run)
+        return one
+
+    one = add(commands, "train", _train, "train a classifier on a folder of pictures", device, json_option)
+    one.add_argument("images", **images)
+    one.add_argument("--test", metavar="IMAGES", help="measure on these and train on all of IMAGES")
+    one.add_argument("--strategy", choices=("frozen", "fine-tune", "scratch"), default="frozen", help="(frozen)")
+    one.add_argument("--backbone", default="tf_efficientnet_lite0", metavar="NAME", help="a timm name (%(default)s)")
+    one.add_argument("--epochs", type=int, metavar="N", help="passes over the pictures (each strategy has its default)")
+    one.add_argument("--seed", type=int, default=0, help="of everything random (0)")
+    one.add_argument("--out", metavar="DIR", help="save the model in this folder")
+
+    one = add(commands, "predict", _predict, "predict the labels of pictures", device, json_option)
+    one.add_argument("model", metavar="MODEL", help="the folder of a saved model")
+    one.add_argument("files", metavar="FILES", nargs="+", help="pictures, or folders of pictures")
+
+    one = add(commands, "run", _run, "run lessons without a browser and hold them to their budgets", device, json_option)
+    one.add_argument("lessons", metavar="LESSON", nargs="*", help="names, such as 01_birds, or paths (all lessons)")
+    one.add_argument("--source", metavar="IMAGES", help="where the lesson takes its pictures from")
+    one.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="set a lesson's parameter")
+    one.add_argument("--out", metavar="DIR", help="where reports and executed lessons go (./runs)")
+    one.add_argument("--timeout", type=float, default=1800, metavar="S", help="seconds a lesson may take (1800)")
+    one.add_argument("--cell-timeout", type=float, default=600, metavar="S", help="seconds a cell may take (600)")
+    one.add_argument("--no-budgets", dest="budgets", action="store_false", help="report budgets, do not enforce them")
+
+    one = add(commands, "lab", _lab, "open the lessons in JupyterLab")
+    one.add_argument("lesson", metavar="LESSON", nargs="?", help="open this one")
+
+    add(commands, "doctor", _doctor, "say what this machine has: packages, device, backbones, folders", json_option)
+
+    group = commands.add_parser("images", help="look at, draw and pack data sets", description="Work with data sets.")
+    verbs = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    one = add(verbs, "info", _images_info, "say what is in a data set", json_option)
+    one.add_argument("images", **images)
+    one = add(verbs, "render", _images_render, "draw a data set whose truth is known", json_option)
+    one.add_argument("name", metavar="NAME", help="which set: birds")
+    one.add_argument("out", metavar="DIR", help="a new folder")
+    one.add_argument("--n", type=int, default=400, help="number of pictures (400)")
+    one.add_argument("--seed", type=int, default=0, help="another seed, other pictures (0)")
+    one.add_argument("--size", type=int, default=256, help="side in pixels (256)")
+    for flaw in ("wrong-labels", "near-duplicates", "off-topic"):
+        one.add_argument(f"--{flaw}", type=float, default=0.0, metavar="SHARE", help="share to plant, 0 to 1 (0)")
+    one = add(verbs, "pack", _images_pack, "write a data set as one zip and print its sha256", json_option)
+    one.add_argument("images", **images)
+    one.add_argument("out", metavar="ZIP", help="the zip to write")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

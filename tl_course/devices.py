@@ -1,0 +1,43 @@
+"""What this machine can compute with: the device that is asked for, and the cores that there are."""
+
+import os
+import shutil
+from pathlib import Path
+
+from tl_course.errors import TLCourseError
+
+__all__ = ["cores", "pick_device"]
+
+
+def cores() -> int:
+    """Number of processor cores that this process may use (a container or a batch system may allow fewer than exist)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def pick_device(wanted: str = "auto") -> str:
+    """The device to compute on: "cpu" or "cuda".
+
+    Parameters
+    ----------
+    wanted : {"auto", "cpu", "cuda"}
+        "auto" takes a GPU where torch can use one. Where there is no sign of a GPU, torch is not even imported.
+
+    Raises
+    ------
+    TLCourseError
+        "cuda" is wanted and torch cannot use a GPU here, or the name is none of the three.
+    """
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise TLCourseError(f"There is no device {wanted!r}: choose auto, cpu or cuda.")
+    if wanted == "cpu" or (wanted == "auto" and not (Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi"))):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if wanted == "cuda":
+        raise TLCourseError(
+            "There is no GPU that torch can use here. Leave out the device (or choose cpu), or in Colab and Kaggle "
+            "switch the runtime's accelerator to a GPU."
+        )
+    return "cpu"

@@ -1,0 +1,247 @@
+"""Frozen features: each picture once through a pretrained backbone, and the vector kept by the picture's content.
+
+On a CPU the backbone runs in ONNX Runtime, on a GPU in torch with channels-last memory and mixed precision. Pictures are
+decoded in threads while the backbone works on the batch before.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_course import pictures
+from tl_course.backbones import Backbone, create, export_onnx
+from tl_course.devices import cores, pick_device
+from tl_course.errors import ImageSetError
+from tl_course.files import cache_dir, sha256_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import nn
+
+__all__ = ["Features", "extract"]
+
+Array = NDArray[np.float32]
+_BATCH = {"cpu": 16, "cuda": 64}
+
+
+@dataclass(frozen=True)
+class Features:
+    """Vectors of pictures, in the pictures' order.
+
+    Attributes
+    ----------
+    vectors : array of shape (n, backbone.dim), float32
+        A row a picture; a row of NaN where the picture could not be read.
+    failed : dict of int to str
+        Why, by the index of each picture that could not be read.
+    """
+
+    vectors: Array
+    failed: dict[int, str]
+
+
+def extract(
+    sources: "Sequence[Path | str | Image.Image]",
+    backbone: Backbone,
+    *,
+    device: str = "auto",
+    hashes: Sequence[str] | None = None,
+    body: "Callable[[], nn.Module] | None" = None,
+    progress: bool = False,
+) -> Features:
+    """The backbone's vector of each picture, from the cache where the same picture has been through it before.
+
+    Parameters
+    ----------
+    sources : sequence of paths or PIL pictures
+        Vectors of files are kept in the user's cache directory; those of PIL pictures are not.
+    backbone : Backbone
+        What to run, and how pictures are prepared for it.
+    device : {"auto", "cpu", "cuda"}
+        Where to run it.
+    hashes : sequence of str, optional
+        SHA-256 of each file where the caller knows it (an `ImageSet` does); computed otherwise.
+    body : function that gives a torch module, optional
+        The network itself where it is not timm's own: a backbone that has been fine-tuned.
+    progress : bool
+        Show a progress bar, on a terminal.
+
+    Returns
+    -------
+    Features
+        With ``vectors`` of shape (len(sources), backbone.dim). An unreadable picture is named in ``failed`` and costs
+        nothing else.
+    """
+    device = pick_device(device)
+    vectors = np.full((len(sources), backbone.dim), np.nan, np.float32)
+    failed: dict[int, str] = {}
+    keys: dict[int, str] = {}
+    for i, source in enumerate(sources):
+        if isinstance(source, str | Path):
+            try:
+                keys[i] = hashes[i] if hashes else sha256_of(Path(source))
+            except OSError as error:
+                failed[i] = f"{source}: {error.strerror}"
+    with closing(_Store(backbone, device)) as store:
+        known = store.read(set(keys.values()))
+        for i, key in keys.items():
+            if key in known:
+                vectors[i] = known[key]
+        todo = [i for i in range(len(sources)) if i not in failed and keys.get(i) not in known]
+        if todo:
+            run = _runner(backbone, device, body)
+            for batch, arrays in _decoded(sources, todo, backbone, failed, _BATCH[device], progress):
+                vectors[batch] = fresh = run(arrays)
+                store.write({keys[i]: vector for i, vector in zip(batch, fresh, strict=True) if i in keys})
+    return Features(vectors, failed)
+
+
+def _decoded(
+    sources: "Sequence[Path | str | Image.Image]",
+    todo: list[int],
+    backbone: Backbone,
+    failed: dict[int, str],
+    size: int,
+    progress: bool,
+) -> Iterator[tuple[list[int], Array]]:
+    """Batches of (indices, prepared pictures (m, 3, side, side)); the next batch is decoded while one is worked on."""
+    from tqdm.auto import tqdm
+
+    batches = [todo[start : start + size] for start in range(0, len(todo), size)]
+    with (
+        ThreadPoolExecutor(cores()) as pool,
+        tqdm(total=len(todo), unit="picture", desc=backbone.name, leave=False, disable=None if progress else True) as bar,
+    ):
+
+        def submit(batch: list[int]) -> "list[Future[Array]]":
+            return [pool.submit(prepare, sources[i], backbone) for i in batch]
+
+        ahead = submit(batches[0])
+        for number, batch in enumerate(batches):
+            current = ahead
+            ahead = submit(batches[number + 1]) if number + 1 < len(batches) else []
+            good, arrays = [], []
+            for i, future in zip(batch, current, strict=True):
+                try:
+                    arrays.append(future.result())
+                    good.append(i)
+                except ImageSetError as error:
+                    failed[i] = str(error)
+            if good:
+                yield good, np.stack(arrays)
+            bar.update(len(batch))
+
+
+def prepare(source: "Path | str | Image.Image", backbone: Backbone) -> Array:
+    """One picture as the backbone wants it: the whole picture, resized to a square, as (3, side, side) float32."""
+    from PIL import Image
+
+    side = backbone.picture_size
+    picture = pictures.load(source, size=side)
+    picture = picture.resize((side, side), Image.Resampling[backbone.interpolation.upper()])
+    scaled = np.asarray(picture, np.float32) / 255
+    normalised = (scaled - np.float32(backbone.mean)) / np.float32(backbone.std)
+    return np.ascontiguousarray(normalised.transpose(2, 0, 1))
+
+
+def _runner(
+    backbone: Backbone, device: str, body: "Callable[[], nn.Module] | None"
+) -> Callable[[Array], Array]:
+    """The backbone as a function from prepared pictures (m, 3, side, side) to vectors (m, dim)."""
+    if device == "cuda":
+        return _on_gpu(body() if body else create(backbone.name))
+    import onnxruntime
+
+    if body and not backbone.onnx_path.exists():
+        export_onnx(body(), backbone)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores()
+    # Waiting threads that spin would take the cores from the threads that decode.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(backbone.onnx_path, options, providers=["CPUExecutionProvider"])
+    return lambda arrays: np.asarray(session.run(None, {"pictures": arrays})[0])
+
+
+def _on_gpu(body: "nn.Module") -> Callable[[Array], Array]:
+    import torch
+
+    body = body.eval().to("cuda", memory_format=torch.channels_last)
+
+    def run(arrays: Array) -> Array:
+        batch = torch.from_numpy(arrays).to("cuda", memory_format=torch.channels_last)
+        # float16 and not bfloat16: the GPUs of Colab and Kaggle have fast units for it.
+        with torch.inference_mode(), torch.autocast("cuda", torch.float16):
+            return np.asarray(body(batch).float().cpu().numpy())
+
+    return run
+
+
+class _Store:
+    """Vectors by the SHA-256 of the picture's file: an SQLite file a backbone, which survives killed writers.
+
+    A file that is damaged, locked for long or on a full disk only costs time: it is set aside or left alone, and the
+    vectors are computed again.
+    """
+
+    def __init__(self, backbone: Backbone, device: str) -> None:
+        self._bytes = 4 * backbone.dim
+        self._path = cache_dir("features") / f"{backbone.key}-{backbone.picture_size}-{device}.sqlite"
+        self._connection: sqlite3.Connection | None = None
+        for attempt in ("as it is", "anew"):
+            try:
+                self._connection = sqlite3.connect(self._path, timeout=5)
+                self._connection.execute("CREATE TABLE IF NOT EXISTS vectors (sha256 TEXT PRIMARY KEY, vector BLOB)")
+                self._connection.execute("SELECT sha256, vector FROM vectors LIMIT 1").fetchall()
+                return
+            except sqlite3.OperationalError:
+                break  # locked, read-only or full: the file itself is sound
+            except sqlite3.DatabaseError:
+                if attempt == "as it is":
+                    self._set_aside()
+        self.close()
+
+    def read(self, keys: set[str]) -> dict[str, Array]:
+        """Those of `keys` that are kept, with their vectors."""
+        if self._connection is None:
+            return {}
+        found: dict[str, Array] = {}
+        try:
+            wanted = sorted(keys)
+            for start in range(0, len(wanted), 500):  # SQLite bounds the number of variables in a statement
+                some = wanted[start : start + 500]
+                marks = ",".join("?" * len(some))
+                for key, blob in self._connection.execute(f"SELECT * FROM vectors WHERE sha256 IN ({marks})", some):
+                    if len(blob) == self._bytes:
+                        found[key] = np.frombuffer(blob, np.float32)
+        except sqlite3.DatabaseError:
+            self._set_aside()
+        return {key: vector for key, vector in found.items() if np.isfinite(vector).all()}
+
+    def write(self, vectors: dict[str, Array]) -> None:
+        """Keep `vectors`."""
+        if self._connection is None:
+            return
+        try:
+            with self._connection:
+                rows = [(key, np.ascontiguousarray(vector, np.float32).tobytes()) for key, vector in vectors.items()]
+                self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+        except sqlite3.OperationalError:
+            self.close()
+        except sqlite3.DatabaseError:
+            self._set_aside()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _set_aside(self) -> None:
+        self.close()
+        self._path.unlink(missing_ok=True)

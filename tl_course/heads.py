@@ -1,0 +1,171 @@
+"""The instant head: a linear classifier on frozen features, its strength chosen by cross-validation.
+
+It is multinomial logistic regression as scikit-learn has it, solved by the same SciPy routine; a test holds the two
+together. The few lines are our own because importing scikit-learn takes longer than everything done here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_course.errors import ModelError
+
+__all__ = ["FittedHead", "Head", "fit_head", "folds_of", "logistic_regression", "softmax"]
+
+Array = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+# Inverse regularisation strengths to choose from: below them hardly anything is learnt, above them nothing changes.
+_STRENGTHS = (0.01, 0.1, 1.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear classifier: ``softmax(vectors @ weight.T + bias)``.
+
+    Attributes
+    ----------
+    weight : array of shape (n_labels, dim), float32
+    bias : array of shape (n_labels,), float32
+    """
+
+    weight: Array
+    bias: Array
+
+    def probabilities(self, vectors: Array) -> Array:
+        """Probabilities of shape (n, n_labels) for vectors of shape (n, dim)."""
+        return softmax(vectors @ self.weight.T + self.bias)
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A head and what its cross-validation saw.
+
+    Attributes
+    ----------
+    head : Head
+        Fitted on all the vectors.
+    strength : float
+        The inverse regularisation strength that was chosen (scikit-learn's ``C``).
+    search : dict of float to float
+        Mean cross-validated log loss (nats a picture) of each strength tried.
+    out_of_fold : array of shape (n, n_labels), float32
+        Probabilities for each picture from a head that had not seen it, at the chosen strength.
+    """
+
+    head: Head
+    strength: float
+    search: dict[float, float]
+    out_of_fold: Array
+
+
+def softmax(scores: Array) -> Array:
+    """Rows of scores to rows of probabilities."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def fit_head(
+    vectors: Array, targets: Indices, *, groups: Sequence[str] | None = None, folds: int = 5, seed: int = 0
+) -> FittedHead:
+    """Logistic regression whose strength is the one with the least cross-validated log loss.
+
+    Log loss, not accuracy, because it also rewards honest probabilities: those of the head are used to rank pictures.
+
+    Parameters
+    ----------
+    vectors : array of shape (n, dim), float32
+    targets : array of shape (n,), int
+        Index of each picture's label, 0 to n_labels - 1, each present.
+    groups : sequence of str, optional
+        Pictures of one group (the same scene, the same source photo) are never on both sides of a fold.
+    folds : int
+        Fewer are used where a label has fewer groups.
+    seed : int
+        Shuffles the folds.
+
+    Raises
+    ------
+    ModelError
+        There is a single label, or a label with a single group, which cannot be cross-validated.
+    """
+    from threadpoolctl import threadpool_limits
+
+    n, n_labels = len(targets), int(targets.max()) + 1
+    if n_labels < 2:
+        raise ModelError("A classifier needs pictures of at least two labels to learn from; there is one.")
+    fold_of = folds_of(targets, groups if groups is not None else [str(i) for i in range(n)], folds=folds, seed=seed)
+    search: dict[float, float] = {}
+    guesses: dict[float, Array] = {}
+    with threadpool_limits(1):  # the matrices are small: more threads wait for each other longer than they compute
+        for strength in _STRENGTHS:
+            out = guesses[strength] = np.zeros((n, n_labels), np.float32)
+            for fold in range(fold_of.max() + 1):
+                held_out = fold_of == fold
+                head = logistic_regression(vectors[~held_out], targets[~held_out], n_labels, strength=strength)
+                out[held_out] = head.probabilities(vectors[held_out])
+            search[strength] = float(-np.log(np.clip(out[np.arange(n), targets], 1e-7, None)).mean())
+        best = min(search, key=search.__getitem__)
+        return FittedHead(logistic_regression(vectors, targets, n_labels, strength=best), best, search, guesses[best])
+
+
+def logistic_regression(vectors: Array, targets: Indices, n_labels: int, *, strength: float) -> Head:
+    """The head that minimises ``strength * (summed log loss) + (sum of squared weights) / 2``; biases are free.
+
+    Parameters
+    ----------
+    vectors : array of shape (n, dim), float32
+    targets : array of shape (n,), int
+    n_labels : int
+    strength : float
+        Inverse regularisation strength, as scikit-learn's ``C``.
+    """
+    from scipy.optimize import minimize
+
+    n, dim = vectors.shape
+    shape = (n_labels, dim + 1)
+    inputs = np.hstack([vectors, np.ones((n, 1), np.float32)])
+    wanted = np.eye(n_labels, dtype=np.float32)[targets]
+
+    def loss_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = flat.reshape(shape).astype(np.float32)
+        guesses = softmax(inputs @ weights.T)
+        loss = -np.log(np.clip(guesses[wanted > 0], 1e-30, None)).sum(dtype=np.float64)
+        penalised = weights.copy()
+        penalised[:, -1] = 0
+        gradient = strength * ((guesses - wanted).T @ inputs) + penalised
+        return float(strength * loss + (penalised**2).sum() / 2), gradient.ravel().astype(np.float64)
+
+    found = minimize(
+        loss_and_gradient, np.zeros(n_labels * (dim + 1)), jac=True, method="L-BFGS-B", options={"maxiter": 200}
+    )
+    weights = found.x.reshape(shape).astype(np.float32)
+    return Head(np.ascontiguousarray(weights[:, :-1]), weights[:, -1].copy())
+
+
+def folds_of(targets: Indices, groups: Sequence[str], *, folds: int = 5, seed: int = 0) -> Indices:
+    """The fold (0 to `folds` - 1) in which each picture is held out: groups stay whole, labels are spread evenly.
+
+    Raises
+    ------
+    ModelError
+        A label has a single group.
+    """
+    names = np.asarray(groups)
+    for target in np.unique(targets):
+        folds = min(folds, len(np.unique(names[targets == target])))
+    if folds < 2:
+        raise ModelError("Each label needs at least two pictures, of different scenes, to learn from. Add some.")
+    members: dict[str, list[int]] = {}
+    for i in np.random.default_rng(seed).permutation(len(targets)):
+        members.setdefault(names[i], []).append(int(i))
+    fold_of = np.zeros(len(targets), np.int64)
+    filled = np.zeros((folds, int(targets.max()) + 1), np.int64)
+    for group in sorted(members.values(), key=len, reverse=True):  # the largest first, each to where it is missed most
+        counts = np.bincount(targets[group], minlength=filled.shape[1])
+        fold = min(range(folds), key=lambda f: (int(filled[f] @ counts), int(filled[f].sum())))
+        fold_of[group] = fold
+        filled[fold] += counts
+    return fold_of

@@ -1,0 +1,347 @@
+"""A trained classifier: predicts, is measured, is saved to a folder and loaded from one.
+
+Whatever the strategy, a classifier is a backbone and a linear head. A frozen one holds a few kilobytes of its own and
+names its backbone; a fine-tuned one holds its backbone's weights too.
+"""
+
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_course.backbones import Backbone, create
+from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
+from tl_course.features import extract
+from tl_course.heads import Head
+from tl_course.history import History
+from tl_course.pictures import SUFFIXES
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import nn
+
+    from tl_course.imageset import ImageSet
+
+__all__ = ["Classifier", "Evaluation", "Prediction", "fine_tuned_backbone", "score"]
+
+_FORMAT = 1
+_WEIGHTS, _CONFIG = "model.safetensors", "config.json"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one picture.
+
+    Attributes
+    ----------
+    source : str
+        The file's path, or "picture 1" for a PIL picture.
+    label : str
+        The most probable label.
+    confidence : float
+        Its probability, 0 to 1.
+    probabilities : dict of str to float
+        The probability of each label; they add up to 1.
+    """
+
+    source: str
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.label} ({self.confidence:.1%})"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a classifier did on pictures whose labels are known.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of pictures that were given their label, 0 to 1.
+    balanced_accuracy : float
+        The mean over the labels of the share of each label's pictures that were given it, 0 to 1.
+    log_loss : float
+        Mean of minus the logarithm of the probability given to the right label, in nats.
+    confusion : list of lists of int
+        Row: the label it has; column: the label it was given; both in the classifier's order.
+    n : int
+        Number of pictures.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    log_loss: float
+    confusion: list[list[int]]
+    n: int
+
+
+def score(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> Evaluation:
+    """Measure probabilities of shape (n, n_labels) against the index of each picture's label, of shape (n,)."""
+    k = probabilities.shape[1]
+    confusion = np.zeros((k, k), int)
+    np.add.at(confusion, (targets, probabilities.argmax(axis=1)), 1)
+    seen = confusion.sum(axis=1)
+    right = probabilities[np.arange(len(targets)), targets]
+    return Evaluation(
+        accuracy=float(np.trace(confusion) / confusion.sum()),
+        balanced_accuracy=float(np.mean(np.diag(confusion)[seen > 0] / seen[seen > 0])),
+        log_loss=float(-np.log(np.clip(right, 1e-7, None)).mean()),
+        confusion=confusion.tolist(),
+        n=len(targets),
+    )
+
+
+@dataclass
+class Classifier:
+    """A backbone with a linear head that tells `labels` apart.
+
+    Made by `tl_course.train` or `Classifier.load`.
+
+    Attributes
+    ----------
+    labels : list of str
+        In the order of the head's rows.
+    backbone : Backbone
+        With the preprocessing that goes with it.
+    head : Head
+    strategy : str
+        "frozen" or "fine-tune".
+    metrics : dict
+        What was measured when it was trained, ready for JSON.
+    history : History
+        The record of the training.
+    body : torch module or None
+        The backbone's own network where it has been fine-tuned.
+    """
+
+    labels: list[str]
+    backbone: Backbone
+    head: Head
+    strategy: str
+    metrics: dict[str, Any]
+    history: History
+    body: "nn.Module | None" = field(default=None, repr=False)
+
+    def predict(
+        self,
+        sources: "str | Path | Image.Image | Iterable[str | Path | Image.Image]",
+        *,
+        device: str = "auto",
+        progress: bool = False,
+    ) -> list[Prediction]:
+        """Predict the label of pictures.
+
+        Parameters
+        ----------
+        sources : path, PIL picture, or several of them
+            A folder stands for all the picture files in it, however deep.
+        device : {"auto", "cpu", "cuda"}
+        progress : bool
+            Show a progress bar, on a terminal.
+
+        Returns
+        -------
+        list of Prediction
+            One a picture, in order. Pictures that cannot be read are left out and named in a `TLCourseWarning`.
+
+        Raises
+        ------
+        ImageSetError
+            Not one picture could be read.
+        """
+        listed = _listed(sources)
+        features = extract(listed, self.backbone, device=device, body=self._body(), progress=progress)
+        if features.failed:
+            reasons = "; ".join(features.failed.values())
+            if len(features.failed) == len(listed):
+                raise ImageSetError(f"No picture to predict could be read. {reasons}")
+            warnings.warn(f"Left out {len(features.failed)} of {len(listed)}: {reasons}", TLCourseWarning, stacklevel=2)
+        return [
+            Prediction(
+                source=str(source) if isinstance(source, str | Path) else f"picture {i + 1}",
+                label=self.labels[int(row.argmax())],
+                confidence=float(row.max()),
+                probabilities=dict(zip(self.labels, map(float, row), strict=True)),
+            )
+            for i, (source, row) in enumerate(zip(listed, self.head.probabilities(features.vectors), strict=True))
+            if i not in features.failed
+        ]
+
+    def evaluate(
+        self, images: "ImageSet", *, split: str | None = None, device: str = "auto", progress: bool = False
+    ) -> Evaluation:
+        """Measure the classifier on a data set, or on one split ("train", "valid") of it.
+
+        Raises
+        ------
+        ModelError
+            The set has a label that the classifier does not know, or no picture in the split.
+        """
+        chosen = [picture for picture in images if split in (None, picture.split)]
+        if unknown := sorted({picture.label for picture in chosen} - set(self.labels)):
+            raise ModelError(
+                f"{images.name} has the label {', '.join(map(repr, unknown))}, which this model was not trained on. It "
+                f"knows {', '.join(map(repr, self.labels))}. Rename the label, or train with pictures of it."
+            )
+        if not chosen:
+            raise ModelError(f"{images.name} has no picture{f' in the split {split!r}' if split else ''} to measure on.")
+        features = extract(
+            [images.path(picture) for picture in chosen],
+            self.backbone,
+            device=device,
+            hashes=[picture.sha256 for picture in chosen],
+            body=self._body(),
+            progress=progress,
+        )
+        good = [i for i in range(len(chosen)) if i not in features.failed]
+        if features.failed:
+            warnings.warn(f"Left out: {'; '.join(features.failed.values())}", TLCourseWarning, stacklevel=2)
+        if not good:
+            raise ModelError(f"None of the {len(chosen)} pictures of {images.name} could be read.")
+        targets = np.array([self.labels.index(chosen[i].label) for i in good])
+        return score(self.head.probabilities(features.vectors[good]), targets)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the classifier into `folder`: ``model.safetensors`` and ``config.json``, nothing that runs code.
+
+        A model that is there already is replaced in one step; a folder with anything else in it is not touched.
+
+        Raises
+        ------
+        ModelError
+            `folder` holds something else, or cannot be written.
+        """
+        from safetensors.numpy import save_file
+
+        target = Path(folder).expanduser()
+        if target.exists() and not (target.is_dir() and {p.name for p in target.iterdir()} <= {_WEIGHTS, _CONFIG}):
+            raise ModelError(f"{target} is there already and is no saved model. Choose another folder.")
+        tensors = {"head.weight": self.head.weight, "head.bias": self.head.bias}
+        if self.body is not None:
+            tensors |= {f"body.{name}": tensor.cpu().numpy() for name, tensor in self.body.state_dict().items()}
+        config = {
+            "format": _FORMAT,
+            "labels": self.labels,
+            "strategy": self.strategy,
+            "backbone": self.backbone.to_json(),
+            "metrics": self.metrics,
+            "history": self.history.to_json(),
+            "versions": {"python": platform.python_version()}
+            | {name: version(name) for name in ("tl-course", "timm", "torch", "onnxruntime", "scikit-learn")},
+        }
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as name:
+                part = Path(name) / "model"
+                part.mkdir()
+                save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, part / _WEIGHTS)
+                (part / _CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
+                if target.exists():
+                    shutil.move(target, Path(name) / "old")
+                shutil.move(part, target)
+        except OSError as error:
+            raise ModelError(f"The model cannot be saved in {target}: {error.strerror or error}.") from error
+        return target
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Classifier":
+        """Load a classifier that `save` wrote. No code that came with it is run.
+
+        Raises
+        ------
+        ModelError
+            There is no saved model in `folder`, it is damaged, or it comes from a newer version of the package.
+        BackboneError
+            It stands on a backbone whose weights cannot be had here.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = Path(folder).expanduser()
+        try:
+            config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+            if config["format"] > _FORMAT:
+                raise ModelError(f"{path} was saved by a newer version of tl-course. Upgrade: pip install -U tl-course")
+            tensors = load_file(path / _WEIGHTS)
+            backbone = Backbone.from_json(config["backbone"])
+            model = cls(
+                labels=config["labels"],
+                backbone=backbone,
+                head=Head(tensors.pop("head.weight"), tensors.pop("head.bias")),
+                strategy=config["strategy"],
+                metrics=config["metrics"],
+                history=History(**config["history"]),
+            )
+        except FileNotFoundError as error:
+            raise ModelError(f"{path} holds no saved model: there is no {Path(error.filename).name}.") from error
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise ModelError(f"The model in {path} is damaged ({error}). Save it again, or train it again.") from error
+        if tensors:
+            model.body = _body_from(backbone.name, tensors)
+        elif (here := Backbone.get(backbone.name)).key != backbone.key:
+            raise ModelError(
+                f"The model in {path} was trained on {backbone.weights}; here is {here.weights}. Install the former, or "
+                "train again."
+            )
+        return model
+
+    def _body(self) -> "Any":
+        return (lambda: self.body) if self.body is not None else None
+
+    def __str__(self) -> str:
+        measured = f", accuracy {self.metrics['accuracy']:.3f}" if "accuracy" in self.metrics else ""
+        return f"{self.strategy} classifier of {', '.join(self.labels)} on {self.backbone.name}{measured}"
+
+
+def fine_tuned_backbone(backbone: Backbone, body: "nn.Module") -> Backbone:
+    """`backbone` as it is after fine-tuning: the same preprocessing, weights of its own."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(body.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().numpy().tobytes())
+    return replace(backbone, key=f"fine-tuned-{digest.hexdigest()[:16]}", weights=f"fine-tuned from {backbone.key}")
+
+
+def _body_from(name: str, tensors: dict[str, Any]) -> "nn.Module":
+    import torch
+
+    body = create(name, pretrained=False)
+    try:
+        body.load_state_dict({key.removeprefix("body."): torch.from_numpy(value) for key, value in tensors.items()})
+    except RuntimeError as error:
+        raise ModelError(f"The weights in the model do not fit {name}: {str(error)[:200]}") from error
+    return body.eval()
+
+
+def _listed(sources: Any) -> "Sequence[Path | Image.Image]":
+    from PIL import Image
+
+    if isinstance(sources, str | Path | Image.Image):
+        sources = [sources]
+    listed: list[Path | Image.Image] = []
+    for source in sources:
+        if isinstance(source, Image.Image):
+            listed.append(source)
+        elif (path := Path(source).expanduser()).is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not found:
+                raise ImageSetError(f"There is no picture in the folder {path}.")
+            listed += found
+        else:
+            listed.append(path)
+    if not listed:
+        raise ImageSetError("There is no picture to predict: give a file, a folder or a PIL picture.")
+    return listed
