@@ -71,7 +71,7 @@ def test_real_photos_open_as_they_lie(photos: Path, kind: str) -> None:
     assert all(len(picture.sha256) == 64 and picture.license for picture in images)
     shares = [of["valid"] / (of["train"] + of["valid"]) for of in images.counts().values()]
     assert all(0.15 < share < 0.25 for share in shares)
-    origin = {"train": set(), "valid": set()}
+    origin: dict[str, set[str]] = {"train": set(), "valid": set()}
     for picture in images:
         origin[picture.split].add(picture.source.partition("#")[0])
     assert not origin["train"] & origin["valid"]
@@ -369,6 +369,8 @@ def test_a_split_column_counts_and_only_gaps_are_drawn(class_folders: Maker) -> 
     assert [p.split for p in images][:5] == ["valid", "valid", "train", "train", "test"]
     assert len(images.test) == 1
     assert images.counts()["bird"]["valid"] == images.counts()["forest"]["valid"] == 4
+    images.save()
+    assert [row["split_before"] for row in rows_of(root)][:7] == ["", "", "", "", "", "nonsense", ""]
 
 
 # ---- the split -------------------------------------------------------------------------------------------------------
@@ -537,6 +539,14 @@ def test_typing_errors_are_caught(class_folders: Maker) -> None:
         images.drop("bird/00.jpg")
     with pytest.raises(ImageSetError, match="is no label"):
         images.relabel("bird/0.jpg", " ", new_label=True)
+
+
+def test_the_last_picture_of_a_label_can_go_and_come_back(class_folders: Maker) -> None:
+    images = ImageSet.open(class_folders(bird=1, forest=5))
+    images.relabel("bird/0.jpg", "forest")
+    assert images.labels == ["forest"]
+    images.relabel("bird/0.jpg", "bird")
+    assert images.labels == ["bird", "forest"]
 
 
 def test_killed_at_any_byte_the_journal_loses_at_most_the_last_edit(class_folders: Maker) -> None:

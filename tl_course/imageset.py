@@ -1,11 +1,10 @@
 """A data set: picture files, their labels, their split, and the journal of edits."""
 
 import difflib
-import json
 import shutil
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
@@ -19,18 +18,8 @@ from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.files import atomic_path
 from tl_course.journal import Edit, append_edit, inverse_of_last, read_edits, replay
 from tl_course.packs import new_folder, pack, unpack
-from tl_course.splits import draw_splits
-from tl_course.tables import (
-    COLUMNS,
-    METADATA,
-    Picture,
-    Skipped,
-    examine,
-    read_table,
-    scan,
-    table_of_folders,
-    table_text,
-)
+from tl_course.shipped import render_folder, shipped_folder, shipped_names
+from tl_course.tables import COLUMNS, METADATA, TRUTH, Picture, Skipped, read_folder, read_truth, table_text, truth_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["ImageSet", "Picture"]
 
 EDITS = "edits.jsonl"
-TRUTH = "truth.jsonl"
 
 
 class ImageSet:
@@ -102,42 +90,69 @@ class ImageSet:
             There is nothing to open, or nothing in it can be used. Single files that cannot be used are no error: they
             are in `skipped`, and one `TLCourseWarning` says so.
         """
-        path = Path(where).expanduser()
         text = str(where)
         if "://" in text:
             raise ImageSetError(f"{text}: addresses cannot be opened yet. Download the file, then open it by its path.")
-        if path.is_dir():
+        try:
+            path = Path(where).expanduser().absolute()
+            is_folder, is_file = path.is_dir(), path.is_file()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ImageSetError(f"{text} cannot be opened: {error}.") from None
+        if is_folder:
             if sha256 is not None:
                 raise ImageSetError(f"{path} is a folder: a sha256 can be asked of a zip only. Leave it out.")
-            return cls._open_folder(path.absolute(), name=path.absolute().name)
-        if path.is_file():
+            return cls._open_folder(path, name=path.resolve().name)
+        if is_file:
             reason = f"{path.name} is a zip, unpacked into the cache"
             return cls._open_folder(unpack(path, sha256=sha256), name=path.stem, shared=reason)
-        raise ImageSetError(f"{text}: there is no such folder or zip (looked in {Path.cwd()}). Check the spelling.")
+        if text in shipped_names():
+            with _written(f"the set {text!r} into the cache", "Make room, or let TL_COURSE_CACHE name another place."):
+                root = shipped_folder(text)
+            reason = f"The set {text!r} ships with the course and is shared by all lessons"
+            return cls._open_folder(root, name=text, shared=reason)
+        raise ImageSetError(
+            f"{text}: there is no such folder or zip (looked in {Path.cwd()}), and no set of this name ships with the "
+            f"course (these do: {', '.join(shipped_names())}). Check the spelling."
+        )
+
+    @classmethod
+    def render(
+        cls,
+        name: str,
+        into: str | Path,
+        *,
+        n: int = 400,
+        seed: int = 0,
+        size: int = 256,
+        wrong_labels: float = 0.0,
+        near_duplicates: float = 0.0,
+        off_topic: float = 0.0,
+    ) -> "ImageSet":
+        """Draw a set of pictures into a new folder and open it. What was drawn is in `truth`.
+
+        Parameters
+        ----------
+        name
+            A set that the package can draw ("birds").
+        into
+            The folder to make.
+        n, seed, size
+            Number of pictures, the seed they follow from, and their pixels along each side.
+        wrong_labels, near_duplicates, off_topic
+            Shares of the pictures, 0 to 1, in which this flaw is planted on purpose.
+        """
+        target = _new_place(into)
+        flaws = {"wrong_labels": wrong_labels, "near_duplicates": near_duplicates, "off_topic": off_topic}
+        with _written(str(target), _ELSEWHERE):
+            render_folder(name, target, n=n, seed=seed, size=size, **flaws)
+        return cls.open(target)
 
     @classmethod
     def _open_folder(cls, root: Path, *, name: str, shared: str = "") -> "ImageSet":
-        files, skipped = scan(root)
-        listed: list[Picture] = []
-        if METADATA in files:
-            found, listed, more = read_table(root, files)
-        else:
-            found, more = table_of_folders(root, files)
-        good, unreadable = examine(root, found)
-        skipped += more + unreadable
-        if not good:
+        table, absent, skipped, saved = read_folder(root)
+        if not table:
             raise ImageSetError(f"{root} holds no picture that can be used{_listed(skipped)}. {_LAYOUT}")
-        table = [replace(one, split=split) for one, split in zip(good, draw_splits(good), strict=True)]
-        names = {picture.file_name for picture in table}
-        images = cls(
-            root,
-            name=name,
-            table=table,
-            absent=[row for row in listed if row.file_name not in names],
-            skipped=skipped,
-            saved=set(table) <= set(listed),
-            shared=shared,
-        )
+        images = cls(root, name=name, table=table, absent=absent, skipped=skipped, saved=saved, shared=shared)
         images._warn()
         return images
 
@@ -223,11 +238,7 @@ class ImageSet:
     @cached_property
     def truth(self) -> dict[str, dict[str, Any]]:
         """What a rendered set knows about its pictures (scene, true label, planted flaws), by file name; else empty."""
-        path = self.root / TRUTH
-        if not path.is_file():
-            return {}
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return {line.pop("file_name"): line for line in lines}
+        return read_truth(self.root / TRUTH)
 
     def path(self, picture: Picture | str) -> Path:
         """Where the file of a picture lies."""
@@ -290,7 +301,7 @@ class ImageSet:
     def relabel(self, picture: Picture | str, label: str, *, why: str = "", new_label: bool = False) -> None:
         """Give a picture another label; ``new_label=True`` allows one that no picture has yet."""
         one = self._find(picture)
-        known = sorted({each.label for each in self._all})
+        known = sorted({each.label for each in [*self._table, *self._by_name.values()]})
         if not label.strip() or (label not in known and not new_label):
             raise ImageSetError(
                 f"{label!r} is no label of {self.name}, which has {known}. Pass new_label=True if you mean to add it."
@@ -331,9 +342,7 @@ class ImageSet:
             )
         if not self._saved:
             self.save()  # the split must be on record before anything depends on it
-        with _written(
-            f"the edit of {edit.file_name} in {self.root}", 'Copy the set to a place of your own: images.copy_to("…").'
-        ):
+        with _written(f"the edit of {edit.file_name!r} in {self.root}", _OWN_PLACE):
             append_edit(self.root / EDITS, edit)
         self._edits, _ = read_edits(self.root / EDITS)
         self._replay()
@@ -343,20 +352,18 @@ class ImageSet:
     def save(self) -> None:
         """Write ``metadata.csv`` into the set's folder, and with it the split, which stays from then on.
 
-        The first edit does so by itself. Labels are written as they were before any edit; rows whose files are missing
-        are kept.
+        The first edit does so by itself. Labels are written as they were before any edit. Rows whose files are missing
+        and columns that we do not know are kept; `licence` becomes `license`.
         """
         if self._shared:
             raise ImageSetError(f"{self._shared}, so nothing is written into it. Use copy_to.")
-        with _written(f"{METADATA} in {self.root}", 'Copy the set to a place of your own: images.copy_to("…").'):
+        with _written(f"{METADATA} in {self.root}", _OWN_PLACE):
             _write_text(self.root / METADATA, table_text([*self._table, *self._absent]))
         self._saved = True
 
     def copy_to(self, folder: str | Path) -> "ImageSet":
         """Write the present state into a new folder, without dropped pictures and without the journal, and open it."""
-        target = Path(folder).expanduser().absolute()
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise ImageSetError(f"{target} is there already. Choose a new folder.")
+        target = _new_place(folder)
         if target.is_relative_to(self.root):
             raise ImageSetError(f"{target} lies inside the set itself ({self.root}). Choose a folder outside.")
         with _written(f"the copy in {target}", "Make room, or choose another place."), new_folder(target) as part:
@@ -371,17 +378,14 @@ class ImageSet:
     def pack(self, out: str | Path) -> str:
         """Write the present state as a zip that `open` reads, and return its SHA-256, the same for the same content."""
         path = Path(out).expanduser().absolute()
-        with _written(str(path), "Make room, or choose another place."):
+        with _written(str(path), _ELSEWHERE):
             return pack(self._files(), path)
 
     def _files(self) -> dict[str, Path | bytes]:
         files: dict[str, Path | bytes] = {picture.file_name: self.path(picture) for picture in self}
         files[METADATA] = table_text(self).encode()
-        truth = [
-            {"file_name": one.file_name} | self.truth[one.file_name] for one in self if one.file_name in self.truth
-        ]
-        if truth:
-            files[TRUTH] = _json_lines(truth)
+        if truth := {one.file_name: self.truth[one.file_name] for one in self if one.file_name in self.truth}:
+            files[TRUTH] = truth_text(truth).encode()
         return files
 
     # ---- state ---------------------------------------------------------------------------------------------------
@@ -409,6 +413,16 @@ class ImageSet:
 
 _LAYOUT = "Put the pictures of each label into a folder named after it, and open the folder that holds these."
 
+_OWN_PLACE = 'Make room, or copy the set to a place of your own: images.copy_to("…").'
+_ELSEWHERE = "Make room, or choose another place."
+
+
+def _new_place(folder: str | Path) -> Path:
+    target = Path(folder).expanduser().absolute()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ImageSetError(f"{target} is there already. Choose a new folder.")
+    return target
+
 
 @contextmanager
 def _written(what: str, advice: str) -> Iterator[None]:
@@ -421,10 +435,6 @@ def _written(what: str, advice: str) -> Iterator[None]:
 def _write_text(path: Path, text: str) -> None:
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
-
-
-def _json_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
 
 
 def _count(things: Sized, noun: str) -> str:

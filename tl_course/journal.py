@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from tl_course.errors import ImageSetError
+
 __all__ = ["ACTIONS", "Edit", "State", "append_edit", "inverse_of_last", "read_edits", "replay"]
 
 ACTIONS = ("relabel", "drop", "restore", "note")
@@ -74,6 +76,8 @@ def read_edits(path: Path) -> tuple[list[Edit], list[int]]:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return [], []
+    except OSError as error:
+        raise ImageSetError(f"The journal of edits, {path}, cannot be read: {error.strerror}.") from None
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:

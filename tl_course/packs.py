@@ -6,7 +6,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from uuid import uuid4
 
@@ -32,6 +32,8 @@ def new_folder(target: Path) -> Iterator[Path]:
     part.mkdir()
     try:
         yield part
+        with suppress(OSError):
+            target.rmdir()  # an empty one may be there; Windows renames onto nothing
         try:
             part.replace(target)
         except OSError as error:

@@ -6,29 +6,32 @@ The layout is Hugging Face's ``imagefolder`` convention (https://huggingface.co/
 import csv
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from tl_course.errors import ImageSetError
 from tl_course.pictures import MAX_BYTES, SUFFIXES, probe
-from tl_course.splits import split_named
+from tl_course.splits import draw_splits, split_named
 
 __all__ = [
     "COLUMNS",
     "METADATA",
+    "TRUTH",
     "Picture",
     "Skipped",
-    "examine",
-    "read_table",
-    "scan",
-    "table_of_folders",
+    "read_folder",
+    "read_truth",
     "table_text",
+    "truth_text",
 ]
 
 METADATA = "metadata.csv"
+TRUTH = "truth.jsonl"
 COLUMNS = ("file_name", "label", "split", "source", "creator", "license", "url", "sha256")
 
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what file managers leave behind; hidden files likewise
@@ -56,7 +59,39 @@ class Picture:
     extra: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
-def scan(root: Path) -> tuple[list[str], list[Skipped]]:
+def read_folder(root: Path) -> tuple[list[Picture], list[Picture], list[Skipped], bool]:
+    """What a folder holds, read without writing anything.
+
+    Returns
+    -------
+    table
+        The pictures that can be used, each with its split and `sha256`.
+    absent
+        Rows of ``metadata.csv`` without a usable file, so that none is lost when the table is written again.
+    skipped
+        What cannot be used, and why.
+    saved
+        Whether ``metadata.csv`` says all that `table` does.
+
+    Raises
+    ------
+    ImageSetError
+        The folder or its ``metadata.csv`` cannot be read.
+    """
+    files, skipped = _scan(root)
+    listed: list[Picture] = []
+    if METADATA in files:
+        found, listed, more = _read_table(root, files)
+    else:
+        found, more = _table_of_folders(root, files)
+    good, unreadable = _examine(root, found)
+    table = [replace(one, split=split) for one, split in zip(good, draw_splits(good), strict=True)]
+    names = {picture.file_name for picture in table}
+    absent = [row for row in listed if row.file_name not in names]
+    return table, absent, skipped + more + unreadable, set(table) <= set(listed)
+
+
+def _scan(root: Path) -> tuple[list[str], list[Skipped]]:
     """Names of all files under `root` in sorted order, and what was passed over and why.
 
     Folders that are links, and links that lead out of `root`, are not followed; hidden files and litter are left out
@@ -101,7 +136,7 @@ def scan(root: Path) -> tuple[list[str], list[Skipped]]:
     return files, skipped
 
 
-def table_of_folders(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Skipped]]:
+def _table_of_folders(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Skipped]]:
     """Pictures labelled by the folder they lie in; ``train/`` and ``valid/`` around class folders give the split."""
     skipped: list[Skipped] = []
     parts = {name: PurePosixPath(name).parts for name in files}
@@ -131,18 +166,10 @@ def _folders(root: Path, depth: int) -> Iterator[tuple[str, ...]]:
             yield names
 
 
-def read_table(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Picture], list[Skipped]]:
-    """What ``metadata.csv`` says about the `files` of a folder.
+def _read_table(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Picture], list[Skipped]]:
+    """Pictures that ``metadata.csv`` and `files` agree on, every row of the table, and what was left out and why.
 
-    Returns
-    -------
-    pictures
-        One for each row whose file is there, then one for each unlisted picture in a folder named like a label of
-        the table (added by hand later).
-    listed
-        Every row of the table, so that none is lost when it is written again.
-    skipped
-        What was left out, with reasons.
+    A picture that is not listed is taken in where its folder is named like a label of the table: it was added by hand.
     """
     path = root / METADATA
     rows = _rows(path)
@@ -152,13 +179,12 @@ def read_table(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Pi
     listed: dict[str, Picture] = {}
     for number, row in enumerate(rows, start=2):
         name = _plain_name(row.pop("file_name"), there)
-        picture = Picture(
-            name,
-            label=row.pop("label").strip(),
-            split=split_named(row.pop("split", "")),
-            extra={key: value for key, value in row.items() if key not in COLUMNS},
-            **{key: row[key] for key in COLUMNS if key in row},
-        )
+        label, given = row.pop("label").strip(), row.pop("split", "")
+        extra = {key: value for key, value in row.items() if key not in COLUMNS}
+        if given.strip() and not split_named(given):
+            extra["split_before"] = given  # "fold 3" is no split of ours, and still not ours to lose
+        fixed = {key: row[key] for key in COLUMNS if key in row}
+        picture = Picture(name, label=label, split=split_named(given), extra=extra, **fixed)
         reason = ""
         if not name:
             skipped.append((f"{METADATA}, row {number}", "names no file"))
@@ -217,7 +243,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise ImageSetError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def examine(root: Path, pictures: Sequence[Picture]) -> tuple[list[Picture], list[Skipped]]:
+def _examine(root: Path, pictures: Sequence[Picture]) -> tuple[list[Picture], list[Skipped]]:
     """Read each file once: the good pictures with their `sha256`, and which cannot be used and why."""
 
     def look(picture: Picture) -> tuple[Picture, str | None]:
@@ -248,3 +274,22 @@ def table_text(pictures: Iterable[Picture]) -> str:
         fixed = [getattr(picture, column) for column in COLUMNS]
         writer.writerow([*fixed, *(picture.extra.get(key, "") for key in extra)])
     return text.getvalue()
+
+
+def read_truth(path: Path) -> dict[str, dict[str, Any]]:
+    """What a ``truth.jsonl`` tells about each file; empty where there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        records = [json.loads(line) for line in lines if line.strip()]
+        return {record.pop("file_name"): record for record in records}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ImageSetError(f"{path} cannot be read ({error}). It came with the pictures: fetch them again.") from None
+
+
+def truth_text(truth: Mapping[str, Mapping[str, Any]]) -> str:
+    """The content of a ``truth.jsonl``."""
+    return "".join(
+        json.dumps({"file_name": name} | dict(record), ensure_ascii=False) + "\n" for name, record in truth.items()
+    )

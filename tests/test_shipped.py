@@ -1,0 +1,132 @@
+"""Sets that the package draws itself: whole or not at all, the same on one core and on many, drawn once for all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tl_course import rendered, shipped
+from tl_course.errors import ImageSetError
+from tl_course.imageset import ImageSet
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Plain noise in place of the slow brushes, in this process alone; collects the indices that were drawn."""
+    indices: list[int] = []
+
+    def draw_one(name: str, index: int, *, seed: int = 0, size: int = 256, **flaws: float) -> rendered.RenderedPicture:
+        indices.append(index)
+        noise = np.random.default_rng([seed, index]).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        image = Image.fromarray(noise)
+        truth: dict[str, Any] = {"scene": index // 3, "true_label": "bird", "flaws": []}
+        return rendered.RenderedPicture(image, ("bird", "forest")[index // 3 % 2], truth)
+
+    monkeypatch.setattr(rendered, "draw_one", draw_one)
+    monkeypatch.setattr(shipped, "cores", lambda: 1)
+    return indices
+
+
+def test_a_rendered_set_is_the_same_on_one_core_and_on_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "cores", lambda: 2)
+    images = ImageSet.render("birds", tmp_path / "two", n=32, size=32, seed=5, wrong_labels=0.1, near_duplicates=0.2)
+    monkeypatch.setattr(shipped, "cores", lambda: 1)
+    ImageSet.render("birds", tmp_path / "one", n=32, size=32, seed=5, wrong_labels=0.1, near_duplicates=0.2)
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
+
+    assert (len(images), images.labels, images.skipped) == (32, ["bird", "forest"], [])
+    assert set(images.truth) == {picture.file_name for picture in images}
+    flaws = [flaw for truth in images.truth.values() for flaw in truth["flaws"]]
+    assert (flaws.count("wrong_label"), flaws.count("near_duplicate")) == (3, 6)
+    for picture in images:
+        truth = images.truth[picture.file_name]
+        assert (picture.label == truth["true_label"]) == ("wrong_label" not in truth["flaws"])
+        assert (picture.source, picture.license, picture.file_name[:4]) == ("rendered", "CC0-1.0", picture.label[:4])
+    splits_of_scene: dict[int, set[str]] = {}
+    for picture in images:
+        splits_of_scene.setdefault(images.truth[picture.file_name]["scene"], set()).add(picture.split)
+    assert all(len(splits) == 1 for splits in splits_of_scene.values())
+
+
+def test_where_no_further_process_comes_through_all_is_drawn_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: list[int]
+) -> None:
+    monkeypatch.setattr(shipped, "cores", lambda: 4)
+    for executable in ("/no/such/python", ""):
+        drawn.clear()
+        monkeypatch.setattr("sys.executable", executable)
+        assert len(ImageSet.render("birds", tmp_path / f"set{len(executable)}", n=80)) == 80
+        assert sorted(drawn) == list(range(80))
+
+
+def test_a_set_that_ships_is_drawn_once_and_shared(tmp_path: Path, cache: Path, drawn: list[int]) -> None:
+    images = ImageSet.open("birds")
+    assert (images.name, sorted(drawn)) == ("birds", list(range(len(images))))
+    assert list(ImageSet.open("birds")) == list(images)
+    assert len(drawn) == len(images)
+    before = files_of(cache)
+    with pytest.raises(ImageSetError, match=r"shared by all lessons.*images\.copy_to\('my_birds'\)"):
+        images.drop(images[0])
+    assert files_of(cache) == before
+
+    mine = images.copy_to(tmp_path / "my_birds")
+    mine.drop(mine[0])
+    assert (len(mine), mine.truth) == (len(images) - 1, images.truth)
+
+
+def test_a_folder_of_the_name_comes_before_the_set_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: list[int]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ImageSet.render("birds", "birds", n=12)
+    assert len(ImageSet.open("birds")) == 12
+
+
+def test_stopped_in_the_middle_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rendered, "draw_one", stop)  # here; the helper process draws on until it is ended
+    monkeypatch.setattr(shipped, "cores", lambda: 2)
+    with pytest.raises(KeyboardInterrupt):
+        ImageSet.render("birds", tmp_path / "set", n=2000, size=256)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, drawn: list[int]) -> None:
+    resource = pytest.importorskip("resource")  # not on Windows
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(ImageSetError, match=r"Could not write .*set"):
+            ImageSet.render("birds", tmp_path / "set", n=12)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_options_are_refused_before_anything_is_written(tmp_path: Path, drawn: list[int]) -> None:
+    for options in ({"name": "fish"}, {"wrong_labels": 2.0}, {"size": 1}, {"n": -1}, {"n": 0}):
+        with pytest.raises(ImageSetError):
+            ImageSet.render(**{"name": "birds", "into": tmp_path / "set", **options})
+    ImageSet.render("birds", tmp_path / "set", n=12)
+    with pytest.raises(ImageSetError, match="there already"):
+        ImageSet.render("birds", tmp_path / "set", n=12)
+    with pytest.raises(ImageSetError, match=r"these do: birds"):
+        ImageSet.open("fish")
+
+
+def test_a_damaged_truth_says_so(tmp_path: Path, drawn: list[int]) -> None:
+    images = ImageSet.render("birds", tmp_path / "set", n=12)
+    first = json.loads((images.root / "truth.jsonl").read_text().splitlines()[0])
+    assert first.items() >= {"file_name": "bird/0000.jpg", "scene": 0}.items()
+    (images.root / "truth.jsonl").write_text('{"file_name": "bird/0000.jpg", "sce')
+    with pytest.raises(ImageSetError, match=r"truth\.jsonl cannot be read"):
+        _ = ImageSet.open(images.root).truth

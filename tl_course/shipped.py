@@ -1,0 +1,168 @@
+"""Sets that the package draws itself, as folders: written where asked, or once into the cache under a lesson's name."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tl_course.devices import cores
+from tl_course.errors import ImageSetError
+from tl_course.files import cache_dir
+from tl_course.packs import new_folder
+from tl_course.splits import draw_splits
+from tl_course.tables import METADATA, TRUTH, Picture, table_text, truth_text
+
+__all__ = ["render_folder", "shipped_folder", "shipped_names"]
+
+_WORTH_A_PROCESS = 16  # pictures; fewer are drawn before another Python has started
+_WORKER = """\
+import sys
+sys.path.append(sys.argv[1])
+from tl_course.shipped import _draw_from_arguments
+_draw_from_arguments()
+"""
+
+
+def shipped_names() -> list[str]:
+    """Names of the sets that ship with the course."""
+    from tl_course.rendered import SETS
+
+    return list(SETS)
+
+
+def shipped_folder(name: str, *, n: int = 200, seed: int = 0, size: int = 256) -> Path:
+    """The folder of a set that ships, drawn into the cache when it is first asked for (and again by newer brushes)."""
+    from tl_course import rendered
+
+    brushes = hashlib.sha256()
+    for path in sorted(Path(rendered.__file__).parent.glob("*.py")):
+        brushes.update(path.read_bytes())
+    target = cache_dir("rendered") / f"{name}-{n}-{size}-{seed}-{brushes.hexdigest()[:12]}"
+    if not target.is_dir():
+        render_folder(name, target, n=n, seed=seed, size=size)
+    return target
+
+
+def render_folder(name: str, target: Path, *, n: int, seed: int, size: int, **flaws: float) -> None:
+    """Draw a set into a new folder with its ``metadata.csv`` and ``truth.jsonl``, on all cores there are.
+
+    The pictures do not depend on the number of cores. The folder is there whole or not at all.
+
+    Raises
+    ------
+    ImageSetError
+        The set is unknown or an option is out of range, as `tl_course.rendered.draw` says.
+    OSError
+        The folder cannot be written.
+    """
+    from tl_course.rendered import draw
+
+    options: dict[str, Any] = {"seed": seed, "size": size, **flaws}
+    draw(name, n, **options)  # refuses wrong options before anything is written
+    if n < 1:
+        raise ImageSetError("A set of 0 pictures cannot be drawn: ask for 1 or more.")
+    with new_folder(target) as folder:
+        strides = max(1, min(cores(), 8, n // _WORTH_A_PROCESS))
+        # Plain processes and no pool: a pool imports a learner's script or notebook anew, or forks its threads.
+        with _helpers(folder, name, n, strides, options):
+            records = _draw_stride(folder, name, n, 0, strides, options)
+        for first in range(1, strides):
+            part = folder / _part(first)
+            if part.exists():
+                records += json.loads(part.read_text(encoding="utf-8"))
+                part.unlink()
+            else:  # the helper did not come through, so its share is drawn here
+                records += _draw_stride(folder, name, n, first, strides, options)
+        records.sort(key=lambda record: record["index"])
+
+        query = "&".join(f"{key}={value}" for key, value in options.items())
+        table = [
+            Picture(
+                record["file_name"],
+                label=record["label"],
+                source="rendered",
+                creator="tl-course",
+                license="CC0-1.0",
+                # Near-duplicates share what stands before the "#", which keeps them in one split.
+                url=f"rendered:{name}?{query}&scene={record['truth']['scene']}#{record['index']}",
+                sha256=record["sha256"],
+            )
+            for record in records
+        ]
+        table = [replace(one, split=split) for one, split in zip(table, draw_splits(table), strict=True)]
+        (folder / METADATA).write_text(table_text(table), encoding="utf-8", newline="")
+        truth = {record["file_name"]: record["truth"] for record in records}
+        (folder / TRUTH).write_text(truth_text(truth), encoding="utf-8", newline="")
+
+
+@contextmanager
+def _helpers(folder: Path, name: str, n: int, strides: int, options: dict[str, Any]) -> Iterator[None]:
+    """Processes that draw all strides but the first; they have ended when the block has."""
+    home = str(Path(__file__).parents[1])
+    running = []
+    try:
+        for first in range(1, strides) if sys.executable else ():
+            arguments = json.dumps([str(folder), name, n, first, strides, options])
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-c", _WORKER, home, arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                )
+            except OSError:  # a place that allows no further processes
+                break
+            running.append(process)
+        yield
+        for process in running:
+            process.wait()
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def _draw_from_arguments() -> None:
+    """What a helper process does: draw its stride, and leave the records beside the pictures when all is written."""
+    folder, name, n, first, strides, options = json.loads(sys.argv[2])
+    records = _draw_stride(Path(folder), name, n, first, strides, options)
+    part = Path(folder) / _part(first)
+    part.with_suffix(".part").write_text(json.dumps(records), encoding="utf-8")
+    part.with_suffix(".part").replace(part)
+
+
+def _part(first: int) -> str:
+    return f".stride-{first}.json"
+
+
+def _draw_stride(
+    folder: Path, name: str, n: int, first: int, strides: int, options: dict[str, Any]
+) -> list[dict[str, Any]]:
+    from tl_course.rendered import draw_one
+
+    records = []
+    for index in range(first, n, strides):
+        drawn = draw_one(name, index, **options)
+        data = io.BytesIO()
+        drawn.image.save(data, "JPEG", quality=90)
+        path = folder / drawn.label / f"{index:04d}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data.getvalue())
+        records.append(
+            {
+                "index": index,
+                "file_name": f"{drawn.label}/{path.name}",
+                "label": drawn.label,
+                "sha256": hashlib.sha256(data.getvalue()).hexdigest(),
+                "truth": drawn.truth,
+            }
+        )
+    return records
