@@ -19,6 +19,7 @@ from PIL import Image
 from tl_course import pictures
 from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.imageset import ImageSet
+from tl_course.splits import groups_of
 
 Maker = Callable[..., Path]
 
@@ -439,6 +440,19 @@ def test_a_new_crop_joins_its_photo(class_folders: Maker) -> None:
     write_rows(root, rows)
     split = split_of(ImageSet.open(root))
     assert all(split[f"bird/{number}.jpg"] == split[f"bird/{number - 10}.jpg"] for number in range(10, 20))
+
+
+def test_one_name_for_all_pictures_of_a_scene(class_folders: Maker) -> None:
+    root = class_folders(bird=4, forest=4)
+    shutil.copy(root / "bird/3.jpg", root / "bird/copy.jpg")
+    rows = [{"file_name": p.file_name, "label": p.label, "url": ""} for p in ImageSet.open(root)]
+    for row in rows[:2]:
+        row["url"] = "photo:1#" + row["file_name"]
+    write_rows(root, rows)
+    names = dict(zip([row["file_name"] for row in rows], groups_of(ImageSet.open(root)[:]), strict=True))
+    assert names["bird/0.jpg"] == names["bird/1.jpg"]
+    assert names["bird/3.jpg"] == names["bird/copy.jpg"]
+    assert len(set(names.values())) == 7
 
 
 def test_a_subset_keeps_the_validation_pictures(class_folders: Maker) -> None:

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["SPLITS", "VALID_SHARE", "draw_splits", "split_named"]
+__all__ = ["SPLITS", "VALID_SHARE", "draw_splits", "groups_of", "split_named"]
 
 SPLITS = ("train", "valid", "test")
 VALID_SHARE = 0.2
@@ -93,6 +93,15 @@ def draw_splits(pictures: Sequence[Splittable]) -> list[str]:
             if fits:
                 to_valid(min(fits, key=lambda group: len(group[1])))
     return [split or "train" for split in result]
+
+
+def groups_of(pictures: Sequence[Splittable]) -> list[str]:
+    """A name for each picture; pictures with the same name show one scene and must never be on two sides of a split."""
+    names = [""] * len(pictures)
+    for name, indices in _groups(pictures).items():
+        for index in indices:
+            names[index] = name
+    return names
 
 
 def _groups(pictures: Sequence[Splittable]) -> dict[str, list[int]]:
