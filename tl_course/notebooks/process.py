@@ -80,7 +80,6 @@ def main(folder: Path) -> None:
     notebook = load_notebook_node(path)
     if job["parameters"]:
         notebook = parameterize_notebook(notebook, job["parameters"], kernel_name="python3", language="python")
-    _tell(cells=len(notebook.cells))
     connection = {
         "transport": "ipc" if zmq.has("ipc") else "tcp",
         "connection_file": str(folder / "kernel.json"),
@@ -126,7 +125,10 @@ def _error(cell: Any, ename: str, evalue: str, trace: str = "") -> dict[str, Any
 
 
 def _peak_bytes() -> int:
-    """Most memory that a single ended child (so: the kernel) ever held, in bytes; 0 where the system does not tell."""
+    """Most memory that a single ended child (so: the kernel) ever held, in bytes; 0 where the system does not tell.
+
+    A child starts as a copy of this process, so the figure is never below this process' own, about 100 MB.
+    """
     try:
         import resource
     except ImportError:  # Windows

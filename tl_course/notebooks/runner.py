@@ -132,7 +132,7 @@ def _run(plan: _Plan, out: Path, cell_timeout: float, timeout: float, enforce_bu
         nbformat.write(plan.notebook, folder / "notebook.ipynb")  # type: ignore[no-untyped-call]
         job = {"parameters": plan.parameters, "cell_timeout": cell_timeout, "timeout": timeout}
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        state = _watched(folder, name, timeout)
+        state = _watched(folder, name, len(plan.notebook.cells), timeout)
         try:
             executed = read_notebook(folder / "notebook.ipynb")
         except LessonError:  # killed in the middle of saving
@@ -146,7 +146,8 @@ def _run(plan: _Plan, out: Path, cell_timeout: float, timeout: float, enforce_bu
     error = _located(state.get("error"), plan.notebook)
     seconds, peak_mb = round(state["seconds"], 2), round(state["peak_bytes"] / 1e6, 1)
     if error:
-        problems = [_where(error) + f"{error['ename']}: {error['evalue']}"]
+        where = "" if error["cell"] is None else f"cell {error['cell'] + 1} of {len(plan.notebook.cells)} failed with "
+        problems = [f"{where}{error['ename']}: {error['evalue']}"]
     else:
         problems = _broken(plan.budget, seconds, peak_mb, records) if enforce_budgets else []
     return LessonRun(
@@ -163,7 +164,7 @@ def _run(plan: _Plan, out: Path, cell_timeout: float, timeout: float, enforce_bu
     )
 
 
-def _watched(folder: Path, name: str, timeout: float) -> dict[str, Any]:
+def _watched(folder: Path, name: str, cells: int, timeout: float) -> dict[str, Any]:
     """Start the notebook's process, follow it to its end, and leave none of its processes behind."""
     import psutil
     from tqdm import tqdm
@@ -173,7 +174,11 @@ def _watched(folder: Path, name: str, timeout: float) -> dict[str, Any]:
     sampled = 0
     started = monotonic()
     log = folder / "log.txt"
-    with log.open("wb") as stderr, tqdm(desc=name, unit="cell", leave=False, disable=None, file=sys.stderr) as bar:
+    look = "{desc} |{bar:20}| cell {n} of {total}, {elapsed}"
+    with (
+        log.open("wb") as stderr,
+        tqdm(desc=name, total=cells, bar_format=look, leave=False, disable=None, file=sys.stderr) as bar,
+    ):
         process = subprocess.Popen(
             [sys.executable, "-m", "tl_course.notebooks", str(folder)],
             stdin=subprocess.PIPE,
@@ -190,6 +195,7 @@ def _watched(folder: Path, name: str, timeout: float) -> dict[str, Any]:
             runner = psutil.Process(process.pid)
             while process.poll() is None:
                 sampled = max(sampled, _look(runner, family))
+                bar.refresh()
                 if monotonic() - started > timeout + GRACE:
                     evalue = f"the lesson was not done after {timeout:g} s, the limit for a lesson, and did not stop"
                     state["error"] = _lost(evalue)
@@ -212,9 +218,7 @@ def _listen(stream: IO[bytes], state: dict[str, Any], bar: Any) -> None:
     for line in stream:
         event = json.loads(line)
         state.update(event)
-        if "cells" in event:
-            bar.reset(total=event["cells"])
-        elif "cell" in event:
+        if "cell" in event:
             bar.update(event["cell"] - bar.n)
 
 
@@ -317,10 +321,6 @@ def _located(error: Mapping[str, Any] | None, notebook: Any) -> dict[str, Any] |
         "evalue": error["evalue"],
         "traceback": without_colour(error["traceback"]),
     }
-
-
-def _where(error: Mapping[str, Any]) -> str:
-    return f"cell {error['cell']} failed with " if error["cell"] is not None else ""
 
 
 def _plain(value: Any) -> Any:
