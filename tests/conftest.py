@@ -1,12 +1,18 @@
 """Fixtures that several tests share."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from tl_course import ImageSet
+    from tl_course.backbones import Backbone
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +46,39 @@ def class_folders(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / into
 
     return make
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache in which the default backbone has been exported, once for all tests."""
+    from tl_course.backbones import Backbone
+
+    folder = tmp_path_factory.mktemp("exported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TL_COURSE_CACHE", str(folder))
+        Backbone.get()
+    return folder
+
+
+@pytest.fixture
+def backbone(cache: Path, exported: Path) -> "Backbone":
+    """The default backbone, exported into the test's own cache."""
+    from tl_course.backbones import Backbone
+
+    shutil.copytree(exported, cache, dirs_exist_ok=True)
+    return Backbone.get()
+
+
+@pytest.fixture(scope="session")
+def birds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small rendered set."""
+    from tl_course import ImageSet
+
+    return ImageSet.render("birds", tmp_path_factory.mktemp("rendered") / "birds", n=40, size=128).root
+
+
+@pytest.fixture
+def birds(birds_folder: Path) -> "ImageSet":
+    from tl_course import ImageSet
+
+    return ImageSet.open(birds_folder)

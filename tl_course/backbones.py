@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_course.errors import BackboneError, TLCourseWarning
+from tl_course.errors import BackboneError
 from tl_course.files import atomic_path, cache_dir, sha256_of
 
 if TYPE_CHECKING:
@@ -304,7 +304,6 @@ def _to_onnx(model: "nn.Module", example: Any, path: Path) -> None:
         torch.onnx.export(
             model, (example,), path, dynamo=False, opset_version=17, dynamic_axes={"pictures": {0: "n"}}, **names
         )
-    except Exception as error:  # gone from torch, or an operator that it lacks
-        warnings.warn(f"Exporting with torch's newer exporter ({type(error).__name__}).", TLCourseWarning, stacklevel=2)
+    except Exception:  # gone from torch, or an operator that it lacks
         shapes = ({0: torch.export.Dim("n")},)
         torch.onnx.export(model, (example,), path, dynamo=True, dynamic_shapes=shapes, external_data=False, **names)

@@ -1,0 +1,103 @@
+"""Features: the same from the cache as computed, whatever happens to the cache; a bad picture costs only itself."""
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tl_course import ImageSet, features
+from tl_course.backbones import Backbone
+from tl_course.features import extract
+
+
+@pytest.fixture
+def paths(birds: ImageSet) -> list[Path]:
+    return [birds.path(picture) for picture in birds][:5]
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures went through the backbone, call by call."""
+    counted: list[int] = []
+    original = features._decoded
+
+    def counting(sources, todo, *rest):  # type: ignore[no-untyped-def]
+        counted.append(len(todo))
+        return original(sources, todo, *rest)
+
+    monkeypatch.setattr(features, "_decoded", counting)
+    return counted
+
+
+def test_a_picture_goes_through_the_backbone_once(paths: list[Path], backbone: Backbone, runs: list[int]) -> None:
+    first = extract(paths, backbone).vectors
+    again = extract(list(reversed(paths)), backbone).vectors
+    assert first.shape == (5, backbone.dim)
+    assert np.isfinite(first).all()
+    np.testing.assert_array_equal(again, first[::-1])
+    assert runs == [5]
+
+
+def test_content_counts_not_the_name(
+    paths: list[Path], backbone: Backbone, runs: list[int], tmp_path: Path
+) -> None:
+    extract(paths[:1], backbone)
+    moved = tmp_path / "renamed.jpg"
+    moved.write_bytes(paths[0].read_bytes())
+    extract([moved], backbone)
+    assert runs == [1]
+    moved.write_bytes(paths[1].read_bytes())
+    extract([moved], backbone)
+    assert runs == [1, 1]
+
+
+@pytest.mark.parametrize("damage", ["no database", "cut off", "bad row", "read-only", "empty"])
+def test_a_damaged_cache_costs_time_and_nothing_else(
+    paths: list[Path], backbone: Backbone, cache: Path, damage: str
+) -> None:
+    good = extract(paths, backbone).vectors
+    (store,) = (cache / "features").glob("*.sqlite")
+    if damage == "no database":
+        store.write_bytes(b"this is not a database " * 1000)
+    elif damage == "cut off":
+        store.write_bytes(store.read_bytes()[: store.stat().st_size // 2])
+    elif damage == "empty":
+        store.write_bytes(b"")
+    elif damage == "read-only":
+        store.chmod(0o444)
+    else:
+        with sqlite3.connect(store) as connection:
+            connection.execute("UPDATE vectors SET vector = ?", (b"\x00\x01",))
+        connection.close()
+    for _ in range(2):  # the second time from what has healed
+        np.testing.assert_allclose(extract(paths, backbone).vectors, good, atol=1e-5)
+
+
+def test_an_unreadable_picture_is_named_and_costs_only_itself(
+    paths: list[Path], backbone: Backbone, tmp_path: Path
+) -> None:
+    bad, gone = tmp_path / "bad.jpg", tmp_path / "gone.jpg"
+    bad.write_bytes(paths[0].read_bytes()[:2000])
+    found = extract([paths[0], bad, gone, paths[1]], backbone)
+    assert set(found.failed) == {1, 2}
+    assert "bad.jpg" in found.failed[1]
+    assert "gone.jpg" in found.failed[2]
+    np.testing.assert_array_equal(np.isnan(found.vectors).all(axis=1), [False, True, True, False])
+
+
+def test_a_picture_in_memory_gives_what_its_file_gives(paths: list[Path], backbone: Backbone) -> None:
+    with Image.open(paths[0]) as picture:
+        np.testing.assert_allclose(
+            extract([picture], backbone).vectors, extract(paths[:1], backbone).vectors, atol=1e-4
+        )
+
+
+def test_pictures_of_any_number_come_back_in_order(paths: list[Path], backbone: Backbone) -> None:
+    """More than two batches, with repeats: what is decoded ahead must not be mixed up."""
+    many = [paths[i % 5] for i in range(37)]
+    pictures = [Image.open(path).copy() for path in many]
+    np.testing.assert_allclose(
+        extract(pictures, backbone).vectors, extract(paths, backbone).vectors[[i % 5 for i in range(37)]], atol=1e-4
+    )

@@ -1,0 +1,118 @@
+"""Questions inside lessons: ``check`` an answer, ask for a ``hint``, see the ``solution``; never a traceback."""
+
+import html
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from textwrap import dedent
+from typing import Any
+
+__all__ = ["NotYet", "Question", "Result", "attempted"]
+
+_SIGNS = {"right": ("✔", "#009E73"), "not yet": ("✘", "#D55E00"), "not attempted": ("…", "#666666"), "": ("", "#0072B2")}
+
+
+class NotYet(Exception):  # noqa: N818 - reads as a sentence where a check raises it
+    """Raised by a check, with a sentence that tells the student what the answer still lacks."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a question has to say: shown as a coloured line or a block of code in a notebook, as text elsewhere.
+
+    Attributes
+    ----------
+    status : {"right", "not yet", "not attempted", ""}
+        Empty for hints and solutions.
+    text : str
+    code : str
+        A solution, empty otherwise.
+    """
+
+    status: str
+    text: str
+    code: str = ""
+
+    def __bool__(self) -> bool:
+        return self.status == "right"
+
+    def __str__(self) -> str:
+        sign = _SIGNS[self.status][0]
+        return "\n".join(part for part in (f"{sign} {self.text}".strip(), self.code) if part)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        sign, colour = _SIGNS[self.status]
+        code = f"<pre style='margin:.4em 0 0'>{html.escape(self.code)}</pre>" if self.code else ""
+        return (
+            f"<div style='border-left:4px solid {colour};padding:.3em .8em'>"
+            f"<b style='color:{colour}'>{sign}</b> {html.escape(self.text)}{code}</div>"
+        )
+
+
+class Question:
+    """One question of a lesson.
+
+    Parameters
+    ----------
+    check : function of the student's answer
+        Returns a sentence of praise, or raises `NotYet` with what is missing. Anything else that is raised while it
+        runs is told to the student as an error in their answer.
+    solution : function
+        The model answer, shown as its own source. A test gives it to `check`.
+    hints : sequence of str
+        From the gentlest to the plainest.
+    """
+
+    def __init__(
+        self, check: Callable[[Any], str], *, solution: Callable[..., Any], hints: Sequence[str]
+    ) -> None:
+        self._check = check
+        self._solution = solution
+        self._hints = list(hints)
+        self._given = 0
+
+    def check(self, answer: Any = ...) -> Result:
+        """Judge an answer. `...`, None, or a function that still returns one of them, counts as not attempted."""
+        if answer is ... or answer is None:
+            return Result("not attempted", "Not attempted yet. Replace the ... and run the cell again.")
+        try:
+            return Result("right", self._check(answer))
+        except NotYet as missing:
+            return Result("not yet", str(missing))
+        except _NotAttempted:
+            return Result("not attempted", "Not attempted yet. Replace the ... and run both cells again.")
+        except Exception as error:  # the student's code may raise anything, and none of it may end the lesson
+            return Result("not yet", f"Your answer raised {type(error).__name__}: {error}{_where(error)}")
+
+    def hint(self) -> Result:
+        """The next hint; after the last one, the first again."""
+        text = self._hints[self._given % len(self._hints)]
+        number = self._given % len(self._hints) + 1
+        self._given += 1
+        return Result("", f"Hint {number} of {len(self._hints)}: {text}")
+
+    def solution(self) -> Result:
+        """One good answer, as code."""
+        return Result("", "One good answer:", dedent(inspect.getsource(self._solution)).strip())
+
+
+class _NotAttempted(Exception):
+    pass
+
+
+def attempted(value: Any) -> Any:
+    """`value`, unless it shows that the student's function is still the empty one."""
+    if value is ... or value is None:
+        raise _NotAttempted
+    return value
+
+
+def _where(error: Exception) -> str:
+    """The line of the student's cell that raised, as far as there is one."""
+    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
+    own = [frame for frame in frames if "ipykernel" in frame.filename or "<ipython-input" in frame.filename]
+    if not own or not own[-1].code_context:
+        return ""
+    return f" (in your line: {own[-1].code_context[0].strip()})"

@@ -1,0 +1,5 @@
+"""Widgets over plain objects: whatever a click does is a method with the same name."""
+
+from tl_course.widgets.try_it import TryIt
+
+__all__ = ["TryIt"]
