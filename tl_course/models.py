@@ -286,7 +286,7 @@ class Classifier:
                 history=History(**config["history"]),
             )
         except FileNotFoundError as error:
-            raise ModelError(f"{path} holds no saved model: there is no {Path(error.filename).name}.") from error
+            raise ModelError(f"{path} holds no saved model: there is no {Path(error.filename or _WEIGHTS).name}.") from error
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(f"The model in {path} is damaged ({error}). Save it again, or train it again.") from error
         if tensors:

@@ -1,0 +1,73 @@
+"""Questions in lessons: solutions are right, blanks are not attempted, mistakes get a sentence and never a traceback."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tl_course.exercises import birds
+from tl_course.grading import Question
+
+QUESTIONS = [birds.q1, birds.q2, pytest.param(birds.q3, marks=pytest.mark.slow)]  # the third draws a whole set
+
+
+def blank(*_: Any) -> Any:
+    return ...
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_blank_is_not_attempted(question: Question) -> None:
+    for answer in (..., None, blank):
+        result = question.check(answer)
+        assert result.status == "not attempted"
+        assert not result
+
+
+@pytest.mark.parametrize(
+    ("question", "solution"), [(birds.q1, birds._baseline), (birds.q2, birds._least_sure)], ids=["q1", "q2"]
+)
+def test_the_solution_is_right(question: Question, solution: Callable[..., Any]) -> None:
+    assert question.check(solution), str(question.check(solution))
+    assert "def " in question.solution().code
+
+
+@pytest.mark.slow
+def test_the_solution_of_the_third_is_right(backbone: Any) -> None:
+    assert birds.q3.check(birds._accuracy_with), str(birds.q3.check(birds._accuracy_with))
+    wrong = birds.q3.check(lambda images, n: 0.5)
+    assert wrong.status == "not yet"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "said"),
+    [
+        (birds.q1, lambda labels: 0.5, "function says 0.500"),
+        (birds.q1, lambda labels: 100 * max(map(labels.count, labels)) / len(labels), "no percent"),
+        (birds.q1, lambda labels: 1 / 0, "raised ZeroDivisionError"),
+        (birds.q1, lambda labels: "a lot", "raised ValueError"),
+        (birds.q1, 0.5, "raised TypeError"),
+        (birds.q2, lambda predictions, n: predictions[:n], "lowest first, were wanted"),
+        (birds.q2, lambda predictions, n: [p.confidence for p in predictions][:n], "not their confidences"),
+        (birds.q2, lambda predictions, n: sorted(predictions, key=lambda p: -p.confidence)[:n], "order round"),
+        (birds.q2, lambda predictions, n: predictions, "Asked for 1"),
+    ],
+)
+def test_a_wrong_answer_is_told_what_it_lacks(question: Question, answer: Any, said: str) -> None:
+    result = question.check(answer)
+    assert result.status == "not yet"
+    assert said in result.text
+    assert "&lt;" not in str(result)
+
+
+def test_hints_come_one_after_another() -> None:
+    question = Question(lambda answer: "", solution=blank, hints=["gentle", "plain"])
+    assert [question.hint().text for _ in range(3)] == [
+        "Hint 1 of 2: gentle", "Hint 2 of 2: plain", "Hint 1 of 2: gentle",
+    ]  # fmt: skip
+
+
+def test_what_a_student_typed_is_shown_as_text_not_as_html() -> None:
+    def answer(labels: list[str]) -> float:
+        raise ValueError("<b>bold</b>")
+
+    assert "<b>bold" not in birds.q1.check(answer)._repr_html_()

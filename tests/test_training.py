@@ -1,0 +1,146 @@
+"""Training, predicting, saving and loading, as a learner does it: through `train` and `Classifier`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tl_course import Classifier, ImageSet, train
+from tl_course.backbones import Backbone
+from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
+
+
+@pytest.fixture
+def model(birds: ImageSet, backbone: Backbone) -> Classifier:
+    return train(birds)
+
+
+def test_it_learns_what_it_is_shown(model: Classifier, birds: ImageSet) -> None:
+    """Thirty-two drawn pictures at half size: far from enough for the lesson, and well above guessing."""
+    assert model.labels == ["bird", "forest"]
+    assert model.metrics["n_train"] == len(birds.train)
+    assert model.metrics["n_test"] == len(birds.valid)
+    assert model.evaluate(birds, split="train").accuracy > 0.95
+    assert model.metrics["cross_validated_accuracy"] > 0.6
+    assert set(model.history.stages) == {"backbone", "features", "fit", "test"}
+    assert model.history.column("valid_accuracy") == [model.metrics["cross_validated_accuracy"]]
+
+
+def test_measured_elsewhere_it_learns_from_all(birds: ImageSet, backbone: Backbone) -> None:
+    model = train(birds, test=birds)
+    assert model.metrics["n_train"] == model.metrics["n_test"] == len(birds)
+    assert model.metrics["tested_on"] == birds.name
+
+
+def test_the_same_seed_gives_the_same_model(model: Classifier, birds: ImageSet) -> None:
+    np.testing.assert_array_equal(train(birds).head.weight, model.head.weight)
+
+
+def test_a_relabelled_picture_costs_no_features(
+    model: Classifier, birds: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = birds.copy_to(tmp_path / "own")
+    picture = own.train[0]
+    own.relabel(picture, "forest" if picture.label == "bird" else "bird")
+    monkeypatch.setattr("tl_course.features._runner", lambda *_: pytest.fail("features were computed again"))
+    again = train(own)
+    assert not np.array_equal(again.head.weight, model.head.weight)
+
+
+def test_it_predicts_files_folders_and_pictures(model: Classifier, birds: ImageSet, tmp_path: Path) -> None:
+    path = birds.path(birds[0])
+    (from_file,) = model.predict(path)
+    (from_memory,) = model.predict(Image.open(path))
+    from_folder = model.predict(birds.root)
+    assert from_file.source == str(path)
+    assert from_file.label == max(from_file.probabilities, key=from_file.probabilities.__getitem__)
+    assert sum(from_file.probabilities.values()) == pytest.approx(1)
+    assert from_memory.confidence == pytest.approx(from_file.confidence, abs=1e-3)
+    assert len(from_folder) == len(birds)
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    with pytest.warns(TLCourseWarning, match=r"1 of 2.*bad\.jpg"):
+        assert [one.source for one in model.predict([bad, path])] == [str(path)]
+    for nothing in ([bad], [], tmp_path / "gone.jpg"):
+        with pytest.raises(ImageSetError, match=r"[Nn]o picture"):
+            model.predict(nothing)
+
+
+def test_what_is_saved_is_what_is_loaded(model: Classifier, birds: ImageSet, tmp_path: Path) -> None:
+    folder = model.save(tmp_path / "model")
+    again = Classifier.load(folder)
+    paths = [birds.path(picture) for picture in birds]
+    assert again.predict(paths) == model.predict(paths)
+    assert (again.labels, again.metrics, again.history) == (model.labels, model.metrics, model.history)
+    assert {file.name for file in folder.iterdir()} == {"model.safetensors", "config.json"}
+    assert model.save(folder) == folder, "a model may take the place of a model"
+    config = json.loads((folder / "config.json").read_text())
+    assert {"tl-course", "torch", "python"} <= set(config["versions"])
+
+
+@pytest.mark.parametrize("damage", ["no config", "no weights", "cut off", "not json", "from the future", "other weights"])
+def test_a_damaged_model_is_refused_in_plain_words(model: Classifier, tmp_path: Path, damage: str) -> None:
+    folder = model.save(tmp_path / "model")
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    if damage == "no config":
+        config.unlink()
+    elif damage == "no weights":
+        weights.unlink()
+    elif damage == "cut off":
+        weights.write_bytes(weights.read_bytes()[:100])
+    elif damage == "not json":
+        config.write_text("{")
+    elif damage == "from the future":
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"format": 99}))
+    else:
+        config.write_text(config.read_text().replace(model.backbone.key, "another-backbone"))
+    with pytest.raises(ModelError, match=r"no saved model|damaged|newer version|was trained on"):
+        Classifier.load(folder)
+
+
+def test_no_other_folder_is_written_over(model: Classifier, tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_text("dear to someone")
+    with pytest.raises(ModelError, match="no saved model"):
+        model.save(tmp_path)
+    assert [file.name for file in tmp_path.iterdir() if file.suffix] == ["holiday.jpg"]
+
+
+def test_what_cannot_be_trained_on_is_refused_first(
+    class_folders: Callable[..., Path], birds: ImageSet, backbone: Backbone
+) -> None:
+    with pytest.raises(ImageSetError, match="at least two labels"):
+        train(ImageSet.open(class_folders(into="one", bird=5)))
+    with pytest.raises(ModelError, match="no strategy 'magic'"):
+        train(birds, strategy="magic")
+    with pytest.raises(ModelError, match="'cat', which this model was not trained on"):
+        train(birds, test=ImageSet.open(class_folders(into="other", cat=3, bird=3)))
+
+
+def test_a_broken_picture_among_good_ones_is_named_and_left_out(
+    birds: ImageSet, backbone: Backbone, tmp_path: Path
+) -> None:
+    own = birds.copy_to(tmp_path / "own")
+    path = own.path(own.train[0])
+    path.write_bytes(path.read_bytes()[:1500])  # a good header, and half a picture
+    with pytest.warns(TLCourseWarning, match=f"without 1 picture.*{path.name}"):
+        model = train(ImageSet.open(own.root))
+    assert model.metrics["n_train"] == len(own.train) - 1
+
+
+def test_photos_are_told_apart(photos: Path, backbone: Backbone) -> None:
+    for name in ("birds", "cats_dogs"):
+        assert train(ImageSet.open(photos / name)).metrics["cross_validated_accuracy"] >= 0.985
+
+
+def test_frozen_training_imports_neither_torch_nor_fastai(birds: ImageSet, backbone: Backbone) -> None:
+    code = (
+        f"import sys; from tl_course import ImageSet, train; train(ImageSet.open({str(birds.root)!r})); "
+        "sys.exit(' '.join({'torch', 'fastai', 'timm', 'sklearn', 'pandas'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
