@@ -81,13 +81,18 @@ def train(
     if strategy == "scratch":
         from tl_course.fine_tuning import from_scratch
 
-        model = from_scratch(images, pictures, base, history, epochs=epochs or 10, device=device, seed=seed)
+        model = from_scratch(
+            images, pictures, base, history,
+            epochs=epochs or 10, device=device, seed=seed, test=test, progress=progress,
+        )  # fmt: skip
     else:
         model = _frozen(images, pictures, base, history, device=device, seed=seed, progress=progress)
         if strategy == "fine-tune":
             from tl_course.fine_tuning import fine_tune
 
-            model = fine_tune(model, images, pictures, epochs=epochs or 3, device=device, seed=seed)
+            model = fine_tune(
+                model, images, pictures, epochs=epochs or 5, device=device, seed=seed, test=test, progress=progress
+            )
     with history.timing("test"):
         measured_on, split = (images, "valid") if test is None else (test, None)
         result = model.evaluate(measured_on, split=split, device=device, progress=progress)
