@@ -81,7 +81,7 @@ def build(plumage: Plumage, shape: Shape, pose: Pose, rng: Rng) -> tuple[list[Sh
 
 def _moved(part: Sheets, rotation: Array, shift: Array | float = 0.0) -> Sheets:
     points = part.points @ rotation.T.astype(np.float32) + np.asarray(shift, dtype=np.float32)
-    return Sheets(part.part, points, part.local, part.fuzz)
+    return Sheets(part.part, points, part.local, part.fuzz, part.solid)
 
 
 def _body(deep: float, wide: float) -> Sheets:
@@ -89,7 +89,7 @@ def _body(deep: float, wide: float) -> Sheets:
     rings = loft(np.stack([x, 0 * x, z * deep], axis=-1), h * deep, w * wide, around=36)
     angle = np.linspace(0, 2 * np.pi, 36)
     local = np.stack(np.broadcast_arrays(x[:, None] / 0.5, np.sin(angle)[None], np.cos(angle)[None]), axis=-1)
-    return Sheets("body", rings[None], local[None].astype(np.float32), 0.006)
+    return Sheets("body", rings[None], local[None].astype(np.float32), 0.006, solid=True)
 
 
 def _neck(shape: Shape, trunk: Array, head_at: Array, forward: Array) -> Sheets:
@@ -115,7 +115,7 @@ def _neck(shape: Shape, trunk: Array, head_at: Array, forward: Array) -> Sheets:
     rings = loft(centres, heights, widths, around=28)
     angle = np.linspace(0, 2 * np.pi, 28)
     local = np.stack(np.broadcast_arrays(0.6 + 1.0 * t[:, None], np.sin(angle)[None], np.cos(angle)[None]), axis=-1)
-    return Sheets("body", rings[None], local[None].astype(np.float32), 0.006)
+    return Sheets("body", rings[None], local[None].astype(np.float32), 0.006, solid=True)
 
 
 def _head(shape: Shape, plumage: Plumage, pose: Pose, rng: Rng) -> list[Sheets]:
@@ -124,14 +124,14 @@ def _head(shape: Shape, plumage: Plumage, pose: Pose, rng: Rng) -> list[Sheets]:
     round_ = np.sqrt(np.clip(1 - t * t, 0, None))
     flat = 1.0 if shape.eye > 0.26 else 0.94
     skull = loft(np.stack([t * 1.06, 0 * t, 0.05 * (1 - t * t)], axis=-1), round_ * flat, round_ * 0.95, around=32)
-    parts = [Sheets("head", (skull * r)[None], skull[None], 0.005)]
+    parts = [Sheets("head", (skull * r)[None], skull[None], 0.005, solid=True)]
 
     length, depth, hook = shape.bill
     face = 0.88 * r
     for sign, gape in ((1.0, 0.25 * pose.gape), (-1.0, -0.75 * pose.gape)):
         s = np.linspace(0, 1, 12, dtype=np.float32)
         swell = np.power(1 - s, 0.62 if depth / length > 0.3 else 0.8)
-        if shape is not None and hook > 0:  # a duck's bill is a spoon
+        if hook > 0:  # a duck's bill is a spoon
             swell = 0.62 + 0.38 * (1 - s) - 0.9 * smoothstep(0.86, 1.0, s)
         drop = hook * s**2.2 * (1.0 if sign > 0 else 0.55) + (0.0 if hook <= 0 else -hook * s * 1.4)
         tall = depth * 0.5 * swell * (1.0 if sign > 0 else 0.72) + 0.002
@@ -142,7 +142,7 @@ def _head(shape: Shape, plumage: Plumage, pose: Pose, rng: Rng) -> list[Sheets]:
         hinge = np.array([face, 0.0, -0.10 * r], dtype=np.float32)
         rings = (rings - hinge) @ turn("y", -gape).T + hinge
         local = np.broadcast_to(np.stack([s, 0 * s + sign, 0 * s], axis=-1)[:, None], rings.shape)
-        parts.append(Sheets("bill", rings[None].astype(np.float32), local.astype(np.float32)[None]))
+        parts.append(Sheets("bill", rings[None].astype(np.float32), local.astype(np.float32)[None], solid=True))
 
     out = (0.86, 0.50, 0.10) if shape.eye > 0.26 and r > 0.3 else (0.46, 0.83, 0.16)
     at = np.array(out, dtype=np.float32) / np.linalg.norm(out) * r * 0.93
@@ -152,7 +152,7 @@ def _head(shape: Shape, plumage: Plumage, pose: Pose, rng: Rng) -> list[Sheets]:
     for side in (1.0, -1.0):
         centre = at * [1.0, side, 1.0]
         axis = frame(centre * [1.0, 1.0, 0.6], np.array([0.0, 0.0, 1.0]))
-        parts.append(Sheets("eye", (ball @ axis.T * size + centre)[None].astype(np.float32), ball[None]))
+        parts.append(Sheets("eye", (ball @ axis.T * size + centre)[None].astype(np.float32), ball[None], solid=True))
     if plumage.crest:
         k = 7
         rank = np.linspace(0, 1, k, dtype=np.float32)
@@ -295,40 +295,45 @@ def _legs(shape: Shape, pose: Pose, trunk: Array) -> tuple[list[Sheets], Array]:
         @ trunk.T
     )
     if pose.stance == "clinging":
-        feet = hips + [0.34, 0.0, -0.02]
+        feet = hips + [0.15, 0.0, 0.05]
     else:
-        feet = hips + np.array([0.04, 0.0, -shape.legs - 0.30 * shape.deep])
+        feet = hips + np.array([0.04, 0.0, -0.85 * shape.legs - 0.16 * shape.deep])
         feet[:, 2] = feet[:, 2].min()
     if pose.stance in ("flying", "swimming"):
         return [], feet
     parts = []
-    thick = 0.020 + 0.012 * (shape.legs < 0.4)
+    thick = 0.018 + 0.008 * (shape.legs < 0.4)
     for hip, foot in zip(hips, feet, strict=True):
         knee = hip * 0.55 + foot * 0.45 + np.array([-0.05, 0.0, 0.0])
         thigh = spline([hip + [0, 0, 0.08], hip * 0.6 + knee * 0.4, knee], 8)
         round_ = np.linspace(0.085, thick * 1.3, 8, dtype=np.float32) * (1.0 if shape.legs < 0.6 else 0.6)
         rings = loft(thigh, round_, round_, around=12)
         local = np.broadcast_to(np.array([-0.2, 0.3, -0.9], dtype=np.float32), rings.shape)
-        parts.append(Sheets("body", rings[None], local[None], 0.008))
+        parts.append(Sheets("body", rings[None], local[None], 0.008, solid=True))
         shin = spline([knee, knee * 0.5 + foot * 0.5, foot], 7)
         rings = loft(shin, np.full(7, thick, dtype=np.float32), np.full(7, thick, dtype=np.float32), around=10)
         parts.append(
-            Sheets("leg", rings[None], (rings * 0 + np.linspace(0, 1, 7)[:, None, None]).astype(np.float32)[None])
+            Sheets(
+                "leg",
+                rings[None],
+                (rings * 0 + np.linspace(0, 1, 7)[:, None, None]).astype(np.float32)[None],
+                solid=True,
+            )
         )
     return parts, feet
 
 
 def _toes(feet: Array, shape: Shape, pose: Pose) -> Sheets:
-    thick = 0.017 + 0.010 * (shape.legs < 0.4)
+    thick = 0.013 + 0.008 * (shape.legs < 0.4)
     grip = 0.0 if pose.stance == "wading" else 1.0
     facing = np.cos(np.radians(pose.yaw))
     tubes = []
     for foot in feet:
-        for out in (-0.10, 0.0, 0.10):
-            ahead = out + 0.07 * facing
+        for out in (-0.065, 0.0, 0.065):
+            ahead = out + 0.05 * facing
             curve = [(0, 0, 0.01), (ahead * 0.55, 0.05, 0.02 * grip), (ahead, 0.09, -0.05 * grip),
                      (ahead * 1.12, 0.08, -0.10 * grip)]  # fmt: skip
             tubes.append(loft(spline(foot + np.array(curve), 8), *[np.linspace(thick, thick * 0.6, 8)] * 2, around=9))
     points = np.stack(tubes).astype(np.float32)
     local = np.broadcast_to(np.linspace(0, 1, 8, dtype=np.float32)[None, :, None, None], points.shape)
-    return Sheets("leg", points, np.ascontiguousarray(local))
+    return Sheets("leg", points, np.ascontiguousarray(local), solid=True)

@@ -49,12 +49,21 @@ def spline(points: npt.ArrayLike, n: int) -> Array:
 def noise(rng: Rng, shape: tuple[int, int], cells: float | tuple[float, float], octaves: int = 3) -> Array:
     """Smooth random field (rows, columns) of mean about 0 and deviation about 1, with `cells` bumps down and across."""
     down, across = cells if isinstance(cells, tuple) else (cells, cells)
-    field = np.zeros(shape, dtype=np.float32)
+    # A stream of its own: how much is drawn from it depends on `shape`, and the caller's stream must not.
+    rng = np.random.default_rng(rng.integers(2**63))
+    # Octaves are added up at the finest of their grids, so that only one enlargement is a big one.
+    field = np.zeros((0, 0), dtype=np.float32)
     for octave in range(octaves):
-        grid = (max(2, round(down * 2**octave) + 1), max(2, round(across * 2**octave) + 1))
-        coarse = Image.fromarray(rng.standard_normal(grid, dtype=np.float32))
-        field += np.asarray(coarse.resize(shape[::-1], Image.Resampling.BICUBIC)) * 0.55**octave
-    return field
+        grid = [min(max(2, round(c * 2**octave) + 1), side + 1) for c, side in zip((down, across), shape, strict=True)]
+        bumps = rng.standard_normal(grid, dtype=np.float32) * 0.55**octave
+        field = bumps + _enlarged(field, (grid[0], grid[1])) if octave else bumps
+    return _enlarged(field, shape)
+
+
+def _enlarged(field: Array, shape: tuple[int, int]) -> Array:
+    if field.shape == shape:
+        return field
+    return np.asarray(Image.fromarray(field).resize(shape[::-1], Image.Resampling.BICUBIC))
 
 
 class Canvas:
@@ -185,11 +194,10 @@ class Canvas:
         t = (np.arange(c0, c1, dtype=np.float32)[None] + 0.5 - centre[:, None]) / half[:, None]
         cover = np.clip((1.0 - np.abs(t)) * half[:, None] + 0.5, 0.0, 1.0)[..., None]
         u = np.clip(t, -1.0, 1.0)
-        shade = 0.52 + 0.55 * np.sqrt(1.0 - u * u) * (0.72 - 0.5 * u * (-light if light else 0.0) * -1.0)
         shade = np.clip(0.40 + 0.62 * (np.sqrt(1.0 - u * u) * 0.6 + u * light * 0.62), 0.18, 1.15)
         size = (len(a), c1 - c0)
         thick = float(half.mean())
-        grain = noise(rng, size, (max(2.0, size[0] / (thick * 1.5 + 6)), max(2.0, size[1] / (thick * 0.22 + 1.5))), 3)
+        grain = noise(rng, size, (max(2.0, size[0] / (thick * 1.5 + 6)), max(2.0, size[1] / (thick * 0.22 + 1.5))), 2)
         patch = noise(rng, size, (max(2.0, size[0] / (thick * 3 + 6)), max(2.0, size[1] / (thick * 1.6 + 3))), 2)
         shade = shade * (1.0 + rough * (0.30 * np.clip(grain, -1.5, 1.5) + 0.18 * patch))
         paint = np.asarray(colour, dtype=np.float32) * shade[..., None]

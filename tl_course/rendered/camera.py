@@ -40,7 +40,7 @@ LIGHTS = {
                          (0.95, 0.97, 1.0), 0.86),
     "moonlight": Lighting(((0.16, 0.22, 0.38), (0.36, 0.46, 0.62)), (0.42, 0.50, 0.62),
                           Light((0.5, 0.4, 0.8), (0.75, 0.80, 0.90), (0.36, 0.42, 0.54), (0.16, 0.18, 0.22), 0.4),
-                          (0.44, 0.54, 0.78), 0.55),
+                          (0.52, 0.62, 0.84), 0.6),
 }  # fmt: skip
 
 WEATHERS = ("clear", "clear", "clear", "fog", "rain", "snow")
@@ -92,7 +92,7 @@ def expose(
     contrast = float(np.clip(rng.normal(1.06, 0.09 * harsh), 0.7, 1.4))
     saturation = float(np.clip(rng.normal(1.05, 0.14 * harsh), 0.5, 1.5) * lighting.saturation)
     vignette = float(abs(rng.normal(0, 0.22)))
-    grain = float(rng.gamma(1.5, 0.010) * harsh)
+    grain = float(rng.gamma(1.5, 0.007) * harsh)
     quality = int(rng.integers(55, 96))
     if soft * side > 0.25:
         image = image.filter(ImageFilter.GaussianBlur(soft * side))

@@ -1,75 +1,13 @@
-"""Forests of several kinds, painted from far to near, and the things that hang, fall and grow in them."""
+"""Forests of several kinds, painted from far to near."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from .brushes import Array, Canvas, Colour, Rng, blend, colour_like, noise, smoothstep, spline
+from .brushes import Canvas, Colour, Rng, blend, colour_like, noise, smoothstep, spline
+from .growth import Mood, fern, foliage, leaf_colours, rgb, spruce
 
-__all__ = ["FORESTS", "Mood", "backdrop", "blossom", "dangle", "drift", "foliage", "perch", "sprig"]
-
-LEAVES = {
-    "spring": ("8fb52e", "a9c64a", "6f9a2c", "c2d46a"),
-    "summer": ("3f6b22", "557f2a", "2f5420", "74963a"),
-    "autumn": ("c8741e", "d89a28", "a8481c", "8a7a2a", "e0b840"),
-    "winter": ("4a4436", "5d5340", "39372e", "6e6450"),
-}
-NEEDLES = ("1f3a2a", "2a4a34", "35563a", "22402e")
-BRIGHT = (
-    "d8281e",
-    "e8641c",
-    "f0b81c",
-    "f4e04a",
-    "3f74c8",
-    "7a4ac0",
-    "d85a9a",
-    "f2f0ea",
-    "2a8ad0",
-    "c23a3a",
-    "1c1a1c",
-    "8a5c36",
-)
-
-
-@dataclass(frozen=True)
-class Mood:
-    """Season and air of a scene: colours of the sky from top to horizon, of the haze and how thick it is."""
-
-    season: str = "summer"
-    sky: tuple[Colour, Colour] = ((0.42, 0.60, 0.82), (0.80, 0.87, 0.90))
-    haze: Colour = (0.72, 0.78, 0.76)
-    thick: float = 0.5
-    side: float = -0.5
-    snow: bool = False
-
-
-def rgb(text: str) -> Array:
-    """A colour (3,) from six hexadecimal digits."""
-    return np.array([int(text[i : i + 2], 16) for i in (0, 2, 4)], dtype=np.float32) / 255.0
-
-
-def leaf_colours(rng: Rng, mood: Mood, count: int, *, needles: bool = False) -> Array:
-    """`count` leaf colours (count, 3) of the season."""
-    table = np.stack([rgb(text) for text in (NEEDLES if needles else LEAVES[mood.season])])
-    table = table * (1 + rng.normal(0, 0.08)) + rng.normal(0, 0.02, 3)
-    picks = table[rng.integers(len(table), size=count)]
-    return np.asarray(np.clip(picks * rng.normal(1.0, 0.14, (count, 1)) + rng.normal(0, 0.02, (count, 3)), 0.01, 1))
-
-
-def foliage(canvas: Canvas, rng: Rng, mood: Mood, at: tuple[float, float], spread: tuple[float, float], count: int,
-            size: float, *, haze: float = 0.0, needles: bool = False, slim: float = 0.5, dark: float = 0.5) -> None:  # fmt: skip
-    """A mass of leaves about a place, lit from above: dark below and within, light on top."""
-    gx, gy = rng.normal(0, 1, count), rng.normal(0, 1, count)
-    order = np.argsort(rng.random(count) + 0.25 * (gy < 0))
-    gx, gy = gx[order], gy[order]
-    depth = np.linspace(0, 1, count)
-    lit = (1 - dark) + dark * (0.35 + 0.65 * depth) * (1.0 - 0.30 * gy) + 0.12 * gx * mood.side
-    colours = leaf_colours(rng, mood, count, needles=needles) * lit[:, None]
-    colours = colours * (1 - haze) + np.asarray(mood.haze) * haze
-    angle = rng.uniform(0, np.pi, count) if not needles else rng.normal(np.pi / 2, 0.6, count)
-    length = size * rng.uniform(0.6, 1.3, count)
-    canvas.leaves(at[0] + gx * spread[0], at[1] + gy * spread[1], length, angle, colours, slim)
+__all__ = ["FORESTS", "backdrop"]
 
 
 def _sky(canvas: Canvas, rng: Rng, mood: Mood, low: float = 0.7, clouds: float = 0.5) -> None:
@@ -194,33 +132,6 @@ def _pine(canvas: Canvas, rng: Rng, mood: Mood) -> None:
             needles=True)  # fmt: skip
 
 
-def _spruce(canvas: Canvas, rng: Rng, mood: Mood, x: float, foot: float, tall: float, air: float) -> None:
-    tiers = max(6, int(tall * 34))
-    s = np.repeat(np.linspace(0.04, 1, tiers), 6)
-    n = len(s)
-    reach = tall * 0.30 * s * rng.uniform(0.55, 1.1, n)
-    way = np.where(rng.random(n) < 0.5, -1.0, 1.0)
-    colours = leaf_colours(rng, mood, n, needles=True) * (0.75 + 0.45 * (way * mood.side > 0))[:, None]
-    colours *= rng.uniform(0.7, 1.2, (n, 1))
-    if mood.snow:
-        white = (rng.random(n) < 0.40)[:, None]
-        colours = np.where(white, np.array([0.84, 0.88, 0.94]) * rng.uniform(0.8, 1.08, (n, 1)), colours)
-    colours = colours * (1 - air) + np.asarray(mood.haze) * air
-    y = foot - tall + tall * s + rng.normal(0, 0.01 * tall, n)
-    canvas.polygon(
-        [(x - 0.012 * tall, foot), (x, foot - tall), (x + 0.012 * tall, foot)], blend(rgb("2c241c"), mood.haze, air)
-    )
-    order = np.argsort(-s + rng.random(n) * 0.02)
-    canvas.leaves(
-        (x + way * reach * 0.5)[order],
-        y[order],
-        (reach + 0.02 * tall)[order],
-        (way * 0.42)[order],
-        colours[order],
-        0.42,
-    )
-
-
 def _conifers(canvas: Canvas, rng: Rng, mood: Mood) -> None:
     _sky(canvas, rng, mood, low=0.6, clouds=0.6)
     n = canvas.side
@@ -245,7 +156,7 @@ def _conifers(canvas: Canvas, rng: Rng, mood: Mood) -> None:
         tall = 0.07 + 0.30 * near**2
         for x in np.sort(rng.uniform(-0.05, 1.05, round(26 * (1.25 - near)) + 3)):
             foot = float(np.interp(x, xs, line)) + tall * 0.25 + rng.uniform(0, 0.12) * near
-            _spruce(canvas, rng, mood, float(x), foot, tall * rng.uniform(0.7, 1.25), air)
+            spruce(canvas, rng, mood, float(x), foot, tall * rng.uniform(0.7, 1.25), air)
         if layer < layers - 1:
             mist = np.exp(-(((np.linspace(0, 1, n)[:, None] - line.mean() - 0.14) / 0.09) ** 2))
             canvas.veil(mood.haze, np.clip(mist * mood.thick * 0.55, 0, 1))
@@ -271,20 +182,6 @@ def _canopy(canvas: Canvas, rng: Rng, mood: Mood) -> None:
                     a = path[rng.integers(3, 10)]
                     arc = spline([a, a + rng.normal(0, 0.07, 2), a + rng.normal(0, 0.14, 2)], 6)
                     canvas.stroke(arc, 0.006, rgb("3a3228"))
-
-
-def _fern(canvas: Canvas, rng: Rng, x: float, y: float, long: float, angle: float, colour: Array) -> None:
-    tip = (x + long * np.cos(angle), y + long * np.sin(angle) + 0.35 * long * abs(np.cos(angle)))
-    mid = (x + 0.55 * long * np.cos(angle), y + 0.75 * long * np.sin(angle))
-    stem = spline([(x, y), mid, tip], 22)
-    canvas.stroke(stem, 0.004, colour * 0.7)
-    way = np.gradient(stem, axis=0)
-    heading = np.arctan2(way[:, 1], way[:, 0])
-    size = long * 0.34 * np.sin(np.linspace(0.25, np.pi * 0.97, 22))
-    for side in (-1, 1):
-        turn = heading + side * 1.15
-        canvas.leaves(stem[:, 0] + 0.5 * size * np.cos(turn), stem[:, 1] + 0.5 * size * np.sin(turn), size, turn,
-                      colour * rng.uniform(0.8, 1.15, (22, 1)) * (1.0 if side < 0 else 0.82), 0.26)  # fmt: skip
 
 
 def _undergrowth(canvas: Canvas, rng: Rng, mood: Mood) -> None:
@@ -316,7 +213,7 @@ def _undergrowth(canvas: Canvas, rng: Rng, mood: Mood) -> None:
             x, y = rng.uniform(-0.05, 1.05), horizon + (1.08 - horizon) * near
             for _ in range(4):
                 colour = leaf_colours(rng, mood, 1)[0] * (0.55 + 0.45 * near)
-                _fern(canvas, rng, x, y, rng.uniform(0.08, 0.16) * (0.6 + 1.3 * near), rng.uniform(-2.8, -0.35), colour)
+                fern(canvas, rng, x, y, rng.uniform(0.08, 0.16) * (0.6 + 1.3 * near), rng.uniform(-2.8, -0.35), colour)
 
 
 def _bamboo(canvas: Canvas, rng: Rng, mood: Mood) -> None:
@@ -380,7 +277,7 @@ def _lake(canvas: Canvas, rng: Rng, mood: Mood) -> None:
         canvas.ground(line, np.broadcast_to(tone * (1 + 0.08 * noise(rng, (n, n), 20, 2)[..., None]), (n, n, 3)))
     for x in rng.uniform(-0.05, 1.05, 34):
         if rng.random() < 0.5:
-            _spruce(canvas, rng, mood, float(x), horizon + 0.01, rng.uniform(0.06, 0.16), 0.25 * mood.thick)
+            spruce(canvas, rng, mood, float(x), horizon + 0.01, rng.uniform(0.06, 0.16), 0.25 * mood.thick)
         else:
             foliage(canvas, rng, mood, (float(x), horizon - 0.03), (0.03, 0.025), 26, 0.02, haze=0.25 * mood.thick)
     pixels = canvas.pixels
@@ -409,98 +306,3 @@ FORESTS: dict[str, Callable[[Canvas, Rng, Mood], None]] = {
 def backdrop(canvas: Canvas, rng: Rng, kind: str, mood: Mood) -> None:
     """Paint a forest of one of the kinds in `FORESTS` over the whole canvas."""
     FORESTS[kind](canvas, rng, mood)
-
-
-def perch(canvas: Canvas, rng: Rng, mood: Mood, at: tuple[float, float], width: float, slope: float) -> None:
-    """A branch across the picture through `at`, which lies on its upper edge."""
-    tone = colour_like(rng, rgb(rng.choice(("5c4a3a", "7a6a58", "4a3a2c", "8a7a66", "6a5038"))), 0.12)
-    x0, y0 = at[0], at[1] + width * 0.35
-    start = rng.uniform(-0.15, 0.1) if rng.random() < 0.7 else max(-0.1, x0 - rng.uniform(0.12, 0.3))
-    end = rng.uniform(0.9, 1.15) if rng.random() < 0.7 else min(1.1, x0 + rng.uniform(0.12, 0.3))
-    knots = [(start, y0 + slope * (start - x0) + rng.normal(0, 0.02)), (x0 - 0.08, y0 - slope * 0.08), (x0, y0),
-             (x0 + 0.08, y0 + slope * 0.08), (end, y0 + slope * (end - x0) + rng.normal(0, 0.02))]  # fmt: skip
-    path = spline(knots, 30)
-    grow = 1 if rng.random() < 0.5 else -1
-    taper = np.linspace(1.35, 0.62, 30)[::grow] * (1 + 0.06 * rng.standard_normal(30))
-    for _ in range(rng.integers(1, 5)):  # side twigs
-        i = rng.integers(2, 28)
-        run = rng.uniform(0.08, 0.3)
-        rise = rng.choice((-1, 1)) * rng.uniform(0.4, 1.0)
-        arc = spline(
-            [path[i], path[i] + [grow * run * 0.5, rise * run * 0.35], path[i] + [grow * run, rise * run * 0.8]], 9
-        )
-        canvas.limb(rng, arc, width * np.linspace(0.45, 0.14, 9), tone * 0.85, rough=0.3) if abs(rise) < 0.9 else canvas.stroke(
-            arc, width * 0.22, tone * 0.7)  # fmt: skip
-        if mood.season != "winter" and rng.random() < 0.7:
-            sprig(canvas, rng, mood, arc[3:], width)
-    cap = (0.95, 0.96, 1.0) if mood.snow else rgb("6f8a34") if rng.random() < 0.2 else None
-    canvas.limb(rng, path, width * taper, tone, light=-0.6, rough=0.5, cap=cap)
-
-
-def sprig(canvas: Canvas, rng: Rng, mood: Mood, path: Array, width: float) -> None:
-    """Leaves along a twig."""
-    n = int(rng.integers(4, 12))
-    p = path[rng.integers(len(path), size=n)]
-    size = rng.uniform(0.04, 0.075)
-    angle = rng.uniform(-0.5, 3.6, n)
-    canvas.leaves(p[:, 0] + 0.5 * size * np.cos(angle), p[:, 1] + 0.5 * size * np.sin(angle), size * rng.uniform(0.7, 1.3, n), angle,
-                  leaf_colours(rng, mood, n) * rng.uniform(0.7, 1.25, (n, 1)), rng.uniform(0.35, 0.6))  # fmt: skip
-
-
-def blossom(canvas: Canvas, rng: Rng, at: tuple[float, float], spread: float, count: int) -> None:
-    """Flowers or fruit: round, shaded blobs in the colours that birds wear too."""
-    tone = rgb(rng.choice(BRIGHT))
-    for _ in range(count):
-        x, y = at[0] + rng.normal(0, spread), at[1] + rng.normal(0, spread * 0.7)
-        r = rng.uniform(0.008, 0.022)
-        shade = colour_like(rng, tone, 0.1)
-        canvas.disc(x, y, r, r, shade * 0.72)
-        canvas.disc(x - 0.15 * r, y - 0.15 * r, 0.75 * r, 0.75 * r, shade)
-        canvas.disc(x - 0.35 * r, y - 0.4 * r, 0.25 * r, 0.25 * r, blend(shade, (1, 1, 1), 0.6))
-
-
-def dangle(canvas: Canvas, rng: Rng, at: tuple[float, float], size: float) -> str:
-    """One thing of a bird's size that is no bird: a cone, a fruit, a clump of moss, a knot, a curled leaf; says which."""
-    what = str(rng.choice(("cone", "fruit", "moss", "toadstool", "leaf")))
-    x, y = at
-    tone = colour_like(rng, rgb(rng.choice(BRIGHT)), 0.1)
-    if what == "cone":
-        for row in np.linspace(-1, 1, 9):
-            w = size * 0.42 * np.sqrt(max(0.05, 1 - row * row * 0.85))
-            for k in np.linspace(-1, 1, 5):
-                brown = colour_like(rng, rgb("7a5434"), 0.12) * (1 - 0.35 * abs(k))
-                canvas.disc(x + k * w * 0.8, y + (row * 0.5 + 0.5) * size, w * 0.34, size * 0.085, brown * 0.6)
-                canvas.disc(x + k * w * 0.8, y + (row * 0.5 + 0.47) * size, w * 0.28, size * 0.055, brown)
-    elif what == "fruit":
-        canvas.stroke([(x, y), (x, y + 0.25 * size)], 0.008, rgb("4a3a28"))
-        steps = 14
-        for i in range(steps):
-            f = i / steps
-            r = size * 0.5 * (1 - f * 0.9)
-            canvas.disc(x - 0.16 * size * f, y + 0.70 * size - 0.16 * size * f, r, r * 0.95,
-                        blend(tone * 0.5, blend(tone, (1, 1, 1), 0.35), f**0.8))  # fmt: skip
-    elif what == "moss":
-        mood = Mood(season=str(rng.choice(("spring", "summer", "autumn"))))
-        foliage(canvas, rng, mood, (x, y), (0.30 * size, 0.22 * size), 140, 0.18 * size, dark=0.6)
-    elif what == "toadstool":
-        canvas.limb(
-            rng, [(x, y), (x + 0.03 * size, y - 0.5 * size)], [0.22 * size, 0.16 * size], (0.9, 0.87, 0.8), rough=0.1
-        )
-        angle = np.linspace(np.pi, 2 * np.pi, 24)
-        for i in range(8):
-            f = i / 8
-            dome = np.stack([x + 0.5 * size * (1 - 0.5 * f) * np.cos(angle) - 0.1 * f * size,
-                             y - 0.42 * size + 0.5 * size * (1 - 0.6 * f) * np.sin(angle) - 0.05 * f * size], axis=-1)  # fmt: skip
-            canvas.polygon(dome, blend(tone * 0.55, blend(tone, (1, 1, 1), 0.25), f))
-    else:
-        for i in range(5):
-            canvas.leaves(np.array([x + rng.normal(0, 0.1 * size)]), np.array([y + rng.normal(0, 0.1 * size)]),
-                          np.array([size * rng.uniform(0.7, 1.1)]), np.array([rng.uniform(0, 3.1)]),
-                          (colour_like(rng, tone, 0.15) * (0.7 + 0.08 * i))[None], 0.55)  # fmt: skip
-    return what
-
-
-def drift(canvas: Canvas, rng: Rng, mood: Mood, count: int, size: float) -> None:
-    """Leaves in the air."""
-    canvas.leaves(rng.random(count), rng.random(count), size * rng.uniform(0.5, 1.4, count), rng.uniform(0, 6.3, count),
-                  leaf_colours(rng, mood, count) * rng.uniform(0.8, 1.3, (count, 1)), rng.uniform(0.2, 0.6))  # fmt: skip

@@ -93,7 +93,7 @@ def paint(seen: Seen, parts: list[str], plumage: Plumage, rng: Rng) -> tuple[Arr
             gloss[here] = 1.0
     if "gloss" in m:
         dark = smoothstep(0.30, 0.12, colour.mean(axis=1))
-        colour += (marks["gloss"] - colour) * (dark * 0.55 * smoothstep(0.2, 0.9, seen.normal[:, 2] + 0.4 * soft))[
+        colour += (marks["gloss"] - colour) * (dark * 0.38 * smoothstep(0.0, 1.0, seen.normal[:, 2] + 0.12 * soft))[
             :, None
         ]
         gloss += 0.25 * dark

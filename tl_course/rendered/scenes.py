@@ -9,7 +9,8 @@ from PIL import Image, ImageFilter
 from .anatomy import Pose, build
 from .brushes import Array, Canvas, Rng, blend, colour_like, noise, spline
 from .camera import LIGHTS, WEATHERS, Lighting, expose, weather
-from .forest import FORESTS, Mood, backdrop, blossom, dangle, drift, foliage, leaf_colours, perch, rgb, sprig
+from .forest import FORESTS, backdrop
+from .growth import Mood, blossom, decoy, drift, foliage, leaf_colours, perch, rgb, sprig
 from .plumage import Light, paint, shade
 from .species import PLUMAGES, SHAPES, Shape
 from .surface import Seen, render
@@ -25,6 +26,7 @@ class _Bird:
 
     seen: Seen
     colours: Array
+    corner: tuple[int, int]
     box: tuple[float, float, float, float]
     foot: tuple[float, float]
     truth: dict[str, Any]
@@ -55,11 +57,11 @@ def draw_scene(rng: Rng, size: int, *, bird: bool) -> tuple[Image.Image, dict[st
     kind = str(rng.choice(list(FORESTS)))
     if stance == "flying" and rng.random() < 0.5:
         kind = str(rng.choice(("lake", "conifers", "canopy")))
-    distance = str(rng.choice(("close", "middle", "far"), p=(0.40, 0.38, 0.22) if bird else (0.25, 0.25, 0.50)))
+    distance = str(rng.choice(("close", "middle", "far"), p=(0.42, 0.38, 0.20) if bird else (0.25, 0.25, 0.50)))
     blur = {"close": rng.uniform(0.008, 0.035), "middle": rng.uniform(0.002, 0.014), "far": rng.uniform(0.0, 0.003)}[
         distance
     ]
-    extent = {"close": rng.uniform(0.50, 0.92), "middle": rng.uniform(0.28, 0.50), "far": rng.uniform(0.15, 0.28)}[
+    extent = {"close": rng.uniform(0.50, 0.92), "middle": rng.uniform(0.32, 0.52), "far": rng.uniform(0.19, 0.32)}[
         distance
     ]
     place = (float(rng.uniform(0.36, 0.64)), float(rng.uniform(0.36, 0.62))) if distance == "close" else (
@@ -82,14 +84,15 @@ def draw_scene(rng: Rng, size: int, *, bird: bool) -> tuple[Image.Image, dict[st
     drawn = _pose_bird(rng, canvas, name, shape, stance, place, extent, light) if bird else None
     foot = drawn.foot if drawn else (place[0], place[1] + 0.15 * extent)
     slope = float(rng.normal(0, 0.14))
-    if stance == "perched" and (bird or distance != "far" or rng.random() < 0.3):
+    branch = stance == "perched" and (bird or distance != "far" or rng.random() < 0.3)
+    if branch:
         perch(canvas, rng, mood, foot, float(np.clip(0.10 * extent * rng.uniform(0.7, 1.6), 0.012, 0.09)), slope)
     if stance == "clinging" and drawn:
         _trunk_beside(canvas, rng, mood, drawn, extent)
     decoys = []
     if rng.random() < (0.25 if bird else 0.65):
         spot = (float(rng.uniform(0.15, 0.85)), float(rng.uniform(0.2, 0.8))) if bird else foot
-        decoys.append(dangle(canvas, rng, spot, extent * rng.uniform(0.25, 0.6)))
+        decoys.append(decoy(canvas, rng, mood, spot, extent * rng.uniform(0.25, 0.6), twig=bird or not branch))
     mask = None
     if drawn:
         mask = _put(canvas, drawn, reflect=foot[1] if water else None, sunk=stance == "swimming")
@@ -154,8 +157,11 @@ def _pose_bird(rng: Rng, canvas: Canvas, name: str, shape: Shape, stance: str, p
     parts = [part.part for part in sheets]
     fuzz = rng.normal(0, 0.8, 5003)
     paint_rng = np.random.default_rng(rng.integers(2**63))
-    seen = render(sheets, scale=scale, centre=(x0, y0), shape=(canvas.side, canvas.side), fuzz=fuzz)
-    assert seen is not None
+    # Only the part of the canvas that the bird can reach is rendered, with room for ruffled edges.
+    left, top = (int(np.clip(v - 4, 0, canvas.side - 16)) for v in (x0 + scale * low[0], y0 - scale * high[2]))
+    right, foot_row = (int(np.clip(v + 4, 16, canvas.side)) for v in (x0 + scale * high[0], y0 - scale * low[2]))
+    shape_ = (max(16, foot_row - top), max(16, right - left))
+    seen = render(sheets, scale=scale, centre=(x0 - left, y0 - top), shape=shape_, fuzz=fuzz)
     colour, gloss = paint(seen, parts, plumage, paint_rng)
     lit = shade(seen, parts, colour, gloss, light)
     feet = at["feet"].mean(axis=0)
@@ -170,13 +176,16 @@ def _pose_bird(rng: Rng, canvas: Canvas, name: str, shape: Shape, stance: str, p
     truth = {"species": name, "kind": plumage.shape, "stance": stance, "view": view, "act": act, "marks": sorted(plumage.marks),
              "extent": round(extent, 3)}  # fmt: skip
     foot = (float(x0 + scale * feet[0]) / unit, float(y0 - scale * (feet[2] + 0.01)) / unit)
-    return _Bird(seen, lit, (clipped[0], clipped[1], clipped[2], clipped[3]), foot, truth)
+    return _Bird(seen, lit, (left, top), (clipped[0], clipped[1], clipped[2], clipped[3]), foot, truth)
 
 
 def _put(canvas: Canvas, bird: _Bird, *, reflect: float | None, sunk: bool) -> Array:
     """Lay the bird over the canvas with soft edges, mirrored in water at height `reflect`; returns its mask."""
     side = canvas.side
-    mask = bird.seen.mask.copy()
+    x, y = bird.corner
+    rows, columns = bird.seen.mask.shape
+    mask = np.zeros((side, side), dtype=bool)
+    mask[y : y + rows, x : x + columns] = bird.seen.mask
     layer = np.zeros((side, side, 3), dtype=np.uint8)
     layer[mask] = (bird.colours * 255).astype(np.uint8)
     if sunk and reflect is not None:
@@ -220,7 +229,7 @@ def _front(
             canvas.stroke(path, rng.uniform(0.004, 0.010), rgb("4a3c2e") * rng.uniform(0.7, 1.3))
             if mood.season != "winter":
                 for _ in range(rng.integers(1, 4)):
-                    sprig(canvas, rng, mood, path, 0.02)
+                    sprig(canvas, rng, mood, path)
     else:
         for _ in range(rng.integers(1, 4)):
             at = (rng.choice((0.0, 1.0)) + rng.normal(0, 0.14), rng.random())

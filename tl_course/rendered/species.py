@@ -27,7 +27,7 @@ class Shape:
     wing: tuple[float, float, float]
     legs: float = 0.20
     neck: float = 0.0
-    eye: float = 0.20
+    eye: float = 0.225
     pitch: tuple[float, float] = (15.0, 55.0)
     poses: tuple[str, ...] = ("perched", "perched", "perched", "perched", "flying")
 
@@ -168,7 +168,7 @@ PLUMAGES = {
     "barn owl": _wears("owl", "upper=d8a860 under=f6f0e4 quill=cfa066 bill=e8d8c0 iris=1a1412",
                        "disc=faf6ee discring=b88a50 backspots=7a7470 wingbarred=9a7a50"),
     "snowy owl": _wears("owl", "upper=f2f0ec under=f8f6f2 quill=efece6 bill=2a2828 iris=f2c81c",
-                        "disc=faf8f4 backspots=5a5450 barred=8a847c wingbarred=6a645e"),
+                        "disc=faf8f4 discring=b0a898 backspots=5a5450 barred=8a847c wingbarred=6a645e"),
     "kestrel": _wears("hawk", "upper=b8683a under=ead2ac head=8a97a6 quill=3a3030 tail=8f9aa6 bill=4a525c leg=ecc02c",
                       "backspots=2a201c streakbreast=4e3826 moustache=3a3c44 tailtip=1d1d20 ring=ecc02c"),
     "sparrowhawk": _wears("hawk", "upper=5f6c7c under=efe4d8 quill=4a5462 bill=3a4048 leg=e8c43a iris=f0a81c",

@@ -16,12 +16,16 @@ __all__ = ["Seen", "Sheets", "box_blur", "frame", "loft", "render", "turn"]
 
 @dataclass
 class Sheets:
-    """Sheets of one make: `points` (k, m, n, 3) in space and `local` (k, m, n, 3), the coordinates paint goes by."""
+    """Sheets of one make: `points` (k, m, n, 3) in space and `local` (k, m, n, 3), the coordinates paint goes by.
+
+    `fuzz` ruffles the outline; `solid` sheets are closed tubes from `loft`, whose far side is not drawn.
+    """
 
     part: str
     points: Array
     local: Array
     fuzz: float = 0.0
+    solid: bool = False
 
 
 @dataclass
@@ -86,8 +90,8 @@ def box_blur(field: Array, radius: int) -> Array:
 
 
 def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], shape: tuple[int, int],
-           fuzz: Array) -> Seen | None:  # fmt: skip
-    """Rasterise sheets by dense sampling and a sorted depth buffer; None where nothing falls on the tile.
+           fuzz: Array) -> Seen:  # fmt: skip
+    """Rasterise sheets by dense sampling and a sorted depth buffer.
 
     Parameters
     ----------
@@ -101,48 +105,52 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
         Random shifts in pixels, by which sheets with ``fuzz`` above 0 are ruffled.
     """
     rows, columns = shape
-    flats, depths, offsets, grids = [], [], [0], []
+    flats, depths, names, offsets, grids = [], [], [], [0], []
     for batch in sheets:
         k, m, n, _ = batch.points.shape
         seen = batch.points[..., (0, 2, 1)] * np.float32(scale)
         nu = _samples(np.diff(seen[..., :2], axis=1), axis=1)
         nv = _samples(np.diff(seen[..., :2], axis=2), axis=2)
-        across = _stretch(n, nv) @ (_stretch(m, nu) @ seen.reshape(k, m, n * 3)).reshape(k, nu, n, 3)
-        x, y, z = across[..., 0] + centre[0], centre[1] - across[..., 1], across[..., 2]
-        inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
-        flats.append(np.where(inside, y.astype(np.int32) * columns + x.astype(np.int32), -1).ravel())
-        depths.append(z.ravel())
+        channels = [seen[..., 0] + centre[0], centre[1] - seen[..., 1], seen[..., 2]]
+        if batch.solid:  # tubes have normals that point inwards
+            channels.append(_normals(batch.points)[..., 1])
+        x, y, z, *inward = _stretched(_stretched(np.stack(channels).astype(np.float32), nu, axis=2), nv, axis=3)
+        keep = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+        if inward:
+            keep &= inward[0] < 0.1
+        at = np.flatnonzero(keep)
+        flats.append((y.ravel()[at].astype(np.int32) * columns + x.ravel()[at].astype(np.int32)))
+        depths.append(z.ravel()[at])
+        names.append(offsets[-1] + at)
         offsets.append(offsets[-1] + k * nu * nv)
         grids.append((nu, nv))
-    flat, depth = np.concatenate(flats), np.concatenate(depths)
+    flat, depth, name = np.concatenate(flats), np.concatenate(depths), np.concatenate(names)
     low, high = float(depth.min()), float(depth.max())
     level = ((depth - low) * (65535.0 / (high - low + 1e-6))).astype(np.uint16)
     order = np.argsort(level, kind="stable")
-    winner = np.full(rows * columns + 1, -1, dtype=np.int32)
-    winner[flat[order]] = order
-    grid = winner[:-1].reshape(rows, columns)
+    nearest = np.full(rows * columns, -1, dtype=np.int64)
+    nearest[flat[order]] = order
+    grid = np.where(nearest < 0, -1, name[nearest]).reshape(rows, columns)
     for axis in (0, 1):
         before, after = np.roll(grid, 1, axis), np.roll(grid, -1, axis)
         grid = np.where((grid < 0) & (before >= 0) & (after >= 0), before, grid)
     grid = _ruffled(grid, np.asarray(offsets), np.array([batch.fuzz > 0 for batch in sheets]), fuzz)
     mask = grid >= 0
     ids = grid[mask]
-    if not len(ids):
-        return None
     part = np.searchsorted(np.asarray(offsets), ids, side="right") - 1
-    seen_all = np.empty((len(ids), 6), dtype=np.float32)
+    seen_all = np.empty((len(ids), 7), dtype=np.float32)
     sheet = np.empty(len(ids), dtype=np.int32)
     for index, (batch, (nu, nv)) in enumerate(zip(sheets, grids, strict=True)):
         here = part == index
         if here.any():
             k, (u, v) = _split(ids[here] - offsets[index], nu, nv)
-            values = np.concatenate([_normals(batch.points), batch.local], axis=-1)
+            values = np.concatenate([_normals(batch.points), batch.local, batch.points[..., 1:2]], axis=-1)
             seen_all[here] = _gather(values, k, u, v)
             sheet[here] = k
     normal = seen_all[:, :3] / (np.linalg.norm(seen_all[:, :3], axis=1, keepdims=True) + 1e-9)
     top = normal[:, 1] >= 0
     normal = np.where(top[:, None], normal, -normal)
-    return Seen(mask, part, sheet, normal, top, seen_all[:, 3:], depth[ids] / scale)
+    return Seen(mask, part, sheet, normal, top, seen_all[:, 3:6], seen_all[:, 6])
 
 
 def _ruffled(grid: Array, offsets: Array, soft: Array, fuzz: Array) -> Array:
@@ -165,10 +173,16 @@ def _samples(steps: Array, axis: int) -> int:
     return int(np.clip(np.ceil(longest * 1.12) + 2, 3, 2000))
 
 
-def _stretch(n: int, to: int) -> Array:
-    """Linear interpolation from n to `to` samples as a matrix (to, n)."""
-    at = np.linspace(0, n - 1, to, dtype=np.float32)
-    return np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(n, dtype=np.float32)))
+def _stretched(values: Array, to: int, axis: int) -> Array:
+    """Linear interpolation along an axis; without BLAS, whose sums depend on how many threads it has."""
+    at = np.linspace(0, values.shape[axis] - 1, to, dtype=np.float32)
+    low = np.minimum(at.astype(np.intp), values.shape[axis] - 2)
+    share = (at - low).reshape([-1 if k == axis else 1 for k in range(values.ndim)])
+    first = values.take(low, axis=axis)
+    step = np.diff(values, axis=axis).take(low, axis=axis)
+    step *= share
+    step += first
+    return np.asarray(step)
 
 
 def _split(ids: Array, nu: int, nv: int) -> tuple[Array, tuple[Array, Array]]:
