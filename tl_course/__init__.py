@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 _HOMES = {"ImageSet": "imageset", "Classifier": "models", "train": "training"}
 
-__all__ = ["ImageSet", "Classifier", "train", "__version__"]  # noqa: PLE0604 - the names are made by __getattr__
+__all__ = ["ImageSet", "Classifier", "train", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,39 @@
+"""A fastai callback that keeps the history of a training run in the course's own record."""
+
+import time
+from typing import TYPE_CHECKING
+
+from fastai.callback.core import Callback
+
+if TYPE_CHECKING:
+    from tl_course.history import History
+
+__all__ = ["Recording"]
+
+
+class Recording(Callback):
+    """Writes each epoch of a fastai `Learner` into a `History`: ``Learner(dls, model, cbs=Recording(history))``.
+
+    The Learner needs `accuracy` as its first metric for the column `valid_accuracy`. Seconds count on where the history
+    already has some, and do not include validation: it is measuring, not training.
+    """
+
+    order = 60  # after fastai's own recorder, whose values it reads
+
+    def __init__(self, history: "History") -> None:
+        super().__init__()
+        self.history = history
+        self._spent = history.seconds
+        self._since = 0.0
+
+    def before_train(self) -> None:
+        self._since = time.perf_counter()
+
+    def after_train(self) -> None:
+        self._spent += time.perf_counter() - self._since
+
+    def after_epoch(self) -> None:
+        train_loss, valid_loss, *metrics = self.recorder.log[1:]
+        epoch = {"epoch": len(self.history.epochs) + 1, "seconds": self._spent, "train_loss": train_loss}
+        epoch |= {"valid_loss": valid_loss, "valid_accuracy": float(metrics[0])} if metrics else {}
+        self.history.epochs.append({name: float(value) for name, value in epoch.items()})
