@@ -1,8 +1,8 @@
-"""Picture sets that the package draws itself: seeded, with their truth on record, and with flaws where they are asked for.
+"""Picture sets that the package draws itself: seeded, with their truth on record, and with flaws where asked for.
 
-A rendered set needs no network and hides nothing: for each picture it is known what was drawn, and which flaw was planted.
-Picture `i` depends on the set's name, the seed, `i`, the size and the shares of flaws alone, so that pictures can be drawn
-in any order and in several processes.
+A rendered set needs no network and hides nothing: for each picture it is known what was drawn, and which flaw was
+planted. Picture `i` depends on the set's name, the seed, `i`, the size and the shares of flaws alone, so that pictures
+can be drawn in any order and in several processes.
 """
 
 from collections.abc import Iterator
@@ -33,8 +33,8 @@ class RenderedPicture:
     label
         The label as a learner gets it; wrong where a wrong label was planted.
     truth
-        What was drawn, ready for JSON. ``true_label`` is None for an off-topic picture, which no label fits. ``scene`` is the
-        index at which the scene was first drawn: near-duplicates share it. ``flaws`` lists ``wrong_label``,
+        What was drawn, ready for JSON. ``true_label`` is None for an off-topic picture, which no label fits. ``scene``
+        is the index at which the scene was first drawn: near-duplicates share it. ``flaws`` lists ``wrong_label``,
         ``near_duplicate`` or ``off_topic``. The rest describes the scene; ``bird`` is None where there is none.
     """
 
@@ -83,8 +83,16 @@ def draw(name: str, n: int, *, seed: int = 0, size: int = 256, wrong_labels: flo
     )
 
 
-def draw_one(name: str, index: int, *, seed: int = 0, size: int = 256, wrong_labels: float = 0.0, near_duplicates: float = 0.0,
-             off_topic: float = 0.0) -> RenderedPicture:  # fmt: skip
+def draw_one(
+    name: str,
+    index: int,
+    *,
+    seed: int = 0,
+    size: int = 256,
+    wrong_labels: float = 0.0,
+    near_duplicates: float = 0.0,
+    off_topic: float = 0.0,
+) -> RenderedPicture:
     """Picture `index` of the set that `draw` draws with the same options; raises as `draw` does."""
     _check(name, seed, size, wrong_labels, near_duplicates, off_topic)
     if index < 0:
@@ -136,7 +144,7 @@ def _label(name: str, seed: int, index: int) -> str:
 
 
 def _flaw(seed: int, index: int, shares: tuple[float, float, float]) -> str:
-    """The flaw dealt to a picture, "" for none: each block of pictures deals the number that its shares come to by then."""
+    """The flaw dealt to a picture, "" for none; each block of pictures deals what the shares come to by its end."""
     block, place = divmod(index, BLOCK)
     order = _rng(seed, block, 4).permutation(BLOCK)
     if block == 0:  # the first pictures stay whole for as long as may be: there is nothing yet to be a duplicate of

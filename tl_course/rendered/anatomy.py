@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .brushes import Array, Rng, smoothstep, spline
+from .brushes import Array, smoothstep, spline
 from .species import Plumage, Shape
 from .surface import Sheets, frame, loft, turn
 
@@ -24,9 +24,10 @@ PROFILE = spline(
 class Pose:
     """How a bird holds itself and how it is seen; angles in degrees.
 
-    `pitch` slopes the body, `head_yaw` and `head_pitch` turn the head; `gape` opens the bill; `spread` is whether the wings
-    are open, `flap` raises the inner wing and `fold` bends the outer; `fan` spreads the tail and `cock` raises it. `yaw` 0
-    faces right, 90 the viewer; `tilt` above 0 shows the bird from above; `roll` turns the picture.
+    `pitch` slopes the body, `head_yaw` and `head_pitch` turn the head; `gape` opens the bill; `spread` is whether the
+    wings are open, `flap` raises the inner wing, `fold` bends the outer and `sweep` draws both back; `fan` spreads the
+    tail and `cock` raises it. `yaw` 0 faces right, 90 the viewer; `tilt` above 0 shows the bird from above; `roll`
+    turns the picture.
     """
 
     pitch: float = 30.0
@@ -45,8 +46,8 @@ class Pose:
     stance: str = "perched"
 
 
-def build(plumage: Plumage, shape: Shape, pose: Pose, rng: Rng) -> tuple[list[Sheets], dict[str, Array]]:
-    """Sheets of the whole bird as seen, and where its ``feet`` (2, 3), ``head`` and ``body`` are."""
+def build(plumage: Plumage, shape: Shape, pose: Pose) -> tuple[list[Sheets], Array]:
+    """Sheets of the whole bird as seen, and where its feet are (2, 3)."""
     deep, wide = shape.deep, shape.wide
     trunk = turn("y", -pose.pitch)
     body = _body(deep, wide)
@@ -67,7 +68,7 @@ def build(plumage: Plumage, shape: Shape, pose: Pose, rng: Rng) -> tuple[list[Sh
     )
     look = frame(forward, np.array([0.0, 0.0, 1.0]))
     parts.append(_neck(shape, trunk, head_at, forward))
-    parts += [_moved(part, look, head_at) for part in _head(shape, plumage, pose, rng)]
+    parts += [_moved(part, look, head_at) for part in _head(shape, plumage, pose)]
     legs, feet = _legs(shape, pose, trunk)
     parts += legs
 
@@ -76,7 +77,7 @@ def build(plumage: Plumage, shape: Shape, pose: Pose, rng: Rng) -> tuple[list[Sh
     feet = feet @ view.T
     if pose.stance in ("perched", "clinging", "wading"):
         seen.append(_toes(feet, shape, pose))
-    return seen, {"feet": feet, "head": view @ head_at, "body": np.zeros(3)}
+    return seen, feet
 
 
 def _moved(part: Sheets, rotation: Array, shift: Array | float = 0.0) -> Sheets:
@@ -118,7 +119,7 @@ def _neck(shape: Shape, trunk: Array, head_at: Array, forward: Array) -> Sheets:
     return Sheets("body", rings[None], local[None].astype(np.float32), 0.006, solid=True)
 
 
-def _head(shape: Shape, plumage: Plumage, pose: Pose, rng: Rng) -> list[Sheets]:
+def _head(shape: Shape, plumage: Plumage, pose: Pose) -> list[Sheets]:
     r = shape.head
     t = np.cos(np.linspace(0, np.pi, 26)).astype(np.float32)
     round_ = np.sqrt(np.clip(1 - t * t, 0, None))
@@ -207,8 +208,10 @@ def _folded_wings(shape: Shape, pose: Pose) -> list[Sheets]:
         centre, half, broad = (np.interp(fx, x[::-1], v[::-1]) for v in (zc * deep, h * deep, w * wide))
         bulge = np.sqrt(np.clip(1 - ((fz - centre) / (half + 0.01)) ** 2, 0.03, 1))
         y = np.maximum(broad * bulge, 0.05) + lift + 0.012 * flat[..., 4] - 0.010 * flat[..., 3] ** 2
-        for side in (1.0, -1.0):
-            parts.append(Sheets(group, np.stack([fx, y * side, fz], axis=-1).astype(np.float32), flat[..., 2:]))
+        parts += [
+            Sheets(group, np.stack([fx, y * side, fz], axis=-1).astype(np.float32), flat[..., 2:])
+            for side in (1.0, -1.0)
+        ]
     return parts
 
 

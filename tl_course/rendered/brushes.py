@@ -1,4 +1,4 @@
-"""Brushes that every rendered set shares: noise, curves, colours, a canvas in unit coordinates and its limbs and leaves.
+"""Brushes that every rendered set shares: noise, curves, colours, and a canvas in unit coordinates.
 
 Places are fractions of the picture's side with the origin at the top left, so that one scene can be drawn at any size.
 Colours are RGB between 0 and 1.
@@ -197,13 +197,19 @@ class Canvas:
         shade = np.clip(0.40 + 0.62 * (np.sqrt(1.0 - u * u) * 0.6 + u * light * 0.62), 0.18, 1.15)
         size = (len(a), c1 - c0)
         thick = float(half.mean())
-        grain = noise(rng, size, (max(2.0, size[0] / (thick * 1.5 + 6)), max(2.0, size[1] / (thick * 0.22 + 1.5))), 2)
-        patch = noise(rng, size, (max(2.0, size[0] / (thick * 3 + 6)), max(2.0, size[1] / (thick * 1.6 + 3))), 2)
+        grain = patch = np.zeros((1, 1), dtype=np.float32)
+        texture = np.random.default_rng(rng.integers(2**63))
+        if thick > 1.5:  # bark cannot be seen on thinner limbs
+            fine = (max(2.0, size[0] / (thick * 1.5 + 6)), max(2.0, size[1] / (thick * 0.22 + 1.5)))
+            grain = noise(texture, size, fine, 2)
+            patch = noise(
+                texture, size, (max(2.0, size[0] / (thick * 3 + 6)), max(2.0, size[1] / (thick * 1.6 + 3))), 2
+            )
         shade = shade * (1.0 + rough * (0.30 * np.clip(grain, -1.5, 1.5) + 0.18 * patch))
         paint = np.asarray(colour, dtype=np.float32) * shade[..., None]
         if marks is not None:
             bars = noise(
-                rng, size, (max(3.0, size[0] / (thick * 0.30 + 1.5)), max(2.0, size[1] / (thick * 1.6 + 2))), 2
+                texture, size, (max(3.0, size[0] / (thick * 0.30 + 1.5)), max(2.0, size[1] / (thick * 1.6 + 2))), 2
             )
             dark = smoothstep(0.9, 1.5, bars + 0.25 * patch)[..., None] * 0.85
             paint = paint * (1 - dark) + np.asarray(marks, dtype=np.float32) * dark

@@ -116,6 +116,13 @@ def expose(
         buffer = BytesIO()
         taken.save(buffer, "JPEG", quality=quality)
         taken = Image.open(buffer).convert("RGB")
-    settings = {"exposure": exposure, "warmth": warmth, "contrast": contrast, "saturation": saturation, "vignette": vignette,
-                "noise": grain, "softness": soft}  # fmt: skip
+    settings = {
+        "exposure": exposure,
+        "warmth": warmth,
+        "contrast": contrast,
+        "saturation": saturation,
+        "vignette": vignette,
+        "noise": grain,
+        "softness": soft,
+    }
     return taken, {name: round(value, 4) for name, value in settings.items()} | {"jpeg_quality": float(quality)}

@@ -13,7 +13,7 @@ OFF_TOPIC = ("road sign", "mug", "page of text", "car", "test card", "blank", "b
 
 
 def second_shot(image: Image.Image, rng: Rng, bird: dict[str, Any] | None) -> tuple[Image.Image, dict[str, Any] | None]:
-    """The scene once more, framed a little differently, a touch lighter or darker, with other noise; and where `bird` is now."""
+    """The scene once more, framed and lit a little differently, with other noise; and where `bird` is now."""
     side = image.width
     crop = rng.uniform(0.93, 0.98)
     x, y = rng.uniform(0, 1 - crop, 2) * side

@@ -75,8 +75,17 @@ def _trunks(canvas: Canvas, rng: Rng, mood: Mood, bark: Colour, *, horizon: floa
                         (0.13, 0.06), 60, 0.03 + 0.025 * near, haze=air[1], needles=needles)  # fmt: skip
         if layer < layers - 1:
             for _ in range(3):
-                foliage(canvas, rng, mood, (rng.uniform(0, 1), horizon + (1 - horizon) * near**2 * 0.5), (0.16, 0.02), 40,
-                        0.02 + 0.02 * near, haze=air[1], dark=0.65)  # fmt: skip
+                foliage(
+                    canvas,
+                    rng,
+                    mood,
+                    (rng.uniform(0, 1), horizon + (1 - horizon) * near**2 * 0.5),
+                    (0.16, 0.02),
+                    40,
+                    0.02 + 0.02 * near,
+                    haze=air[1],
+                    dark=0.65,
+                )
 
 
 def _beech(canvas: Canvas, rng: Rng, mood: Mood) -> None:
@@ -128,8 +137,18 @@ def _pine(canvas: Canvas, rng: Rng, mood: Mood) -> None:
         foliage(canvas, rng, mood, (rng.random(), rng.uniform(0.1, horizon)), (0.16, 0.08), 60, 0.03, haze=mood.thick,
                 needles=True)  # fmt: skip
     _floor(canvas, rng, mood, horizon, (0.90, 0.92, 0.95) if mood.snow else rgb("5a4a2e"))
-    _trunks(canvas, rng, mood, rgb("96603e"), horizon=horizon, width=rng.uniform(0.05, 0.12), rough=0.75, crown=0.8, twigs=5,
-            needles=True)  # fmt: skip
+    _trunks(
+        canvas,
+        rng,
+        mood,
+        rgb("96603e"),
+        horizon=horizon,
+        width=rng.uniform(0.05, 0.12),
+        rough=0.75,
+        crown=0.8,
+        twigs=5,
+        needles=True,
+    )
 
 
 def _conifers(canvas: Canvas, rng: Rng, mood: Mood) -> None:
@@ -154,9 +173,9 @@ def _conifers(canvas: Canvas, rng: Rng, mood: Mood) -> None:
         field = noise(rng, (n, n), 24, 3)[..., None]
         canvas.ground(line, base * (1 + 0.12 * field))
         tall = 0.07 + 0.30 * near**2
-        for x in np.sort(rng.uniform(-0.05, 1.05, round(26 * (1.25 - near)) + 3)):
+        for x in rng.uniform(-0.05, 1.05, round(26 * (1.25 - near)) + 3).tolist():
             foot = float(np.interp(x, xs, line)) + tall * 0.25 + rng.uniform(0, 0.12) * near
-            spruce(canvas, rng, mood, float(x), foot, tall * rng.uniform(0.7, 1.25), air)
+            spruce(canvas, rng, mood, x, foot, tall * rng.uniform(0.7, 1.25), air)
         if layer < layers - 1:
             mist = np.exp(-(((np.linspace(0, 1, n)[:, None] - line.mean() - 0.14) / 0.09) ** 2))
             canvas.veil(mood.haze, np.clip(mist * mood.thick * 0.55, 0, 1))
@@ -201,8 +220,18 @@ def _undergrowth(canvas: Canvas, rng: Rng, mood: Mood) -> None:
             dark=0.5,
         )
     _floor(canvas, rng, mood, horizon, (0.86, 0.88, 0.92) if mood.snow else rgb("3c3a22"))
-    _trunks(canvas, rng, mood, rgb("5a4c3a"), horizon=horizon, layers=3, count=3, width=rng.uniform(0.08, 0.16), rough=0.6,
-            crown=0.3)  # fmt: skip
+    _trunks(
+        canvas,
+        rng,
+        mood,
+        rgb("5a4c3a"),
+        horizon=horizon,
+        layers=3,
+        count=3,
+        width=rng.uniform(0.08, 0.16),
+        rough=0.6,
+        crown=0.3,
+    )
     if rng.random() < 0.5:  # a fallen, mossy log
         y = rng.uniform(0.65, 0.85)
         path = spline([(-0.1, y), (0.5, y + rng.normal(0, 0.03)), (1.1, y + rng.normal(0, 0.06))], 12)
@@ -227,14 +256,22 @@ def _bamboo(canvas: Canvas, rng: Rng, mood: Mood) -> None:
             x, lean = rng.uniform(-0.05, 1.05), rng.normal(0, 0.05)
             w = 0.05 * near**1.2 * rng.uniform(0.6, 1.2)
             path = spline([(x, 1.05), (x + lean * 0.4, 0.5), (x + lean, -0.05)], 10)
-            canvas.limb(rng, path, np.full(10, w), colour_like(rng, green, 0.12) * (0.6 + 0.4 * near), light=mood.side, rough=0.06,
-                        rings=round(rng.uniform(4, 7) / (0.5 + 0.5 * near)), haze=air)  # fmt: skip
+            canvas.limb(
+                rng,
+                path,
+                np.full(10, w),
+                colour_like(rng, green, 0.12) * (0.6 + 0.4 * near),
+                light=mood.side,
+                rough=0.06,
+                rings=round(rng.uniform(4, 7) / (0.5 + 0.5 * near)),
+                haze=air,
+            )
         n = 110
-        x, y = rng.random(n), rng.random(n) ** 1.5 * 0.85
+        xs, ys = rng.random(n), rng.random(n) ** 1.5 * 0.85
         tint = leaf_colours(rng, mood, n) * 0.7 + green * 0.35
         tint = tint * (1 - air[1]) + np.asarray(mood.haze) * air[1]
         canvas.leaves(
-            x, y, np.full(n, 0.04 + 0.06 * near), rng.choice((0.5, 2.6), n) + rng.normal(0, 0.3, n), tint, 0.16
+            xs, ys, np.full(n, 0.04 + 0.06 * near), rng.choice((0.5, 2.6), n) + rng.normal(0, 0.3, n), tint, 0.16
         )
 
 
@@ -262,8 +299,16 @@ def _lane(canvas: Canvas, rng: Rng, mood: Mood) -> None:
             route = spline([(x, foot + 0.03), ((x + top) / 2, foot * 0.5), (top, -0.05)], 12)
             canvas.limb(rng, route, w * np.linspace(1.3, 0.7, 12), rgb("51443a"), light=mood.side, rough=0.5, haze=air)
             for _ in range(4 if mood.season != "winter" else 0):
-                foliage(canvas, rng, mood, (x + rng.normal(0, 0.10), foot * rng.uniform(-0.1, 0.6) * 0.8), (0.10, 0.07), 38,
-                        0.018 + 0.025 * near, haze=air[1])  # fmt: skip
+                foliage(
+                    canvas,
+                    rng,
+                    mood,
+                    (x + rng.normal(0, 0.10), foot * rng.uniform(-0.1, 0.6) * 0.8),
+                    (0.10, 0.07),
+                    38,
+                    0.018 + 0.025 * near,
+                    haze=air[1],
+                )
 
 
 def _lake(canvas: Canvas, rng: Rng, mood: Mood) -> None:
@@ -298,9 +343,16 @@ def _lake(canvas: Canvas, rng: Rng, mood: Mood) -> None:
 
 
 FORESTS: dict[str, Callable[[Canvas, Rng, Mood], None]] = {
-    "beech": _beech, "birch": _birch, "pine": _pine, "conifers": _conifers, "canopy": _canopy, "undergrowth": _undergrowth,
-    "bamboo": _bamboo, "lane": _lane, "lake": _lake,
-}  # fmt: skip
+    "beech": _beech,
+    "birch": _birch,
+    "pine": _pine,
+    "conifers": _conifers,
+    "canopy": _canopy,
+    "undergrowth": _undergrowth,
+    "bamboo": _bamboo,
+    "lane": _lane,
+    "lake": _lake,
+}
 
 
 def backdrop(canvas: Canvas, rng: Rng, kind: str, mood: Mood) -> None:

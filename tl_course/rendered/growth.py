@@ -1,4 +1,4 @@
-"""What grows: leaves, ferns, spruces, branches to perch on, and things of a bird's size and colours that are no bird."""
+"""What grows: leaves, ferns, spruces, branches to perch on, and things of a bird's size that are no bird."""
 
 from dataclasses import dataclass
 
@@ -8,27 +8,26 @@ from .brushes import Array, Canvas, Colour, Rng, blend, colour_like, spline
 
 __all__ = ["Mood", "blossom", "decoy", "drift", "fern", "foliage", "leaf_colours", "perch", "rgb", "spruce", "sprig"]
 
+
+def rgb(text: str) -> Array:
+    """A colour (3,) from six hexadecimal digits."""
+    return np.array([int(text[i : i + 2], 16) for i in (0, 2, 4)], dtype=np.float32) / 255.0
+
+
 LEAVES = {
-    "spring": ("8fb52e", "a9c64a", "6f9a2c", "c2d46a"),
-    "summer": ("3f6b22", "557f2a", "2f5420", "74963a"),
-    "autumn": ("c8741e", "d89a28", "a8481c", "8a7a2a", "e0b840"),
-    "winter": ("4a4436", "5d5340", "39372e", "6e6450"),
+    season: np.stack([rgb(tone) for tone in tones.split()])
+    for season, tones in {
+        "spring": "8fb52e a9c64a 6f9a2c c2d46a",
+        "summer": "3f6b22 557f2a 2f5420 74963a",
+        "autumn": "c8741e d89a28 a8481c 8a7a2a e0b840",
+        "winter": "4a4436 5d5340 39372e 6e6450",
+    }.items()
 }
-NEEDLES = ("1f3a2a", "2a4a34", "35563a", "22402e")
+NEEDLES = np.stack([rgb(tone) for tone in ("1f3a2a", "2a4a34", "35563a", "22402e")])
 BRIGHT = (
-    "d8281e",
-    "e8641c",
-    "f0b81c",
-    "f4e04a",
-    "3f74c8",
-    "7a4ac0",
-    "d85a9a",
-    "f2f0ea",
-    "2a8ad0",
-    "c23a3a",
-    "1c1a1c",
+    "d8281e", "e8641c", "f0b81c", "f4e04a", "3f74c8", "7a4ac0", "d85a9a", "f2f0ea", "2a8ad0", "c23a3a", "1c1a1c",
     "8a5c36",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,21 +42,28 @@ class Mood:
     snow: bool = False
 
 
-def rgb(text: str) -> Array:
-    """A colour (3,) from six hexadecimal digits."""
-    return np.array([int(text[i : i + 2], 16) for i in (0, 2, 4)], dtype=np.float32) / 255.0
-
-
 def leaf_colours(rng: Rng, mood: Mood, count: int, *, needles: bool = False) -> Array:
     """`count` leaf colours (count, 3) of the season."""
-    table = np.stack([rgb(text) for text in (NEEDLES if needles else LEAVES[mood.season])])
+    table = NEEDLES if needles else LEAVES[mood.season]
     table = table * (1 + rng.normal(0, 0.08)) + rng.normal(0, 0.02, 3)
     picks = table[rng.integers(len(table), size=count)]
     return np.asarray(np.clip(picks * rng.normal(1.0, 0.14, (count, 1)) + rng.normal(0, 0.02, (count, 3)), 0.01, 1))
 
 
-def foliage(canvas: Canvas, rng: Rng, mood: Mood, at: tuple[float, float], spread: tuple[float, float], count: int,
-            size: float, *, haze: float = 0.0, needles: bool = False, slim: float = 0.5, dark: float = 0.5) -> None:  # fmt: skip
+def foliage(
+    canvas: Canvas,
+    rng: Rng,
+    mood: Mood,
+    at: tuple[float, float],
+    spread: tuple[float, float],
+    count: int,
+    size: float,
+    *,
+    haze: float = 0.0,
+    needles: bool = False,
+    slim: float = 0.5,
+    dark: float = 0.5,
+) -> None:
     """A mass of leaves about a place, lit from above: dark below and within, light on top."""
     gx, gy = rng.normal(0, 1, count), rng.normal(0, 1, count)
     order = np.argsort(rng.random(count) + 0.25 * (gy < 0))
@@ -72,6 +78,7 @@ def foliage(canvas: Canvas, rng: Rng, mood: Mood, at: tuple[float, float], sprea
 
 
 def spruce(canvas: Canvas, rng: Rng, mood: Mood, x: float, foot: float, tall: float, air: float) -> None:
+    """A spruce that stands at (x, foot), behind a share of haze `air`."""
     tiers = max(6, int(tall * 34))
     s = np.repeat(np.linspace(0.04, 1, tiers), 6)
     n = len(s)
@@ -99,6 +106,7 @@ def spruce(canvas: Canvas, rng: Rng, mood: Mood, x: float, foot: float, tall: fl
 
 
 def fern(canvas: Canvas, rng: Rng, x: float, y: float, long: float, angle: float, colour: Array) -> None:
+    """A frond that springs from (x, y) and bends under its weight."""
     tip = (x + long * np.cos(angle), y + long * np.sin(angle) + 0.35 * long * abs(np.cos(angle)))
     mid = (x + 0.55 * long * np.cos(angle), y + 0.75 * long * np.sin(angle))
     stem = spline([(x, y), mid, tip], 22)
@@ -108,8 +116,14 @@ def fern(canvas: Canvas, rng: Rng, x: float, y: float, long: float, angle: float
     size = long * 0.34 * np.sin(np.linspace(0.25, np.pi * 0.97, 22))
     for side in (-1, 1):
         way_out = heading + side * 1.15
-        canvas.leaves(stem[:, 0] + 0.5 * size * np.cos(way_out), stem[:, 1] + 0.5 * size * np.sin(way_out), size, way_out,
-                      colour * rng.uniform(0.8, 1.15, (22, 1)) * (1.0 if side < 0 else 0.82), 0.26)  # fmt: skip
+        canvas.leaves(
+            stem[:, 0] + 0.5 * size * np.cos(way_out),
+            stem[:, 1] + 0.5 * size * np.sin(way_out),
+            size,
+            way_out,
+            colour * rng.uniform(0.8, 1.15, (22, 1)) * (1.0 if side < 0 else 0.82),
+            0.26,
+        )
 
 
 def perch(canvas: Canvas, rng: Rng, mood: Mood, at: tuple[float, float], width: float, slope: float) -> None:
@@ -147,8 +161,14 @@ def sprig(canvas: Canvas, rng: Rng, mood: Mood, path: Array) -> None:
     p = path[rng.integers(len(path), size=n)]
     size = rng.uniform(0.04, 0.075)
     angle = rng.uniform(-0.5, 3.6, n)
-    canvas.leaves(p[:, 0] + 0.5 * size * np.cos(angle), p[:, 1] + 0.5 * size * np.sin(angle), size * rng.uniform(0.7, 1.3, n), angle,
-                  leaf_colours(rng, mood, n) * rng.uniform(0.7, 1.25, (n, 1)), rng.uniform(0.35, 0.6))  # fmt: skip
+    canvas.leaves(
+        p[:, 0] + 0.5 * size * np.cos(angle),
+        p[:, 1] + 0.5 * size * np.sin(angle),
+        size * rng.uniform(0.7, 1.3, n),
+        angle,
+        leaf_colours(rng, mood, n) * rng.uniform(0.7, 1.25, (n, 1)),
+        rng.uniform(0.35, 0.6),
+    )
 
 
 def blossom(canvas: Canvas, rng: Rng, at: tuple[float, float], spread: float, count: int) -> None:
@@ -173,14 +193,14 @@ def blossom(canvas: Canvas, rng: Rng, at: tuple[float, float], spread: float, co
 
 
 def decoy(canvas: Canvas, rng: Rng, mood: Mood, at: tuple[float, float], size: float, *, twig: bool) -> str:
-    """Something of a bird's size that is no bird hangs or stands at a place, by a twig of its own or not; says what it is."""
+    """Something of a bird's size that is no bird, at a place, on a twig of its own if asked; says what it is."""
     what = str(rng.choice(("cone", "fruit", "clump", "toadstool", "leaf")))
     x, y = at
     tone = colour_like(rng, rgb(rng.choice(BRIGHT)), 0.1)
     if twig:
         from_edge = (rng.choice((-0.05, 1.05)), y - rng.uniform(0.0, 0.25))
         path = spline([from_edge, ((from_edge[0] + x) / 2, y - rng.uniform(0.02, 0.12)), (x, y + 0.01)], 16)
-        canvas.limb(rng, path, np.linspace(0.022, 0.008, 16)[:: 1 if from_edge[0] < 0 else 1], rgb("54463a"), rough=0.4)
+        canvas.limb(rng, path, np.linspace(0.022, 0.008, 16), rgb("54463a"), rough=0.4)
         if mood.season != "winter":
             sprig(canvas, rng, mood, path[6:])
     if what == "cone":
@@ -193,7 +213,9 @@ def decoy(canvas: Canvas, rng: Rng, mood: Mood, at: tuple[float, float], size: f
         green = Mood(season=str(rng.choice(("spring", "summer", "autumn"))))
         foliage(canvas, rng, green, (x, y), (0.28 * size, 0.20 * size), 150, 0.17 * size, dark=0.6)
     elif what == "toadstool":
-        _toadstool(canvas, rng, x, y, size, tone)
+        _toadstool(
+            canvas, rng, x, y, size, colour_like(rng, rgb(rng.choice(("c8281e", "d89a40", "8a5c36", "e8e0d0"))), 0.1)
+        )
     else:
         for _ in range(rng.integers(1, 4)):
             _leaf(canvas, rng, x, y, size * rng.uniform(0.8, 1.2), rng.uniform(0.1, 3.0), colour_like(rng, tone, 0.15))
@@ -253,5 +275,11 @@ def _toadstool(canvas: Canvas, rng: Rng, x: float, y: float, size: float, tone: 
 
 def drift(canvas: Canvas, rng: Rng, mood: Mood, count: int, size: float) -> None:
     """Leaves in the air."""
-    canvas.leaves(rng.random(count), rng.random(count), size * rng.uniform(0.5, 1.4, count), rng.uniform(0, 6.3, count),
-                  leaf_colours(rng, mood, count) * rng.uniform(0.8, 1.3, (count, 1)), rng.uniform(0.2, 0.6))  # fmt: skip
+    canvas.leaves(
+        rng.random(count),
+        rng.random(count),
+        size * rng.uniform(0.5, 1.4, count),
+        rng.uniform(0, 6.3, count),
+        leaf_colours(rng, mood, count) * rng.uniform(0.8, 1.3, (count, 1)),
+        rng.uniform(0.2, 0.6),
+    )

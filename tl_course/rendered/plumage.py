@@ -1,6 +1,7 @@
 """Paint for what the renderer saw of a bird: plumage by part and mark, then light."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ __all__ = ["Light", "paint", "shade"]
 
 @dataclass(frozen=True)
 class Light:
-    """Where light comes from, as seen (x right, y towards the viewer, z up), and its colours; `rim` is light from behind."""
+    """Where light comes from (x right, y towards the viewer, z up), and its colours; `rim` is light from behind."""
 
     direction: tuple[float, float, float] = (-0.4, 0.6, 0.7)
     key: Colour = (0.85, 0.82, 0.76)
@@ -25,6 +26,15 @@ class Light:
 def rgb(text: str) -> Array:
     """A colour (3,) from six hexadecimal digits."""
     return np.array([int(text[i : i + 2], 16) for i in (0, 2, 4)], dtype=np.float32) / 255.0
+
+
+class _Wear(NamedTuple):
+    """What the parts of one bird are painted with: colours of parts and of marks, soft and fine noise at each pixel."""
+
+    tone: dict[str, Array]
+    marks: dict[str, Array]
+    soft: Array
+    fine: Array
 
 
 class _Coat:
@@ -45,35 +55,44 @@ def paint(seen: Seen, parts: list[str], plumage: Plumage, rng: Rng) -> tuple[Arr
         if name not in table:
             assert default is not None
             return default
-        tone = np.clip(rgb(table[name]) * (1 + rng.normal(0, 0.05)) + shift * 0.6, 0.015, 1)
+        tone = np.clip(rgb(table[name]) * (1 + rng.normal(0, 0.05)) + shift * 0.6, 0.045, 1)
         return np.asarray(tone, dtype=np.float32)
 
     c, m = plumage.colours, plumage.marks
     upper, under = look(c, "upper"), look(c, "under")
     quill = look(c, "quill", upper * 0.7)
-    tone = {"upper": upper, "under": under, "quill": quill, "head": look(c, "head", upper), "wing": look(c, "wing", upper),
-            "breast": look(c, "breast", under), "belly": look(c, "belly", under), "tail": look(c, "tail", quill),
-            "bill": look(c, "bill", rgb("4a4038")), "leg": look(c, "leg", rgb("6a5446")),
-            "iris": look(c, "iris", rgb("1c1410"))}  # fmt: skip
+    tone = {
+        "upper": upper,
+        "under": under,
+        "quill": quill,
+        "head": look(c, "head", upper),
+        "wing": look(c, "wing", upper),
+        "breast": look(c, "breast", under),
+        "belly": look(c, "belly", under),
+        "tail": look(c, "tail", quill),
+        "bill": look(c, "bill", rgb("4a4038")),
+        "leg": look(c, "leg", rgb("6a5446")),
+        "iris": look(c, "iris", rgb("1c1410")),
+    }
     marks = {name: look(m, name) for name in m}
     h, w = seen.mask.shape
     soft = noise(rng, (h, w), (h / 9, w / 9), 2)[seen.mask]
     fine = noise(rng, (h, w), (h / 2.5, w / 3.5), 1)[seen.mask]
     colour = np.zeros((len(seen.part), 3), dtype=np.float32)
-    gloss = np.full(len(seen.part), 0.05, dtype=np.float32)
+    gloss = np.full(len(seen.part), 0.08, dtype=np.float32)
     names = np.array(parts)[seen.part]
     for name in dict.fromkeys(parts):
         here = names == name
         if not here.any():
             continue
         a, b, d = seen.local[here].T
-        s, f = soft[here], fine[here]
+        wear = _Wear(tone, marks, soft[here], fine[here])
         if name == "body":
-            colour[here] = _body(a, b, d, s, f, tone, marks, rng)
+            colour[here] = _body(seen.local[here], wear)
         elif name == "head":
-            colour[here] = _head(a, b, d, s, f, tone, marks)
+            colour[here] = _head(seen.local[here], wear)
         elif name in ("tail", "crest", "lining", "primary", "secondary", "greater", "median", "lesser"):
-            colour[here] = _feather(name, a, b, d, seen.sheet[here], seen.top[here], s, f, tone, marks)
+            colour[here] = _feather(name, seen.local[here], seen.sheet[here], wear)
         elif name == "bill":
             colour[here] = (
                 tone["bill"] * (0.9 + 0.25 * (b > 0))[:, None] * (1 - 0.35 * smoothstep(0.5, 1.0, a))[:, None]
@@ -107,8 +126,9 @@ def _scales(a: Array, angle: Array, rows: float) -> Array:
     return np.asarray(np.clip((1 - row % 1.0) * 0.75 + 2.2 * cell * cell, 0, 1))
 
 
-def _body(a: Array, side: Array, dorsal: Array, s: Array, f: Array, tone: dict[str, Array], marks: dict[str, Array],
-          rng: Rng) -> Array:  # fmt: skip
+def _body(local: Array, wear: _Wear) -> Array:
+    a, side, dorsal = local.T
+    tone, marks, s, f = wear
     n = len(a)
     coat = _Coat(tone["under"], n)
     edge = dorsal + 0.10 * s
@@ -173,9 +193,9 @@ def _dots(x: Array, y: Array, size: float, long: float = 1.0) -> Array:
     return smoothstep(size + 0.08, size - 0.08, np.hypot(dx * long, dy))
 
 
-def _head(
-    f_: Array, side: Array, up: Array, s: Array, f: Array, tone: dict[str, Array], marks: dict[str, Array]
-) -> Array:
+def _head(local: Array, wear: _Wear) -> Array:
+    f_, side, up = local.T
+    tone, marks, s, f = wear
     coat = _Coat(tone["head"], len(f_))
     out = np.abs(side)
     u = up + 0.04 * s
@@ -215,8 +235,12 @@ def _head(
             marks["bib"], smoothstep(-0.30, -0.42, u - 0.1 * (f_ - 0.5)) * smoothstep(-0.35, -0.1, f_ - 0.4 * out + 0.2)
         )
     if "moustache" in marks:
-        coat.lay(marks["moustache"], smoothstep(0.12, 0.06, np.abs(u + 0.38 + 0.25 * (0.6 - f_))) * smoothstep(0.2, 0.4, out)
-                 * smoothstep(-0.3, 0.0, f_))  # fmt: skip
+        coat.lay(
+            marks["moustache"],
+            smoothstep(0.12, 0.06, np.abs(u + 0.38 + 0.25 * (0.6 - f_)))
+            * smoothstep(0.2, 0.4, out)
+            * smoothstep(-0.3, 0.0, f_),
+        )
     if "tear" in marks:
         coat.lay(
             marks["tear"],
@@ -227,21 +251,29 @@ def _head(
     if "nape" in marks:
         coat.lay(marks["nape"], smoothstep(-0.35, -0.55, f_ + 0.05 * s) * smoothstep(-0.2, 0.0, u))
     if "disc" in marks:
-        gap = np.hypot(out - 0.42, (up - 0.02) * 0.9)
-        ahead = smoothstep(0.15, 0.35, f_)
-        coat.lay(marks["disc"], smoothstep(0.56, 0.50, gap) * ahead)
-        coat.lay(marks["discring"], smoothstep(0.08, 0.04, np.abs(gap - 0.54)) * ahead)
-        coat.lay(marks["discring"], 0.5 * smoothstep(0.3, 0.9, np.sin(gap * 55)) * smoothstep(0.5, 0.3, gap) * ahead)
-        coat.lay(blend(marks["disc"], (1, 1, 1), 0.6), smoothstep(0.10, 0.04, np.abs(out - 0.12 - 0.25 * up)) * ahead
-                 * smoothstep(-0.5, -0.1, up))  # fmt: skip
+        _disc(coat, local, marks)
     if "ring" in marks:
         coat.lay(marks["ring"], near(0.46, 0.83, 0.16, 0.24))
     texture = 1.0 + 0.06 * f + 0.03 * s
     return np.asarray(coat.colour * texture[:, None])
 
 
-def _feather(group: str, t: Array, across: Array, rank: Array, sheet: Array, top: Array, s: Array, f: Array,
-             tone: dict[str, Array], marks: dict[str, Array]) -> Array:  # fmt: skip
+def _disc(coat: _Coat, local: Array, marks: dict[str, Array]) -> None:
+    """An owl's face: two ringed discs that meet over the bill."""
+    f_, side, up = local.T
+    out = np.abs(side)
+    gap = np.hypot(out - 0.42, (up - 0.02) * 0.9)
+    ahead = smoothstep(0.15, 0.35, f_)
+    coat.lay(marks["disc"], smoothstep(0.56, 0.50, gap) * ahead)
+    coat.lay(marks["discring"], smoothstep(0.08, 0.04, np.abs(gap - 0.54)) * ahead)
+    coat.lay(marks["discring"], 0.5 * smoothstep(0.3, 0.9, np.sin(gap * 55)) * smoothstep(0.5, 0.3, gap) * ahead)
+    coat.lay(blend(marks["disc"], (1, 1, 1), 0.6), smoothstep(0.10, 0.04, np.abs(out - 0.12 - 0.25 * up)) * ahead
+             * smoothstep(-0.5, -0.1, up))  # fmt: skip
+
+
+def _feather(group: str, local: Array, sheet: Array, wear: _Wear) -> Array:
+    t, across, rank = local.T
+    tone, marks, s, f = wear
     base = {"tail": tone["tail"], "primary": tone["quill"], "secondary": tone["quill"], "greater": tone["wing"],
             "median": tone["wing"], "lesser": blend(tone["wing"], tone["upper"], 0.5), "crest": tone["head"],
             "lining": blend(tone["under"], tone["quill"], 0.35)}[group]  # fmt: skip

@@ -1,7 +1,7 @@
 """A small renderer for curved sheets: lofts and feathers are sampled densely, and the nearest sample wins each pixel.
 
-Shading is deferred: what comes back says, for every pixel that is covered, which sheet is seen there, its normal and the
-sheet's own coordinates. Plumage is then painted on those few pixels only, which keeps a bird at some 30 ms.
+Shading is deferred: what comes back says, for every pixel that is covered, which sheet is seen there, its normal and
+the sheet's own coordinates. Plumage is then painted on those few pixels only.
 Space is x to the right, y towards the viewer, z up.
 """
 
@@ -32,15 +32,15 @@ class Sheets:
 class Seen:
     """What a renderer saw on a tile: flat arrays over the covered pixels, in reading order.
 
-    `mask` (h, w) says which pixels they are; `part` indexes the sheets given; `sheet` says which of its k sheets; `normal`
-    (p, 3) faces the viewer, and `top` is true where that is the sheet's upper side; `local` (p, 3); `depth` (p,).
+    `mask` (h, w) says which pixels they are; `part` (p,) indexes the sheets given and `sheet` (p,) the one of its k;
+    `normal` (p, 3) faces the viewer; `local` (p, 3) are the sheet's own coordinates; `depth` (p,) grows towards
+    the viewer.
     """
 
     mask: Array
     part: Array
     sheet: Array
     normal: Array
-    top: Array
     local: Array
     depth: Array
 
@@ -107,7 +107,6 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
     rows, columns = shape
     flats, depths, names, offsets, grids = [], [], [], [0], []
     for batch in sheets:
-        k, m, n, _ = batch.points.shape
         seen = batch.points[..., (0, 2, 1)] * np.float32(scale)
         nu = _samples(np.diff(seen[..., :2], axis=1), axis=1)
         nv = _samples(np.diff(seen[..., :2], axis=2), axis=2)
@@ -119,10 +118,10 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
         if inward:
             keep &= inward[0] < 0.1
         at = np.flatnonzero(keep)
-        flats.append((y.ravel()[at].astype(np.int32) * columns + x.ravel()[at].astype(np.int32)))
+        flats.append(y.ravel()[at].astype(np.int32) * columns + x.ravel()[at].astype(np.int32))
         depths.append(z.ravel()[at])
         names.append(offsets[-1] + at)
-        offsets.append(offsets[-1] + k * nu * nv)
+        offsets.append(offsets[-1] + keep.size)
         grids.append((nu, nv))
     flat, depth, name = np.concatenate(flats), np.concatenate(depths), np.concatenate(names)
     low, high = float(depth.min()), float(depth.max())
@@ -148,9 +147,8 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
             seen_all[here] = _gather(values, k, u, v)
             sheet[here] = k
     normal = seen_all[:, :3] / (np.linalg.norm(seen_all[:, :3], axis=1, keepdims=True) + 1e-9)
-    top = normal[:, 1] >= 0
-    normal = np.where(top[:, None], normal, -normal)
-    return Seen(mask, part, sheet, normal, top, seen_all[:, 3:6], seen_all[:, 6])
+    normal = np.where(normal[:, 1:2] >= 0, normal, -normal)
+    return Seen(mask, part, sheet, normal, seen_all[:, 3:6], seen_all[:, 6])
 
 
 def _ruffled(grid: Array, offsets: Array, soft: Array, fuzz: Array) -> Array:
