@@ -147,7 +147,9 @@ def test_weights_come_from_the_hub_once_and_then_from_its_cache(tmp_path: Path) 
         server.shutdown()
         server.server_close()
     assert not asked, "the second time, the hub was asked again"
-    assert any(folder.name == "models--timm--mobilenetv3_small_050.lamb_in1k" for folder in (tmp_path / "hf").rglob("*"))
+    assert any(
+        folder.name == "models--timm--mobilenetv3_small_050.lamb_in1k" for folder in (tmp_path / "hf").rglob("*")
+    )
 
 
 def test_what_lies_here_is_listed_without_importing_anything_heavy() -> None:

@@ -40,9 +40,7 @@ def test_a_picture_goes_through_the_backbone_once(paths: list[Path], backbone: B
     assert runs == [5]
 
 
-def test_content_counts_not_the_name(
-    paths: list[Path], backbone: Backbone, runs: list[int], tmp_path: Path
-) -> None:
+def test_content_counts_not_the_name(paths: list[Path], backbone: Backbone, runs: list[int], tmp_path: Path) -> None:
     extract(paths[:1], backbone)
     moved = tmp_path / "renamed.jpg"
     moved.write_bytes(paths[0].read_bytes())

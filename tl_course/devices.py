@@ -10,7 +10,7 @@ __all__ = ["cores", "pick_device"]
 
 
 def cores() -> int:
-    """Number of processor cores that this process may use (a container or a batch system may allow fewer than exist)."""
+    """Number of processor cores that this process may use; a container may allow fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,7 +1,7 @@
 """Frozen features: each picture once through a pretrained backbone, and the vector kept by the picture's content.
 
-On a CPU the backbone runs in ONNX Runtime, on a GPU in torch with channels-last memory and mixed precision. Pictures are
-decoded in threads while the backbone works on the batch before.
+On a CPU the backbone runs in ONNX Runtime, on a GPU in torch with channels-last memory and mixed precision. Pictures
+are decoded in threads while the backbone works on the batch before.
 """
 
 import sqlite3
@@ -117,7 +117,9 @@ def _decoded(
     batches = [todo[start : start + size] for start in range(0, len(todo), size)]
     with (
         ThreadPoolExecutor(cores()) as pool,
-        tqdm(total=len(todo), unit="picture", desc=backbone.name, leave=False, disable=None if progress else True) as bar,
+        tqdm(
+            total=len(todo), unit="picture", desc=backbone.name, leave=False, disable=None if progress else True
+        ) as bar,
     ):
 
         def submit(batch: list[int]) -> "list[Future[Array]]":
@@ -153,9 +155,7 @@ def prepare(source: "Path | str | Image.Image", backbone: Backbone) -> Array:
     return array
 
 
-def _runner(
-    backbone: Backbone, device: str, body: "Callable[[], nn.Module] | None"
-) -> Callable[[Array], Array]:
+def _runner(backbone: Backbone, device: str, body: "Callable[[], nn.Module] | None") -> Callable[[Array], Array]:
     """The backbone as a function from prepared pictures (m, 3, side, side) to vectors (m, dim)."""
     if device == "cuda":
         return _on_gpu(body() if body else create(backbone.name))
@@ -174,7 +174,7 @@ def _runner(
 def _on_gpu(body: "nn.Module") -> Callable[[Array], Array]:
     import torch
 
-    body = body.eval().to("cuda", memory_format=torch.channels_last)
+    body = body.eval().to("cuda").to(memory_format=torch.channels_last)
 
     def run(arrays: Array) -> Array:
         batch = torch.from_numpy(arrays).to("cuda", memory_format=torch.channels_last)

@@ -197,7 +197,9 @@ class Classifier:
                 f"knows {', '.join(map(repr, self.labels))}. Rename the label, or train with pictures of it."
             )
         if not chosen:
-            raise ModelError(f"{images.name} has no picture{f' in the split {split!r}' if split else ''} to measure on.")
+            raise ModelError(
+                f"{images.name} has no picture{f' in the split {split!r}' if split else ''} to measure on."
+            )
         features = extract(
             [images.path(picture) for picture in chosen],
             self.backbone,
@@ -286,15 +288,17 @@ class Classifier:
                 history=History(**config["history"]),
             )
         except FileNotFoundError as error:
-            raise ModelError(f"{path} holds no saved model: there is no {Path(error.filename or _WEIGHTS).name}.") from error
+            raise ModelError(
+                f"{path} holds no saved model: there is no {Path(error.filename or _WEIGHTS).name}."
+            ) from error
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(f"The model in {path} is damaged ({error}). Save it again, or train it again.") from error
         if tensors:
             model.body = _body_from(backbone.name, tensors)
         elif (here := Backbone.get(backbone.name)).key != backbone.key:
             raise ModelError(
-                f"The model in {path} was trained on {backbone.weights}; here is {here.weights}. Install the former, or "
-                "train again."
+                f"The model in {path} was trained on {backbone.weights}; here is {here.weights}. Install the "
+                "former, or train again."
             )
         return model
 

@@ -67,7 +67,7 @@ def contact_sheet(images: "ImageSet", *, n: int = 24, columns: int = 8, seed: in
 
 
 def predictions(given: "Sequence[Prediction]", *, truth: Sequence[str] = (), columns: int = 6) -> "Figure":
-    """Predicted pictures with label and confidence; with the true labels, right ones framed green, wrong ones orange."""
+    """Predicted pictures with label and confidence; where the truth is given, right framed green, wrong orange."""
     titles = [f"{one.label} {one.confidence:.0%}" for one in given]
     colours = [RIGHT if one.label == label else WRONG for one, label in zip(given, truth, strict=True)] if truth else []
     if truth:

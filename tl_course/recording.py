@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["Recording"]
 
 
-class Recording(Callback):
+class Recording(Callback):  # type: ignore[misc]  # fastai has no types
     """Writes each epoch of a fastai `Learner` into a `History`: ``Learner(dls, model, cbs=Recording(history))``.
 
     The Learner needs `accuracy` as its first metric for the column `valid_accuracy`. Seconds count on where the history
@@ -27,12 +27,15 @@ class Recording(Callback):
         self._since = 0.0
 
     def before_train(self) -> None:
+        """Start the clock."""
         self._since = time.perf_counter()
 
     def after_train(self) -> None:
+        """Stop the clock."""
         self._spent += time.perf_counter() - self._since
 
     def after_epoch(self) -> None:
+        """Add a row to the history."""
         train_loss, valid_loss, *metrics = self.recorder.log[1:]
         epoch = {"epoch": len(self.history.epochs) + 1, "seconds": self._spent, "train_loss": train_loss}
         epoch |= {"valid_loss": valid_loss, "valid_accuracy": float(metrics[0])} if metrics else {}

@@ -9,7 +9,12 @@ from typing import Any
 
 __all__ = ["NotYet", "Question", "Result", "attempted"]
 
-_SIGNS = {"right": ("✔", "#009E73"), "not yet": ("✘", "#D55E00"), "not attempted": ("…", "#666666"), "": ("", "#0072B2")}
+_SIGNS = {
+    "right": ("✔", "#009E73"),
+    "not yet": ("✘", "#D55E00"),
+    "not attempted": ("…", "#666666"),
+    "": ("", "#0072B2"),
+}
 
 
 class NotYet(Exception):  # noqa: N818 - reads as a sentence where a check raises it
@@ -51,6 +56,9 @@ class Result:
         )
 
 
+_BLANK = Result("not attempted", "Not attempted yet. Replace the ... and run the cell again.")
+
+
 class Question:
     """One question of a lesson.
 
@@ -65,9 +73,7 @@ class Question:
         From the gentlest to the plainest.
     """
 
-    def __init__(
-        self, check: Callable[[Any], str], *, solution: Callable[..., Any], hints: Sequence[str]
-    ) -> None:
+    def __init__(self, check: Callable[[Any], str], *, solution: Callable[..., Any], hints: Sequence[str]) -> None:
         self._check = check
         self._solution = solution
         self._hints = list(hints)
@@ -76,13 +82,13 @@ class Question:
     def check(self, answer: Any = ...) -> Result:
         """Judge an answer. `...`, None, or a function that still returns one of them, counts as not attempted."""
         if answer is ... or answer is None:
-            return Result("not attempted", "Not attempted yet. Replace the ... and run the cell again.")
+            return _BLANK
         try:
             return Result("right", self._check(answer))
         except NotYet as missing:
             return Result("not yet", str(missing))
-        except _NotAttempted:
-            return Result("not attempted", "Not attempted yet. Replace the ... and run both cells again.")
+        except _NotAttemptedError:
+            return _BLANK
         except Exception as error:  # the student's code may raise anything, and none of it may end the lesson
             return Result("not yet", f"Your answer raised {type(error).__name__}: {error}{_where(error)}")
 
@@ -98,14 +104,14 @@ class Question:
         return Result("", "One good answer:", dedent(inspect.getsource(self._solution)).strip())
 
 
-class _NotAttempted(Exception):
+class _NotAttemptedError(Exception):
     pass
 
 
 def attempted(value: Any) -> Any:
     """`value`, unless it shows that the student's function is still the empty one."""
     if value is ... or value is None:
-        raise _NotAttempted
+        raise _NotAttemptedError
     return value
 
 

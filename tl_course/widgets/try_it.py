@@ -83,7 +83,8 @@ def _card(picture: "Image.Image", prediction: "Prediction") -> str:
     small.save(data, "JPEG", quality=85)
     rows = "".join(
         f"<tr><td style='text-align:right;padding-right:.6em'>{html.escape(label)}</td>"
-        f"<td style='width:12em;text-align:left'><div style='background:#0072B2;height:1em;width:{share:.1%}'></div></td>"
+        "<td style='width:12em;text-align:left'>"
+        f"<div style='background:#0072B2;height:1em;width:{share:.1%}'></div></td>"
         f"<td style='text-align:right;padding-left:.6em'>{share:.1%}</td></tr>"
         for label, share in sorted(prediction.probabilities.items(), key=lambda item: -item[1])
     )
