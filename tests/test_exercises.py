@@ -1,4 +1,4 @@
-"""Questions in lessons: solutions are right, blanks are not attempted, mistakes get a sentence and never a traceback."""
+"""Questions in lessons: solutions are right, blanks not attempted, mistakes get a sentence and never a traceback."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def test_the_blank_is_not_attempted(question: Question) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "solution"), [(birds.q1, birds._baseline), (birds.q2, birds._least_sure)], ids=["q1", "q2"]
+    ("question", "solution"), [(birds.q1, birds.baseline), (birds.q2, birds.least_sure)], ids=["q1", "q2"]
 )
 def test_the_solution_is_right(question: Question, solution: Callable[..., Any]) -> None:
     assert question.check(solution), str(question.check(solution))
@@ -33,7 +33,7 @@ def test_the_solution_is_right(question: Question, solution: Callable[..., Any])
 
 @pytest.mark.slow
 def test_the_solution_of_the_third_is_right(backbone: Any) -> None:
-    assert birds.q3.check(birds._accuracy_with), str(birds.q3.check(birds._accuracy_with))
+    assert birds.q3.check(birds.accuracy_with), str(birds.q3.check(birds.accuracy_with))
     wrong = birds.q3.check(lambda images, n: 0.5)
     assert wrong.status == "not yet"
 
