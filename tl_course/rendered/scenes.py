@@ -19,8 +19,8 @@ __all__ = ["draw_scene"]
 # For each distance: the blur of what is behind, and how much of the picture's side a bird fills.
 DISTANCES = {
     "close": ((0.008, 0.035), (0.50, 0.92)),
-    "middle": ((0.002, 0.014), (0.32, 0.52)),
-    "far": ((0.0, 0.003), (0.21, 0.34)),
+    "middle": ((0.002, 0.014), (0.36, 0.56)),
+    "far": ((0.0, 0.003), (0.24, 0.36)),
 }
 ODDS_OF_DISTANCE = {True: (0.44, 0.38, 0.18), False: (0.25, 0.25, 0.50)}
 
@@ -67,6 +67,8 @@ def draw_scene(rng: Rng, size: int, *, bird: bool) -> tuple[Image.Image, dict[st
         kind = str(rng.choice(("lake", "conifers", "canopy")))
     distance = str(rng.choice(list(DISTANCES), p=ODDS_OF_DISTANCE[bird]))
     blur, extent = (float(rng.uniform(*bounds)) for bounds in DISTANCES[distance])
+    if stance == "flying":  # the span of the wings is measured, and the body is what is seen
+        extent = min(1.0, 1.25 * extent)
     reach = 0.14 if distance == "close" else 0.28
     place = (0.5 + float(rng.uniform(-reach, reach)), 0.48 + float(rng.uniform(-reach, reach)) * 0.85)
     water = stance in ("wading", "swimming")
@@ -179,7 +181,7 @@ def _shore(canvas: Canvas, rng: Rng, mood: Mood, line: float) -> None:
     edge = int(np.clip(line, 0.15, 0.85) * n)
     pixels = canvas.pixels
     rows = n - edge
-    source = np.clip(edge - 1 - np.arange(rows), 0, n - 1)
+    source = edge - 1 - (np.arange(rows) * min(1.0, (edge - 1) / rows)).astype(int)
     mirror = pixels[source].mean(axis=1, keepdims=True) * 0.5 + pixels[source] * 0.5
     ripple = noise(rng, (rows, n), (26, 4), 3)[..., None]
     tint = blend(mood.sky[1], leaf_colours(rng, mood, 1)[0], 0.35)
