@@ -109,7 +109,8 @@ def expose(
     at = np.linspace(-1, 1, side, dtype=np.float32)
     far = np.hypot(at[:, None], at[None])
     pixels = pixels * (1 - vignette * smoothstep(0.55, 1.45, far))[..., None]
-    pixels = np.where(pixels > 0.85, 0.85 + 0.15 * np.tanh((pixels - 0.85) / 0.15), pixels)
+    bright = pixels > 0.85
+    pixels[bright] = 0.85 + 0.15 * np.tanh((pixels[bright] - 0.85) / 0.15)
     pixels = pixels + rng.standard_normal((side, side, 1), dtype=np.float32) * grain
     taken = Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
     if quality < 88:

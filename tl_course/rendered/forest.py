@@ -7,7 +7,7 @@ import numpy as np
 from .brushes import Canvas, Colour, Rng, blend, colour_like, noise, smoothstep, spline
 from .growth import Mood, fern, foliage, leaf_colours, rgb, spruce
 
-__all__ = ["FORESTS", "backdrop"]
+__all__ = ["FORESTS", "backdrop", "shafts"]
 
 
 def _sky(canvas: Canvas, rng: Rng, mood: Mood, low: float = 0.7, clouds: float = 0.5) -> None:
@@ -72,7 +72,7 @@ def _trunks(canvas: Canvas, rng: Rng, mood: Mood, bark: Colour, *, horizon: floa
         if crown and not (mood.season == "winter" and not needles):
             for _ in range(max(2, round(5 * crown))):
                 foliage(canvas, rng, mood, (rng.uniform(-0.1, 1.1), rng.uniform(-0.05, 0.30 * crown + 0.05)),
-                        (0.13, 0.06), 60, 0.03 + 0.025 * near, haze=air[1], needles=needles)  # fmt: skip
+                        (0.13, 0.06), 80, 0.022 + 0.024 * near, haze=air[1], needles=needles)  # fmt: skip
         if layer < layers - 1:
             for _ in range(3):
                 foliage(
@@ -99,8 +99,8 @@ def _beech(canvas: Canvas, rng: Rng, mood: Mood) -> None:
             mood,
             (rng.random(), rng.uniform(0, horizon)),
             (0.14, 0.10),
-            45,
-            0.035,
+            60,
+            0.026,
             haze=mood.thick,
             dark=0.3,
         )
@@ -134,7 +134,7 @@ def _pine(canvas: Canvas, rng: Rng, mood: Mood) -> None:
     _sky(canvas, rng, mood, clouds=0.4)
     horizon = rng.uniform(0.62, 0.85)
     for _ in range(6):
-        foliage(canvas, rng, mood, (rng.random(), rng.uniform(0.1, horizon)), (0.16, 0.08), 60, 0.03, haze=mood.thick,
+        foliage(canvas, rng, mood, (rng.random(), rng.uniform(0.1, horizon)), (0.16, 0.08), 75, 0.024, haze=mood.thick,
                 needles=True)  # fmt: skip
     _floor(canvas, rng, mood, horizon, (0.90, 0.92, 0.95) if mood.snow else rgb("5a4a2e"))
     _trunks(
@@ -187,7 +187,7 @@ def _canopy(canvas: Canvas, rng: Rng, mood: Mood) -> None:
     for ring in range(4):
         for _ in range(8):
             angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.22, 0.75) * (0.6 + 0.2 * ring)
-            foliage(canvas, rng, mood, (cx + far * np.cos(angle), cy + far * np.sin(angle)), (0.10, 0.10), 38, 0.035,
+            foliage(canvas, rng, mood, (cx + far * np.cos(angle), cy + far * np.sin(angle)), (0.10, 0.10), 55, 0.028,
                     haze=0.32 - 0.08 * ring, dark=0.45)  # fmt: skip
         if ring % 2 == 0:
             for _ in range(4):
@@ -214,8 +214,8 @@ def _undergrowth(canvas: Canvas, rng: Rng, mood: Mood) -> None:
             mood,
             (rng.random(), rng.uniform(0, 0.6)),
             (0.14, 0.10),
-            45,
-            0.035,
+            60,
+            0.026,
             haze=mood.thick * 0.8,
             dark=0.5,
         )
@@ -305,8 +305,8 @@ def _lane(canvas: Canvas, rng: Rng, mood: Mood) -> None:
                     mood,
                     (x + rng.normal(0, 0.10), foot * rng.uniform(-0.1, 0.6) * 0.8),
                     (0.10, 0.07),
-                    38,
-                    0.018 + 0.025 * near,
+                    48,
+                    0.015 + 0.024 * near,
                     haze=air[1],
                 )
 
@@ -353,6 +353,15 @@ FORESTS: dict[str, Callable[[Canvas, Rng, Mood], None]] = {
     "lane": _lane,
     "lake": _lake,
 }
+
+
+def shafts(canvas: Canvas, rng: Rng, mood: Mood) -> None:
+    """Slanting beams of light that fade downwards."""
+    at = (np.arange(canvas.side, dtype=np.float32) + 0.5) / canvas.side
+    across = at[None] + mood.side * rng.uniform(0.4, 1.3) * at[:, None]
+    bands = noise(rng, (1, 400), (1, rng.uniform(7, 14)), 2)[0]
+    beam = smoothstep(0.1, 1.6, np.interp(across, np.linspace(-0.7, 1.7, 400), bands))
+    canvas.veil(blend(mood.haze, (1, 1, 1), 0.35), beam * (1 - 0.75 * at[:, None]) * rng.uniform(0.3, 0.6))
 
 
 def backdrop(canvas: Canvas, rng: Rng, kind: str, mood: Mood) -> None:

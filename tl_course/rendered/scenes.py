@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from .birds import Bird, bird_at, lay
 from .brushes import Array, Canvas, Rng, blend, colour_like, noise, spline
 from .camera import LIGHTS, WEATHERS, expose, weather
-from .forest import FORESTS, backdrop
+from .forest import FORESTS, backdrop, shafts
 from .growth import Mood, blossom, decoy, drift, foliage, leaf_colours, perch, rgb, sprig
 from .plumage import Light
 from .species import PLUMAGES, SHAPES
@@ -72,10 +72,14 @@ def draw_scene(rng: Rng, size: int, *, bird: bool) -> tuple[Image.Image, dict[st
     reach = 0.14 if distance == "close" else 0.28
     place = (0.5 + float(rng.uniform(-reach, reach)), 0.48 + float(rng.uniform(-reach, reach)) * 0.85)
     water = stance in ("wading", "swimming")
+    if water and kind == "canopy":  # no shore overhead
+        kind = "lake"
 
     # What will be blurred needs fewer pixels.
     canvas = Canvas(round(size * (0.75 if blur > 0.012 else 1.0 if blur > 0.006 else 1.3)))
     backdrop(canvas, rng, kind, mood)
+    if setting.hour in ("dawn", "backlit") and kind not in ("lake", "canopy", "conifers") and rng.random() < 0.6:
+        shafts(canvas, rng, mood)
     if water:
         _shore(canvas, rng, mood, place[1] - 0.04 * extent)
     if rng.random() < 0.35:
@@ -143,7 +147,8 @@ def _front(canvas: Canvas, rng: Rng, mood: Mood, place: tuple[float, float], mas
                 at = (place[0] + rng.normal(0, 0.18), place[1] + rng.normal(0, 0.18))
             foliage(canvas, rng, mood, at, (0.09, 0.11), 26, 0.09, needles=bool(rng.random() < 0.2), dark=0.4)
     after = np.asarray(canvas.image)
-    changed = (after != before).any(axis=2)
+    red, green, blue = np.moveaxis(after != before, 2, 0)
+    changed = red | green | blue
     if not sharp:
         radius = canvas.side * rng.uniform(0.008, 0.022)
         veil = Image.fromarray((changed * 255).astype(np.uint8)).reduce(4).filter(ImageFilter.GaussianBlur(radius / 4))
