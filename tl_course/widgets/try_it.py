@@ -34,7 +34,7 @@ class TryIt:
         self.prediction: Prediction | None = None
         self._answer = ipywidgets.HTML()
         self._button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a picture")
-        self._button.layout.width = "12em"
+        self._button.layout.width = "14em"
         self._button.observe(self._uploaded, names="value")
         self._box = ipywidgets.VBox([self._button, self._answer])
         self._still = ""
@@ -59,8 +59,10 @@ class TryIt:
         files = list(value.values()) if isinstance(value, dict) else list(value)  # ipywidgets 7 and 8
         if not files:
             return
+        file = io.BytesIO(bytes(files[-1]["content"]))
+        file.name = files[-1].get("name") or files[-1]["metadata"]["name"]  # type: ignore[attr-defined]  # an error names it
         try:
-            self.predict(pictures.load(io.BytesIO(bytes(files[-1]["content"]))))
+            self.predict(pictures.load(file))
         except TLCourseError as error:
             self._show(f"<p role='alert'>{html.escape(str(error))}</p>")
 

@@ -1,0 +1,57 @@
+"""Lessons run from top to bottom with the network cut, and on real photos."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def without_network() -> list[str]:
+    """Words to put before a command so that it sees no network interface; none where this machine has no way to."""
+    for words in (["unshare", "--map-root-user", "--net"], ["bwrap", "--dev-bind", "/", "/", "--unshare-net"]):
+        if (
+            shutil.which(words[0])
+            and subprocess.run([*words, "true"], check=False, capture_output=True).returncode == 0
+        ):
+            return words
+    return []
+
+
+def run_lesson(name: str, out: Path, *options: str, before: list[str]) -> dict[str, Any]:
+    # Budgets are for quiet machines: here only what was learnt is judged.
+    command = [*before, sys.executable, "-m", "tl_course.cli", "run", name, "--out", str(out), "--no-budgets", "--json"]
+    done = subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}, timeout=1200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lesson: dict[str, Any] = json.loads(done.stdout)["lessons"][0]
+    return lesson
+
+
+def test_birds_need_no_network(tmp_path: Path) -> None:
+    before = without_network()
+    if not before:
+        pytest.skip("this machine has neither unshare nor bubblewrap that may cut the network")
+    lesson = run_lesson("01_birds", tmp_path, before=before)
+    records = lesson["records"]
+    assert records["accuracy"] >= lesson["budget"]["accuracy"]
+    assert records["accuracy"] > records["scratch_accuracy"] + 0.1
+    assert records["weights"].startswith("package efficientnet-lite0")
+    notebook = json.loads(Path(lesson["notebook"]).read_text("utf-8"))
+    streams = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    assert not [output for output in streams if output.get("name") == "stderr"], "a student would see a red box"
+    assert "Not attempted yet" in Path(lesson["html"]).read_text("utf-8")
+
+
+def test_birds_on_real_photos(tmp_path: Path, photos: Path) -> None:
+    lesson = run_lesson("01_birds", tmp_path, "--param", f"source={photos / 'birds'}", before=without_network())
+    assert lesson["records"]["accuracy"] >= 0.95
+    assert lesson["records"]["source"] == "birds"
