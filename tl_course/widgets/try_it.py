@@ -60,7 +60,7 @@ class TryIt:
         if not files:
             return
         file = io.BytesIO(bytes(files[-1]["content"]))
-        file.name = files[-1].get("name") or files[-1]["metadata"]["name"]  # type: ignore[attr-defined]  # an error names it
+        file.name = files[-1].get("name") or files[-1]["metadata"]["name"]  # an error names it
         try:
             self.predict(pictures.load(file))
         except TLCourseError as error:
