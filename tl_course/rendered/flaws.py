@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from .brushes import Canvas, Rng, blend, colour_like, noise, spline
+from .camera import LIGHTS, expose
 
 __all__ = ["OFF_TOPIC", "off_topic", "second_shot"]
 
@@ -48,7 +49,7 @@ def off_topic(rng: Rng, size: int) -> tuple[Image.Image, str]:
         "blank": _blank,
         "ball": _ball,
     }[what](canvas, rng)
-    return canvas.image.reduce(2), what
+    return expose(canvas.image.reduce(2), rng, LIGHTS["noon"])[0], what
 
 
 def _blank(canvas: Canvas, rng: Rng) -> None:
