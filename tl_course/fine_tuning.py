@@ -36,7 +36,6 @@ with warnings.catch_warnings():
     from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
     from fastai.data.transforms import IntToFloatTensor, Normalize
     from fastai.learner import Learner
-    from fastai.losses import CrossEntropyLossFlat
     from fastai.metrics import accuracy
     from fastai.torch_core import no_random
     from fastai.vision.augment import Brightness, Contrast, FlipItem, RandomResizedCrop
@@ -102,7 +101,7 @@ def fine_tune(
             net, _labelled(images, pictures), _watched(images, pictures, test, seed), model.labels, model.backbone,
             size=model.backbone.input_size, device=device, freeze_below=0.5,
         )  # fmt: skip
-        _fit(learn, epochs, 3e-4, history, progress)
+        _fit(learn, epochs, 1e-3, history, progress)
     return _classifier(net, model.labels, model.backbone, history, len(learn.dls.train_ds))
 
 
@@ -178,7 +177,7 @@ def learner(
         warnings.warn(f"Trained without {len(decoded.failed)} pictures: {reasons}", TLCourseWarning, stacklevel=4)
     train, valid = ([item for item in some if item[0] not in decoded.failed] for some in (train, valid))
     label_of = dict([*train, *valid])
-    crop = RandomResizedCrop(size, min_scale=0.5)
+    crop = RandomResizedCrop(size, min_scale=0.3)
     crop.split_idx = 0  # for training only
     block = DataBlock(
         blocks=(TransformBlock(decoded, batch_tfms=IntToFloatTensor), CategoryBlock(labels, sort=False)),
@@ -196,7 +195,7 @@ def learner(
     callbacks = [ChannelsLast(), TerminateOnNaNCallback(), BnFreeze()]
     if device == "cuda":
         callbacks.append(MixedPrecision())
-    return Learner(dls, net, CrossEntropyLossFlat(), splitter=_groups, metrics=accuracy, cbs=callbacks)
+    return Learner(dls, net, _loss, splitter=_groups, metrics=accuracy, cbs=callbacks)
 
 
 class _Bar(Callback):  # type: ignore[misc]  # fastai has no types
@@ -276,6 +275,11 @@ def _freeze(body: nn.Module, share: float) -> None:
     batch_norm = {p for m in body.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) for p in m.parameters()}
     for i, parameter in enumerate(parameters):
         parameter.requires_grad_(i >= share * len(parameters) and parameter not in batch_norm)
+
+
+def _loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy; in training with smoothed labels, for a head that fits already would have little left to learn."""
+    return nn.functional.cross_entropy(scores, targets, label_smoothing=0.1 if scores.requires_grad else 0.0)
 
 
 def _groups(net: nn.Sequential) -> list[list[nn.Parameter]]:

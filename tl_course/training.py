@@ -83,7 +83,7 @@ def train(
 
         model = from_scratch(
             images, pictures, base, history,
-            epochs=epochs or 10, device=device, seed=seed, test=test, progress=progress,
+            epochs=epochs or 15, device=device, seed=seed, test=test, progress=progress,
         )  # fmt: skip
     else:
         model = _frozen(images, pictures, base, history, device=device, seed=seed, progress=progress)
@@ -91,9 +91,9 @@ def train(
             from tl_course.fine_tuning import fine_tune
 
             model = fine_tune(
-                model, images, pictures, epochs=epochs or 5, device=device, seed=seed, test=test, progress=progress
+                model, images, pictures, epochs=epochs or 6, device=device, seed=seed, test=test, progress=progress
             )
-    with history.timing("test"):
+    with model.history.timing("test"):
         measured_on, split = (images, "valid") if test is None else (test, None)
         result = model.evaluate(measured_on, split=split, device=device, progress=progress)
     model.metrics |= {
@@ -103,7 +103,7 @@ def train(
         "confusion": result.confusion,
         "n_test": result.n,
         "tested_on": measured_on.name if split is None else f"the validation split of {images.name}",
-        "seconds": history.seconds,
+        "seconds": model.history.seconds,
     }
     return model
 

@@ -1,0 +1,258 @@
+"""Our ways to transfer beside fastai's `vision_learner(...).fine_tune(3)`: same pictures, same network, same weights.
+
+    python benchmarks/transfer_vs_fastai.py IMAGES [TEST]
+
+Trains on IMAGES and measures on TEST. Without TEST, IMAGES is cut into folds (one scene stays in one fold): each
+is measured on by models trained on the others, and the right and wrong answers of all folds are counted together.
+
+Each run is a process of its own, one after the other, with a cache of its own: the backbone's export lies in it (it is
+made once on a machine; its cost is in a line of its own), nothing else, except in the row "frozen, again", which
+repeats the run before it. Ours are whole `tl-course train` commands. fastai is not held up: it validates nothing while
+it trains. Peak memory is that of the operating system's accounting, for each process.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tl_course.backbones import DEFAULT, create
+from tl_course.devices import cores
+from tl_course.heads import folds_of
+from tl_course.imageset import ImageSet, Picture
+from tl_course.splits import groups_of
+from tl_course.tables import METADATA, table_text
+
+FASTAI = "fastai fine_tune(3)"
+ROWS = {
+    "frozen": "the backbone's export",
+    "frozen, again": "export and features",
+    "fine-tune": "the backbone's export",
+    "scratch": "the backbone's export",
+    FASTAI: "nothing to be warm",
+}
+PACKAGES = ("tl-course", "torch", "timm", "fastai", "onnxruntime", "numpy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("images", help="a data set, as `tl-course train` takes it")
+    parser.add_argument("test", nargs="?", help="other pictures of the same labels")
+    parser.add_argument("--folds", type=int, default=2, help="without TEST (2)")
+    parser.add_argument("--backbone", default=DEFAULT, help=f"({DEFAULT})")
+    parser.add_argument("--seed", type=int, default=0, help="(0)")
+    parser.add_argument("--scratch", action="store_true", help="also train from scratch")
+    parser.add_argument("--only", nargs="+", choices=ROWS, help="these rows")
+    parser.add_argument("--out", type=Path, help="(benchmarks/results/NAME.json)")
+    options = parser.parse_args()
+    rows = options.only or [row for row in ROWS if row != "scratch" or options.scratch]
+    images = ImageSet.open(options.images)
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        temporary = Path(name)
+        if options.test:
+            pairs = [(images.copy_to(temporary / "train"), ImageSet.open(options.test).copy_to(temporary / "test"))]
+        else:
+            pairs = folded(images, options.folds, options.seed, temporary)
+        weights = temporary / "weights.pth"
+        save_weights(options.backbone, weights)
+        exported = temporary / "exported"
+        code = f"from tl_course.backbones import Backbone; Backbone.get({options.backbone!r})"
+        export = measured([sys.executable, "-c", code], exported)
+        runs: dict[str, list[dict[str, Any]]] = {row: [] for row in rows}
+        for number, (train, test) in enumerate(pairs):
+            for row in rows:
+                cache = temporary / f"cache-{number}-{row.split(',')[0]}"
+                if not cache.exists():
+                    shutil.copytree(exported, cache)
+                if row == FASTAI:
+                    command = [sys.executable, __file__, "fastai", train.root, test.root, options.backbone, weights]
+                    command.append(options.seed)
+                    runs[row].append(measured(command, cache))
+                else:
+                    runs[row].append(ours(row.split(",")[0], train, test, options, cache, temporary / "model"))
+                print(
+                    f"fold {number + 1} of {len(pairs)}, {row}: {runs[row][-1]['process_seconds']:.1f} s",
+                    file=sys.stderr,
+                )
+    report = {
+        "images": images.name,
+        "test": Path(options.test).name if options.test else f"{options.folds} folds of {images.name}",
+        "backbone": options.backbone,
+        "seed": options.seed,
+        "rows": {row: summary(found) | {"warm": ROWS[row]} for row, found in runs.items()},
+        "export_once": {key: export[key] for key in ("process_seconds", "peak_mb")},
+        "cores": cores(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {package: version_of(package) for package in PACKAGES},
+    }
+    print(table(report))
+    out = options.out or Path(__file__).parent / "results" / f"transfer_vs_fastai-{images.name}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(f"\nwritten to {out}")
+
+
+def folded(images: ImageSet, folds: int, seed: int, into: Path) -> list[tuple[ImageSet, ImageSet]]:
+    """For each fold: the pictures outside it as one data set, those in it as another."""
+    targets = np.array([images.labels.index(picture.label) for picture in images])
+    fold_of = folds_of(targets, groups_of(list(images)), folds=folds, seed=seed)
+    return [
+        (
+            written(images, [p for p, its in zip(images, fold_of, strict=True) if its != fold], into / f"train-{fold}"),
+            written(images, [p for p, its in zip(images, fold_of, strict=True) if its == fold], into / f"test-{fold}"),
+        )
+        for fold in range(fold_of.max() + 1)
+    ]
+
+
+def written(images: ImageSet, pictures: list[Picture], folder: Path) -> ImageSet:
+    for picture in pictures:
+        (folder / picture.file_name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(images.path(picture), folder / picture.file_name)
+    (folder / METADATA).write_text(table_text(pictures), encoding="utf-8")
+    return ImageSet.open(folder)
+
+
+def ours(
+    strategy: str, train: ImageSet, test: ImageSet, options: argparse.Namespace, cache: Path, model: Path
+) -> dict[str, Any]:
+    arguments = ["train", train.root, "--test", test.root, "--strategy", strategy, "--backbone", options.backbone]
+    arguments += ["--device", "cpu", "--seed", options.seed, "--out", model, "--json"]
+    found = measured([sys.executable, "-m", "tl_course.cli", *arguments], cache)
+    stages = json.loads((model / "config.json").read_text())["history"]["stages"]
+    found["train_seconds"] = sum(stages.get(stage, 0) for stage in ("features", "fit", "fine-tune", "scratch"))
+    return found
+
+
+def measured(command: list[Any], cache: Path) -> dict[str, Any]:
+    """Run a command and return the JSON object that it prints, with the seconds and megabytes that it took."""
+    environment = os.environ | {"TL_COURSE_CACHE": str(cache), "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment |= {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        start = time.perf_counter()
+        process = subprocess.Popen([str(part) for part in command], stdout=stdout, stderr=stderr, env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            stderr.seek(0)
+            sys.exit(
+                f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{stderr.read().decode()[-3000:]}"
+            )
+        stdout.seek(0)
+        printed = stdout.read().decode()
+    kilobyte = 1 if platform.system() == "Darwin" else 1024  # macOS counts bytes
+    values = json.loads(printed) if printed.strip() else {}
+    return values | {"process_seconds": seconds, "peak_mb": usage.ru_maxrss * kilobyte / 2**20}
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """All folds as one: answers counted together, the mean of the seconds, the highest peak."""
+    confusion = np.sum([run["confusion"] for run in runs], axis=0)
+    return {
+        "accuracy": float(np.trace(confusion) / confusion.sum()),
+        "balanced_accuracy": float(np.mean(np.diag(confusion) / confusion.sum(axis=1))),
+        "process_seconds": float(np.mean([run["process_seconds"] for run in runs])),
+        "train_seconds": float(np.mean([run["train_seconds"] for run in runs])),
+        "peak_mb": max(run["peak_mb"] for run in runs),
+        "n_train": [run["n_train"] for run in runs],
+        "n_test": int(confusion.sum()),
+        "confusion": confusion.tolist(),
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    rows = report["rows"]
+    counts = next(iter(rows.values()))
+    lines = [
+        f"{report['images']}: {report['backbone']}, trained on {' and '.join(map(str, counts['n_train']))} pictures, "
+        f"measured on {counts['n_test']} ({report['test']}), {report['cores']} cores",
+        "",
+        f"{'':<22}{'accuracy':>9}{'balanced':>9}{'process':>10}{'training':>10}{'memory':>9}{'faster':>9}  warm",
+    ]
+    for name, row in rows.items():
+        ratio = f"{rows[FASTAI]['process_seconds'] / row['process_seconds']:.1f} x" if FASTAI in rows else ""
+        lines.append(
+            f"{name:<22}{row['accuracy']:>9.3f}{row['balanced_accuracy']:>9.3f}{row['process_seconds']:>8.1f} s"
+            f"{row['train_seconds']:>8.1f} s{row['peak_mb']:>6.0f} MB{ratio:>9}  {row['warm']}"
+        )
+    export = report["export_once"]
+    lines.append(
+        f"exporting the backbone, once a machine: {export['process_seconds']:.1f} s, {export['peak_mb']:.0f} MB"
+    )
+    return "\n".join(lines)
+
+
+def version_of(package: str) -> str:
+    if package == "tl-course":  # which need not be installed
+        from tl_course import __version__
+
+        return __version__
+    return version(package)
+
+
+# ---- fastai's side ---------------------------------------------------------------------------------------------------
+
+
+def save_weights(backbone: str, path: Path) -> None:
+    """The very weights that ours start from, as a file for timm to load."""
+    import torch
+
+    torch.save(create(backbone).state_dict(), path)
+
+
+def run_fastai(train: str, test: str, backbone: str, weights: str, seed: str) -> None:
+    """fastai's own recipe, in its own words. Prints what `tl-course train --json` prints."""
+    from fastai.vision.all import (
+        CategoryBlock,
+        DataBlock,
+        ImageBlock,
+        Resize,
+        aug_transforms,
+        set_seed,
+        vision_learner,
+    )
+
+    from tl_course.models import score
+
+    set_seed(int(seed))
+    images, others = ImageSet.open(train), ImageSet.open(test)
+    label_of = {images.path(picture): picture.label for picture in images}
+    block = DataBlock(
+        blocks=(ImageBlock, CategoryBlock),
+        get_y=lambda path: label_of[path],
+        splitter=lambda items: (range(len(items)), []),
+        item_tfms=Resize(224),
+        batch_tfms=aug_transforms(),
+    )
+    start = time.perf_counter()
+    dls = block.dataloaders(list(label_of), bs=16, num_workers=0, device="cpu")
+    learn = vision_learner(dls, backbone, pretrained_cfg_overlay={"file": weights})
+    with learn.no_bar(), learn.no_logging():
+        learn.fine_tune(3)
+        seconds = time.perf_counter() - start
+        probabilities, _ = learn.get_preds(dl=dls.test_dl([others.path(picture) for picture in others]))
+    targets = np.array([list(dls.vocab).index(picture.label) for picture in others])
+    result = score(probabilities.numpy(), targets)
+    values = {"accuracy": result.accuracy, "confusion": result.confusion, "n_train": len(images)}
+    print(json.dumps(values | {"train_seconds": seconds}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["fastai"]:
+        run_fastai(*sys.argv[2:])
+    else:
+        main()
