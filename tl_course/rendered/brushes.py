@@ -199,13 +199,14 @@ class Canvas:
         thick = float(half.mean())
         grain = patch = np.zeros((1, 1), dtype=np.float32)
         texture = np.random.default_rng(rng.integers(2**63))
-        if thick > 1.5:  # bark cannot be seen on thinner limbs
+        if thick > 2.0 and (haze is None or haze[1] < 0.6):  # bark cannot be seen on what is thinner or farther
             fine = (max(2.0, size[0] / (thick * 1.5 + 6)), max(2.0, size[1] / (thick * 0.22 + 1.5)))
             grain = noise(texture, size, fine, 2)
+        if marks is not None or cap is not None:
             patch = noise(
                 texture, size, (max(2.0, size[0] / (thick * 3 + 6)), max(2.0, size[1] / (thick * 1.6 + 3))), 2
             )
-        shade = shade * (1.0 + rough * (0.30 * np.clip(grain, -1.5, 1.5) + 0.18 * patch))
+        shade = shade * (1.0 + rough * (0.34 * np.clip(grain, -1.5, 1.5)))
         paint = np.asarray(colour, dtype=np.float32) * shade[..., None]
         if marks is not None:
             bars = noise(
