@@ -5,6 +5,7 @@ stays quick and nothing heavy is loaded before it is needed.
 """
 
 import importlib
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ _HOMES = {"ImageSet": "imageset", "Classifier": "models", "train": "training"}
 
 __all__ = ["ImageSet", "Classifier", "train", "__version__"]
 
+
+# torch's threads wait for each other by spinning unless they are told not to before torch is imported. On a machine
+# that others use too (a class's server, a laptop with a browser open) that made an epoch ten times longer; on an idle
+# one it gains nothing that could be measured.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # fastai and timm use what torch has begun to deprecate; a learner can do nothing about it, and would meet a red box.
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=FutureWarning)
