@@ -1,6 +1,9 @@
 """Features: the same from the cache as computed, whatever happens to the cache; a bad picture costs only itself."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +93,20 @@ def test_a_picture_in_memory_gives_what_its_file_gives(paths: list[Path], backbo
         np.testing.assert_allclose(
             extract([picture], backbone).vectors, extract(paths[:1], backbone).vectors, atol=1e-4
         )
+
+
+def test_nothing_is_kept_to_report_on_the_student(birds: ImageSet, backbone: Backbone, tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry writes what it will send into the home directory first."""
+    code = (
+        "from tl_course.backbones import Backbone; from tl_course.features import extract; "
+        f"extract([{str(birds.path(birds[0]))!r}], Backbone.get())"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {key: value for key, value in os.environ.items() if key not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    environment |= {"HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert not list(home.rglob("*onnxruntime*"))
 
 
 def test_pictures_of_any_number_come_back_in_order(paths: list[Path], backbone: Backbone) -> None:

@@ -26,6 +26,10 @@ __all__ = ["ImageSet", "Classifier", "train", "__version__"]
 # one it gains nothing that could be measured.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# ONNX Runtime reports its use to Microsoft from version 1.29 on unless told not to before it is imported. A course does
+# not report on its students.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 # fastai and timm use what torch has begun to deprecate; a learner can do nothing about it, and would meet a red box.
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=FutureWarning)
 
