@@ -72,7 +72,7 @@ def fine_tune(
     A head that fits already keeps the first steps from tearing the features apart (Kumar et al. 2022, "Fine-Tuning can
     Distort Pretrained Features and Underperform Out-of-Distribution", arXiv:2202.10054). Batch norm stays as it was
     pretrained: so few pictures say too little of means and variances. In the end all weights go most of the way back
-    to where they started, since trained weights alone fall behind the frozen head on few pictures (averaging: Wortsman et
+    to where they started: trained weights alone fall behind the frozen head on few pictures (averaging: Wortsman et
     al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903). The history's epochs precede this last step.
 
     Parameters
