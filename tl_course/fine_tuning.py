@@ -52,7 +52,7 @@ Labelled = tuple[Path, str]
 
 _BATCH = 16
 _KEPT = 2000  # decoded pictures to keep: about half a gigabyte
-_KEPT_CHANGE = 0.25  # of what the weights have moved
+_KEPT_CHANGE = 0.1  # of what the weights have moved
 _SCRATCH_SIZE = 128  # pixels; without pretraining, more passes teach more than more pixels
 
 
