@@ -38,5 +38,6 @@ class Recording(Callback):  # type: ignore[misc]  # fastai has no types
         """Add a row to the history."""
         train_loss, valid_loss, *metrics = self.recorder.log[1:]
         epoch = {"epoch": len(self.history.epochs) + 1, "seconds": self._spent, "train_loss": train_loss}
-        epoch |= {"valid_loss": valid_loss, "valid_accuracy": float(metrics[0])} if metrics else {}
-        self.history.epochs.append({name: float(value) for name, value in epoch.items()})
+        epoch |= {"valid_loss": valid_loss, "valid_accuracy": metrics[0] if metrics else None}
+        # Without validation pictures fastai leaves these empty.
+        self.history.epochs.append({name: float(value) for name, value in epoch.items() if value is not None})
