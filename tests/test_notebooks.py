@@ -17,6 +17,8 @@ import pytest
 from tl_course.errors import LessonError
 from tl_course.notebooks import clean, faults, files, find_lessons, lab, open_lab, parse_parameters, run_lessons, runner
 
+pytestmark = pytest.mark.slow  # nearly every test starts a kernel
+
 PARAMETERS = 'source = "rendered"  # a=b\nseed: int = 1'
 
 

@@ -8,7 +8,6 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from tl_course import __version__
@@ -58,8 +57,6 @@ def _train(options: argparse.Namespace) -> int:
     from tl_course.imageset import ImageSet
     from tl_course.training import train
 
-    if options.out:
-        Path(options.out).expanduser().parent.mkdir(parents=True, exist_ok=True)
     images = ImageSet.open(options.images)
     model = train(
         images,
