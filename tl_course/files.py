@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["atomic_path", "cache_dir", "sha256_of"]
+__all__ = ["NEARBY", "atomic_path", "cache_dir", "sha256_of"]
+
+# What names a place for data sets that is looked at before the internet: a folder, or the address of one.
+NEARBY = ("TL_COURSE_DATA", "TL_COURSE_MIRROR")
 
 
 def cache_dir(*parts: str) -> Path:

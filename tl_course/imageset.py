@@ -1,6 +1,7 @@
 """A data set: picture files, their labels, their split, and the journal of edits."""
 
 import difflib
+import os
 import shutil
 import warnings
 from collections import Counter, defaultdict
@@ -11,11 +12,11 @@ from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256 as sha256_hash
 from itertools import zip_longest
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, overload
 
 from tl_course.errors import ImageSetError, TLCourseWarning
-from tl_course.files import atomic_path
+from tl_course.files import NEARBY, atomic_path
 from tl_course.journal import Edit, append_edit, inverse_of_last, read_edits, replay
 from tl_course.packs import new_folder, pack, unpack
 from tl_course.shipped import render_folder, shipped_folder, shipped_names
@@ -73,16 +74,19 @@ class ImageSet:
     # ---- opening -------------------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, where: str | Path, *, sha256: str | None = None) -> "ImageSet":
+    def open(cls, where: str | Path, *, sha256: str | None = None, warn: bool = True) -> "ImageSet":
         """Open a data set. Nothing is written into it.
 
         Parameters
         ----------
         where
-            A folder with one folder of pictures for each label; a folder with a ``metadata.csv``; a zip of either; or
-            the name of a set that ships with the course ("birds").
+            A folder with one folder of pictures for each label; a folder with a ``metadata.csv``; a zip of either; the
+            address of such a zip; the name of a set that ships with the course ("birds"); or the name of a folder or
+            zip in the places that ``TL_COURSE_DATA`` and ``TL_COURSE_MIRROR`` name.
         sha256
             The SHA-256 that a zip must have.
+        warn
+            Whether to say in a `TLCourseWarning` what was skipped and what looks odd.
 
         Raises
         ------
@@ -92,7 +96,10 @@ class ImageSet:
         """
         text = str(where)
         if "://" in text:
-            raise ImageSetError(f"{text}: addresses cannot be opened yet. Download the file, then open it by its path.")
+            from tl_course.downloads import fetch_pack
+
+            name = PurePosixPath(text.partition("?")[0]).stem
+            return cls._open_zip(fetch_pack(text, sha256=sha256), name=name, sha256=sha256, warn=warn)
         try:
             path = Path(where).expanduser().absolute()
             is_folder, is_file = path.is_dir(), path.is_file()
@@ -101,15 +108,19 @@ class ImageSet:
         if is_folder:
             if sha256 is not None:
                 raise ImageSetError(f"{path} is a folder: a sha256 can be asked of a zip only. Leave it out.")
-            return cls._open_folder(path, name=path.resolve().name)
+            return cls._open_folder(path, name=path.resolve().name, warn=warn)
         if is_file:
-            reason = f"{path.name} is a zip, unpacked into the cache"
-            return cls._open_folder(unpack(path, sha256=sha256), name=path.stem, shared=reason)
+            return cls._open_zip(path, name=path.stem, sha256=sha256, warn=warn)
         if text in shipped_names():
             with _written(f"the set {text!r} into the cache", "Make room, or let TL_COURSE_CACHE name another place."):
                 root = shipped_folder(text)
             reason = f"The set {text!r} ships with the course and is shared by all lessons"
-            return cls._open_folder(root, name=text, shared=reason)
+            return cls._open_folder(root, name=text, shared=reason, warn=warn)
+        if any(map(os.environ.get, NEARBY)):
+            from tl_course.downloads import nearby_set
+
+            if (found := nearby_set(text)) is not None:
+                return cls.open(found, sha256=sha256, warn=warn)
         raise ImageSetError(
             f"{text}: there is no such folder or zip (looked in {Path.cwd()}), and no set of this name ships with the "
             f"course (these do: {', '.join(shipped_names())}). Check the spelling."
@@ -148,12 +159,18 @@ class ImageSet:
         return cls.open(target)
 
     @classmethod
-    def _open_folder(cls, root: Path, *, name: str, shared: str = "") -> "ImageSet":
+    def _open_zip(cls, path: Path, *, name: str, sha256: str | None, warn: bool) -> "ImageSet":
+        reason = f"{name} is a zip, unpacked into the cache"
+        return cls._open_folder(unpack(path, sha256=sha256), name=name, shared=reason, warn=warn)
+
+    @classmethod
+    def _open_folder(cls, root: Path, *, name: str, shared: str = "", warn: bool = True) -> "ImageSet":
         table, absent, skipped, saved = read_folder(root)
         if not table:
             raise ImageSetError(f"{root} holds no picture that can be used{_listed(skipped)}. {_LAYOUT}")
         images = cls(root, name=name, table=table, absent=absent, skipped=skipped, saved=saved, shared=shared)
-        images._warn()
+        if warn:
+            images._warn()
         return images
 
     def _warn(self) -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from tl_course.errors import ImageSetError
 
-__all__ = ["ACTIONS", "Edit", "State", "append_edit", "inverse_of_last", "read_edits", "replay"]
+__all__ = ["ACTIONS", "Edit", "State", "append_edit", "append_line", "inverse_of_last", "read_edits", "replay"]
 
 ACTIONS = ("relabel", "drop", "restore", "note")
 
@@ -88,10 +88,15 @@ def read_edits(path: Path) -> tuple[list[Edit], list[int]]:
 
 
 def append_edit(path: Path, edit: Edit) -> None:
-    """Add one edit with a single write and wait until it is on the disk; OSError where it did not get there whole.
+    """Add one edit and wait until it is on the disk; OSError where it did not get there whole."""
+    append_line(path, edit.to_json())
+
+
+def append_line(path: Path, text: str, *, wait: bool = True) -> None:
+    """Add one line with a single write; with `wait`, return when it is on the disk. OSError where it is not whole.
 
     Any number of processes may append at the same time: the system sets each write behind the last. Where a killed
-    process left half a line, the edit starts on a line of its own.
+    process left half a line, this one starts on a line of its own.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
     try:
@@ -100,11 +105,12 @@ def append_edit(path: Path, edit: Edit) -> None:
             os.lseek(descriptor, end - 1, os.SEEK_SET)
         torn = end > 0 and os.read(descriptor, 1) != b"\n"
         # A lone surrogate (from a strange file name) becomes the escape that JSON knows for it.
-        line = b"\n" * torn + edit.to_json().encode(errors="backslashreplace") + b"\n"
+        line = b"\n" * torn + text.encode(errors="backslashreplace") + b"\n"
         written = os.write(descriptor, line)
-        if written < len(line) - 1:  # all but the line's end is the whole edit
+        if written < len(line) - 1:  # all but the line's end is the whole of it
             raise OSError(errno.ENOSPC, "the disk is full")
-        os.fsync(descriptor)
+        if wait:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -19,7 +19,9 @@ from tl_course.packs import new_folder
 from tl_course.splits import draw_splits
 from tl_course.tables import METADATA, TRUTH, Picture, table_text, truth_text
 
-__all__ = ["render_folder", "shipped_folder", "shipped_names"]
+__all__ = ["SHIPPED", "render_folder", "shipped_folder", "shipped_names"]
+
+SHIPPED = {"n": 200, "seed": 0, "size": 256}  # what is drawn where a set is asked for by its name alone
 
 _WORTH_A_PROCESS = 16  # pictures; fewer are drawn before another Python has started
 _WORKER = """\
@@ -37,16 +39,16 @@ def shipped_names() -> list[str]:
     return list(SETS)
 
 
-def shipped_folder(name: str, *, n: int = 200, seed: int = 0, size: int = 256) -> Path:
+def shipped_folder(name: str) -> Path:
     """The folder of a set that ships, drawn into the cache when it is first asked for (and again by newer brushes)."""
     from tl_course import rendered
 
     brushes = hashlib.sha256()
     for path in sorted(Path(rendered.__file__).parent.glob("*.py")):
         brushes.update(path.read_bytes())
-    target = cache_dir("rendered") / f"{name}-{n}-{size}-{seed}-{brushes.hexdigest()[:12]}"
+    target = cache_dir("rendered") / "-".join([name, *map(str, SHIPPED.values()), brushes.hexdigest()[:12]])
     if not target.is_dir():
-        render_folder(name, target, n=n, seed=seed, size=size)
+        render_folder(name, target, **SHIPPED)
     return target
 
 

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -19,11 +20,13 @@ from tl_course.pictures import MAX_BYTES, SUFFIXES, probe
 from tl_course.splits import draw_splits, split_named
 
 __all__ = [
+    "COLLECTED",
     "COLUMNS",
     "METADATA",
     "TRUTH",
     "Picture",
     "Skipped",
+    "read_collected",
     "read_folder",
     "read_truth",
     "table_text",
@@ -31,8 +34,11 @@ __all__ = [
 ]
 
 METADATA = "metadata.csv"
+COLLECTED = "collected.jsonl"
 TRUTH = "truth.jsonl"
 COLUMNS = ("file_name", "label", "split", "source", "creator", "license", "url", "sha256")
+
+ORIGIN = ("page", "title", "license_url")  # further columns of collected pictures
 
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what file managers leave behind; hidden files likewise
 
@@ -80,10 +86,11 @@ def read_folder(root: Path) -> tuple[list[Picture], list[Picture], list[Skipped]
     """
     files, skipped = _scan(root)
     listed: list[Picture] = []
+    collected = {row.file_name: row for line in read_collected(root) if (row := _collected_row(line))}
     if METADATA in files:
-        found, listed, more = _read_table(root, files)
+        found, listed, more = _read_table(root, files, collected)
     else:
-        found, more = _table_of_folders(root, files)
+        found, more = _table_of_folders(root, files, collected)
     good, unreadable = _examine(root, found)
     table = [replace(one, split=split) for one, split in zip(good, draw_splits(good), strict=True)]
     names = {picture.file_name for picture in table}
@@ -136,18 +143,50 @@ def _scan(root: Path) -> tuple[list[str], list[Skipped]]:
     return files, skipped
 
 
-def _table_of_folders(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Skipped]]:
+def read_collected(root: Path) -> list[dict[str, Any]]:
+    """What was written down while pictures were collected into a folder, a record a line; damaged lines are left out.
+
+    It is there before the table is, so that a process which is killed while it collects loses no label and no origin.
+    """
+    try:
+        lines = (root / COLLECTED).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ImageSetError(f"{root / COLLECTED} cannot be read: {error.strerror}.") from None
+    records = []
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict) and all(isinstance(record.get(key), str) for key in ("url", "label")):
+                records.append(record)
+    return records
+
+
+def _collected_row(record: Mapping[str, Any]) -> Picture | None:
+    texts = {key: value for key, value in record.items() if isinstance(value, str)}
+    if not texts.get("file_name"):
+        return None
+    fixed = {key: texts[key] for key in COLUMNS if key in texts and key != "split"}
+    return Picture(**fixed, extra={key: texts.get(key, "") for key in ORIGIN})
+
+
+def _table_of_folders(
+    root: Path, files: Sequence[str], collected: Mapping[str, Picture]
+) -> tuple[list[Picture], list[Skipped]]:
     """Pictures labelled by the folder they lie in; ``train/`` and ``valid/`` around class folders give the split."""
     skipped: list[Skipped] = []
     parts = {name: PurePosixPath(name).parts for name in files}
-    tops = {part[0] for part in parts.values() if len(part) > 1}
+    tops = {part[0] for name, part in parts.items() if len(part) > 1 and name not in collected}
     by_split = "train" in {split_named(top) for top in tops} and all(split_named(top) for top in tops)
     depth = 2 if by_split and all(len(part) != 2 for part in parts.values()) else 1
 
     pictures = []
     for name, part in parts.items():
         is_picture = PurePosixPath(name).suffix.lower() in SUFFIXES
-        if is_picture and len(part) > depth:
+        if name in collected:
+            pictures.append(collected[name])
+        elif is_picture and len(part) > depth:
             pictures.append(Picture(name, label=part[depth - 1], split=split_named(part[0]) if depth == 2 else ""))
         elif is_picture:
             skipped.append((name, "lies in no class folder"))
@@ -166,10 +205,13 @@ def _folders(root: Path, depth: int) -> Iterator[tuple[str, ...]]:
             yield names
 
 
-def _read_table(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[Picture], list[Skipped]]:
+def _read_table(
+    root: Path, files: Sequence[str], collected: Mapping[str, Picture]
+) -> tuple[list[Picture], list[Picture], list[Skipped]]:
     """Pictures that ``metadata.csv`` and `files` agree on, every row of the table, and what was left out and why.
 
-    A picture that is not listed is taken in where its folder is named like a label of the table: it was added by hand.
+    A picture that is not listed is taken in where it was collected, or where its folder is named like a label of the
+    table: then it was added by hand.
     """
     path = root / METADATA
     rows = _rows(path)
@@ -209,7 +251,9 @@ def _read_table(root: Path, files: Sequence[str]) -> tuple[list[Picture], list[P
     for name in files:
         if name not in listed and PurePosixPath(name).suffix.lower() in SUFFIXES:
             folder = PurePosixPath(name).parts[0]
-            if folder in labels and "/" in name:
+            if name in collected:
+                pictures.append(collected[name])
+            elif folder in labels and "/" in name:
                 pictures.append(Picture(name, label=folder))
             else:
                 skipped.append((name, f"not in {METADATA}, and in no folder named like a label"))

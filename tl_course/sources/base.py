@@ -1,0 +1,261 @@
+"""What every source of pictures has in common: one call that collects, and an account of what came of it."""
+
+import threading
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from tl_course.collection import NEAR, Candidate, Collection, PassedOver, Prepared, prepare
+from tl_course.errors import FetchError, ImageSetError
+from tl_course.fetching import CONNECTIONS, Client
+from tl_course.imageset import ImageSet
+
+__all__ = ["Collected", "Progress", "Source"]
+
+MAX_PICTURE = 20 * 2**20  # bytes
+MOST = 10_000  # pictures a label
+_AT_ONCE = 256  # pictures under way, of which CONNECTIONS are fetched at a time
+_LOST = 24  # pictures in a row that could not be reached: then it is not the pictures
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One picture was kept (`file_name`) or passed over (`reason`). `counts` is how many each label has by now."""
+
+    label: str
+    url: str
+    file_name: str
+    reason: str
+    counts: Mapping[str, int]
+
+
+@dataclass
+class Collected:
+    """What came of collecting.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the data set lies.
+    counts : dict of str to int
+        Pictures that each label asked for has now.
+    wanted : dict of str to int or None
+        How many each should have; None for all that the source has.
+    kept : list of str
+        File names of the pictures that are new.
+    passed_over : list of (str, str)
+        What was not kept, by its address or name, and why.
+    problems : list of str
+        Why labels stayed short, a line each; empty where all went well.
+    """
+
+    folder: Path
+    wanted: dict[str, int | None]
+    counts: dict[str, int] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether each label has as many pictures as it should."""
+        return not self.problems and all(self.counts[label] >= (n or 1) for label, n in self.wanted.items())
+
+    @property
+    def images(self) -> ImageSet:
+        """The data set; an ImageSetError where it holds nothing."""
+        return ImageSet.open(self.folder)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{label} {n}" for label, n in self.counts.items())
+        lines = [f"{len(self.kept)} new pictures in {self.folder} ({counts})"]
+        # of "nearly the same picture as cat/…" the kind is what counts
+        kinds = Counter(reason.partition(" as ")[0] for _, reason in self.passed_over)
+        if kinds:
+            listed = "; ".join(f"{n} {reason}" for reason, n in kinds.most_common(5))
+            lines.append(f"passed over {len(self.passed_over)}: {listed}")
+        return "\n".join(lines + self.problems)
+
+
+class Source(ABC):
+    """Where pictures come from.
+
+    A subclass says what it is called and how to find candidates; fetching, checking, deduplicating and writing down
+    are the same for all.
+    """
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+    online: ClassVar[bool] = True  # whether it needs the internet
+    endless: ClassVar[bool] = True  # whether it can be asked for any number of pictures
+    near: ClassVar[int] = NEAR  # bits of 64; see Collection.add
+    trusted: Sequence[str] = ()  # addresses that the user named
+
+    @abstractmethod
+    def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
+        """Candidates for `label`, the most fitting first, found one page after the other as they are asked for.
+
+        Raises
+        ------
+        FetchError
+            The source does not answer or refuses; what it gave before stays good.
+        ImageSetError
+            It cannot have what is asked for.
+        """
+
+    def labels(self) -> list[str]:
+        """Labels that the source brings with it; empty where it can be asked for anything."""
+        return []
+
+    def collect(
+        self,
+        labels: Iterable[str] | Mapping[str, str] | None,
+        n: int | None,
+        into: str | Path | Collection,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Collected:
+        """Collect until each label has `n` pictures.
+
+        Running it again goes on where it was interrupted, and tops up what was removed since. Whatever the network
+        does, this returns; what went wrong is in the answer.
+
+        Parameters
+        ----------
+        labels
+            Names of the labels, or a mapping from each to what to search for (``{"open": "open door"}``). None for
+            all that the source brings with it.
+        n
+            How many pictures each label shall have, counting those that are there; None for all there are, from
+            sources that have an end.
+        into
+            The folder of the data set, new or not.
+        progress
+            Called for every picture that is kept or passed over.
+        stop
+            Ends the collecting when it is set.
+
+        Raises
+        ------
+        ImageSetError
+            What is asked for makes no sense, or the folder cannot be written.
+        """
+        queries = self._queries(labels, n)
+        collection = into if isinstance(into, Collection) else Collection(into)
+        report = Collected(collection.folder, dict.fromkeys(queries, n))
+        with Client(trusted=self.trusted) as client:
+            run = _Run(self, collection, client, report, progress or _ignore, stop or threading.Event())
+            for label, query in queries.items():
+                if problem := run.fill(label, query, n):
+                    report.problems.append(f"{self.name}: {problem}")
+        with suppress(ImageSetError):
+            _ = collection.images  # writes the table, where there is anything
+        counts = collection.counts()
+        report.counts = {label: counts[label] for label in queries}
+        return report
+
+    def _queries(self, labels: Iterable[str] | Mapping[str, str] | None, n: int | None) -> dict[str, str]:
+        if isinstance(labels, str):
+            labels = [labels]
+        if labels is None:
+            labels = self.labels()
+            if not labels:
+                raise ImageSetError(f"The source {self.name!r} brings no labels of its own. Say which you want.")
+        queries = dict(labels) if isinstance(labels, Mapping) else {label: label for label in labels}
+        if not queries or not all(label.strip() and query.strip() for label, query in queries.items()):
+            raise ImageSetError("Pictures are collected for labels. Name at least one, such as 'cat', and none empty.")
+        if n is None and self.endless:
+            raise ImageSetError(f"The source {self.name!r} has no end. Say how many pictures each label shall have.")
+        if n is not None and not 1 <= n <= MOST:
+            raise ImageSetError(f"{n} pictures a label were asked for; 1 to {MOST:,} can be had.")
+        return queries
+
+
+@dataclass
+class _Run:
+    """One call of `Source.collect`."""
+
+    source: Source
+    collection: Collection
+    client: Client
+    report: Collected
+    progress: Callable[[Progress], None]
+    stop: threading.Event
+    failure: str = ""
+
+    def fill(self, label: str, query: str, n: int | None) -> str:
+        """Bring one label to `n` pictures and return why it has fewer, if it has.
+
+        Only as many are fetched at a time as are missing, and they are taken in the order in which the source named
+        them. So the same answers give the same set, however long each picture takes.
+        """
+        self.failure = ""
+        under_way: deque[tuple[Candidate, Future[Prepared]]] = deque()
+        candidates = self._candidates(label, query)
+        lost = 0
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            try:
+                while not self.stop.is_set() and (missing := self._missing(label, n)) > 0:
+                    while len(under_way) < min(missing, _AT_ONCE) and (candidate := next(candidates, None)):
+                        under_way.append((candidate, pool.submit(self._obtain, candidate)))
+                    if not under_way:
+                        return self.failure or (
+                            "" if n is None else f"{label} has {n - missing} of {n}, and no more came"
+                        )
+                    reason = self._take(*under_way.popleft())
+                    lost = lost + 1 if reason and reason.again else 0
+                    if lost >= _LOST:
+                        return f"{lost} pictures in a row could not be fetched (the last: {reason})"
+            finally:
+                if under_way:  # an end before its time: nobody waits for what is on its way
+                    self.client.close()
+                    pool.shutdown(wait=False, cancel_futures=True)
+        return ""
+
+    def _missing(self, label: str, n: int | None) -> int:
+        return _AT_ONCE if n is None else n - self.collection.counts()[label]
+
+    def _candidates(self, label: str, query: str) -> Iterator[Candidate]:
+        asked = set()
+        try:
+            for candidate in self.source.search(label, query, self.client):
+                if candidate.url not in asked and not self.collection.knows(candidate.url):
+                    asked.add(candidate.url)
+                    yield candidate
+        except FetchError as error:
+            self.failure = str(error)
+
+    def _obtain(self, candidate: Candidate) -> Prepared:
+        """Runs in a thread of the pool."""
+        if candidate.data is not None:
+            return prepare(candidate.data)
+        try:
+            found = self.client.fetch(candidate.url, limit=MAX_PICTURE)
+        except FetchError as error:
+            raise PassedOver(str(error), again=error.passing) from None
+        if found.is_page:
+            raise PassedOver("a web page in place of a picture")
+        return prepare(found.content)
+
+    def _take(self, candidate: Candidate, future: Future[Prepared]) -> PassedOver | None:
+        name, reason = "", None
+        try:
+            name = self.collection.add(candidate, future.result(), near=self.source.near)
+            self.report.kept.append(name)
+        except PassedOver as error:
+            reason = error
+            self.collection.pass_over(candidate, reason)
+            self.report.passed_over.append((candidate.url, str(reason)))
+        counts = self.collection.counts()
+        self.progress(Progress(candidate.label, candidate.url, name, str(reason or ""), counts))
+        return reason
+
+
+def _ignore(_: Progress) -> None:
+    """What is told of progress where nobody listens."""
