@@ -12,7 +12,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: $(READY) ## run the first lesson headless and say where the result lies
-	$(BIN)/tl-course run 01_birds
+	$(BIN)/tl-course run 01_birds --source rendered --param folder=runs/my_pictures
 
 lab: $(READY) ## open the lessons in JupyterLab
 	$(BIN)/tl-course lab

@@ -3,9 +3,12 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from servers import Answer, Request, Server
 
 from tl_course import ImageSet
 from tl_course.backbones import Backbone
@@ -95,3 +98,91 @@ def test_cuda_is_refused_where_there_is_none(birds: ImageSet, backbone: Backbone
     done = run("train", birds.root, "--device", "cuda")
     assert done.returncode == 1
     assert "no GPU that torch can use here" in done.stderr
+
+
+def collection(server: Server, photos: Path) -> dict[str, Any]:
+    """Routes of a server that offers real photos as Openverse would (https://api.openverse.org/v1/, "Image")."""
+
+    def search(request: Request) -> Answer:
+        names = sorted(path.name for path in (photos / request.query["q"]).glob("*.jpg"))[:40]
+        results = [
+            {
+                "id": name,
+                "title": name,
+                "url": f"{server.url}/{request.query['q']}/{name}",
+                "foreign_landing_url": f"https://example.org/photo/{name}",
+                "creator": "A. Photographer",
+                "license": "by",
+                "license_version": "4.0",
+                "license_url": "https://creativecommons.org/licenses/by/4.0/",
+                "provider": "flickr",
+                "source": "flickr",
+                "mature": False,
+            }
+            for name in (names if request.query.get("page", "1") == "1" else [])
+        ]
+        body = {"result_count": len(names), "page_count": 1, "page_size": 40, "page": 1, "results": results}
+        return Answer(json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+
+    def photo(request: Request) -> Answer:
+        return Answer((photos / request.path.lstrip("/")).read_bytes(), headers={"Content-Type": "image/jpeg"})
+
+    return {"/v1/images/": search, "/cat/": photo, "/dog/": photo}
+
+
+def test_collect_pack_open_and_train_in_a_row(photos: Path, backbone: Backbone, tmp_path: Path) -> None:
+    mine, zipped = tmp_path / "pets", tmp_path / "pets.zip"
+    with Server() as server:
+        server.routes |= collection(server, photos / "cats_dogs")
+        api = f"{server.url}/v1/images/"
+        collected = run("images", "collect", mine, "kitten=cat", "dog", "--api", api, "--n", "20", "--json")
+        assert collected.returncode == 0, collected.stderr
+        values = json.loads(collected.stdout)
+        assert values["counts"] == {"kitten": 20, "dog": 20}
+        assert values["complete"] and not values["problems"]
+
+        packed = json.loads(run("images", "pack", mine, zipped, "--json").stdout)
+        server.routes["/pets.zip"] = zipped.read_bytes()
+        opened = ImageSet.open(f"{server.url}/pets.zip", sha256=packed["sha256"])
+        assert {(one.license, one.creator) for one in opened} == {("CC-BY-4.0", "A. Photographer")}
+        trained = run("train", f"{server.url}/pets.zip", "--json")
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(trained.stdout)["cross_validated_accuracy"] > 0.9
+
+
+def test_collect_takes_folders_zips_and_drawn_pictures(class_folders: Callable[..., Path], tmp_path: Path) -> None:
+    folder = class_folders(bird=5, forest=5, size=96)
+    assert run("images", "collect", tmp_path / "mine", "--source", folder).returncode == 0
+    ImageSet.open(class_folders(into="more", owl=3, size=96)).pack(tmp_path / "more.zip")
+    assert run("images", "collect", tmp_path / "mine", "owl", "--source", tmp_path / "more.zip").returncode == 0
+    done = run("images", "collect", tmp_path / "mine", "bird", "--source", "rendered", "--n", "7")
+    assert done.returncode == 0, done.stderr
+    assert "bird 7" in done.stdout
+    assert ImageSet.open(tmp_path / "mine").labels == ["bird", "forest", "owl"]
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["cat", "--source", "folder"], "Give its path"),
+        (["cat", "--source", "nowhere"], "no such folder"),
+        (["--source", "openverse"], "Say which you want"),
+        (["cat", "--n", "0", "--source", "openverse"], "1 to"),
+        (["mug", "--source", "rendered", "--n", "3"], "bird"),
+        (["cat", "--source", "web", "--api", "http://127.0.0.1:9/"], "Leave it out"),
+    ],
+)
+def test_what_cannot_be_collected_is_said_in_one_sentence(words: list[str], advice: str, tmp_path: Path) -> None:
+    done = run("images", "collect", tmp_path / "mine", *words)
+    assert done.returncode == 1
+    assert advice in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_collecting_where_nobody_answers_names_what_works(tmp_path: Path) -> None:
+    api = "http://127.0.0.1:9/v1/images/"
+    done = run("images", "collect", tmp_path / "mine", "cat", "--api", api, "--n", "3", "--json")
+    assert done.returncode == 1
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert problem.startswith("openverse: ")
+    assert "rendered" in problem and "Traceback" not in done.stderr

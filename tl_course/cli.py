@@ -181,6 +181,39 @@ def _images_render(options: argparse.Namespace) -> int:
     return 0
 
 
+def _images_collect(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from tl_course.sources import Progress, source_of
+
+    source = source_of(options.source, api=options.api, sha256=options.sha256)
+    pairs = [text.partition("=") for text in options.labels]
+    labels = {label: query or label for label, _, query in pairs} or None
+    n = options.n if options.n is not None or not source.endless else 40
+    with tqdm(total=n and n * len(labels or source.labels()), unit=" pictures", disable=options.json) as bar:
+
+        def show(step: Progress) -> None:
+            bar.update(bool(step.file_name))
+
+        if source.name == "camera":  # which has to be pointed at one thing after the other
+            for label in labels or {}:
+                input(f"\nPoint the camera at {label!r} and press Enter. ")
+                report = source.collect([label], n, options.out, progress=show)
+        report = source.collect(labels, n, options.out, progress=show)
+    values = {
+        "folder": str(report.folder),
+        "source": source.name,
+        "wanted": report.wanted,
+        "counts": report.counts,
+        "kept": report.kept,
+        "passed_over": [{"url": url, "reason": reason} for url, reason in report.passed_over],
+        "problems": report.problems,
+        "complete": report.complete,
+    }
+    _give(options, values, f"{report}\nNext: tl-course train {options.out}")
+    return 0 if all(report.counts.values()) else 1
+
+
 def _images_pack(options: argparse.Namespace) -> int:
     from tl_course.imageset import ImageSet
 
@@ -202,17 +235,12 @@ def _parser() -> argparse.ArgumentParser:
     # The default is repeated here rather than imported: the help has to come at once.
     images = {
         "metavar": "IMAGES",
-        "help": "a folder of class folders, a data set folder, a zip, or a set's name (birds)",
+        "help": "a folder of class folders, a data set folder, a zip or its address, or a set's name (birds)",
     }
 
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def add(group: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *parents: Any) -> Any:
-        one = group.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=list(parents))
-        one.set_defaults(command=run)
-        return one
-
-    one = add(commands, "train", _train, "train a classifier on a folder of pictures", device, json_option)
+    one = _add(commands, "train", _train, "train a classifier on a folder of pictures", device, json_option)
     one.add_argument("images", **images)
     one.add_argument("--test", metavar="IMAGES", help="measure on these and train on all of IMAGES")
     one.add_argument("--strategy", choices=("frozen", "fine-tune", "scratch"), default="frozen", help="(frozen)")
@@ -221,11 +249,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     one.add_argument("--out", metavar="DIR", help="save the model in this folder")
 
-    one = add(commands, "predict", _predict, "predict the labels of pictures", device, json_option)
+    one = _add(commands, "predict", _predict, "predict the labels of pictures", device, json_option)
     one.add_argument("model", metavar="MODEL", help="the folder of a saved model")
     one.add_argument("files", metavar="FILES", nargs="+", help="pictures, or folders of pictures")
 
-    one = add(
+    one = _add(
         commands, "run", _run, "run lessons without a browser and hold them to their budgets", device, json_option
     )
     one.add_argument("lessons", metavar="LESSON", nargs="*", help="names, such as 01_birds, or paths (all lessons)")
@@ -236,16 +264,20 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--cell-timeout", type=float, default=600, metavar="S", help="seconds a cell may take (600)")
     one.add_argument("--no-budgets", dest="budgets", action="store_false", help="report budgets, do not enforce them")
 
-    one = add(commands, "lab", _lab, "open the lessons in JupyterLab")
+    one = _add(commands, "lab", _lab, "open the lessons in JupyterLab")
     one.add_argument("lesson", metavar="LESSON", nargs="?", help="open this one")
 
-    add(commands, "doctor", _doctor, "say what this machine has: packages, device, backbones, folders", json_option)
+    _add(commands, "doctor", _doctor, "say what this machine has: packages, device, backbones, folders", json_option)
 
-    group = commands.add_parser("images", help="look at, draw and pack data sets", description="Work with data sets.")
-    verbs = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    one = add(verbs, "info", _images_info, "say what is in a data set", json_option)
+    group = commands.add_parser("images", help="collect, draw, look at and pack data sets")
+    _add_images(group.add_subparsers(title="commands", required=True, metavar="COMMAND"), images, json_option)
+    return parser
+
+
+def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.ArgumentParser) -> None:
+    one = _add(verbs, "info", _images_info, "say what is in a data set", json_option)
     one.add_argument("images", **images)
-    one = add(verbs, "render", _images_render, "draw a data set whose truth is known", json_option)
+    one = _add(verbs, "render", _images_render, "draw a data set whose truth is known", json_option)
     one.add_argument("name", metavar="NAME", help="which set: birds")
     one.add_argument("out", metavar="DIR", help="a new folder")
     one.add_argument("--n", type=int, default=400, help="number of pictures (400)")
@@ -253,10 +285,33 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--size", type=int, default=256, help="side in pixels (256)")
     for flaw in ("wrong-labels", "near-duplicates", "off-topic"):
         one.add_argument(f"--{flaw}", type=float, default=0.0, metavar="SHARE", help="share to plant, 0 to 1 (0)")
-    one = add(verbs, "pack", _images_pack, "write a data set as one zip and print its sha256", json_option)
+    one = _add(verbs, "collect", _images_collect, "collect pictures for labels into a data set", json_option)
+    one.add_argument("out", metavar="DIR", help="the data set's folder, a new one or one to add to")
+    one.add_argument(
+        "labels",
+        metavar="LABEL[=QUERY]",
+        nargs="*",
+        help="a label, and what to search for: open='open door' (all labels that a folder or zip has)",
+    )
+    one.add_argument(
+        "--source",
+        default="openverse",
+        metavar="SOURCE",
+        help="openverse, commons, web, public, rendered, camera; the path of a folder; a zip's path or address "
+        "(%(default)s)",
+    )
+    one.add_argument("--n", type=int, metavar="N", help="pictures each label shall have (40; all of a folder or zip)")
+    one.add_argument("--api", metavar="URL", help="another address of openverse, commons or public, such as a mirror")
+    one.add_argument("--sha256", metavar="HEX", help="what a zip must have")
+    one = _add(verbs, "pack", _images_pack, "write a data set as one zip and print its sha256", json_option)
     one.add_argument("images", **images)
     one.add_argument("out", metavar="ZIP", help="the zip to write")
-    return parser
+
+
+def _add(group: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *parents: Any) -> Any:
+    one = group.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=list(parents))
+    one.set_defaults(command=run)
+    return one
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 from tl_course.errors import ImageSetError
 from tl_course.sources.base import Collected, Progress, Source
 
-__all__ = ["Collected", "Progress", "SOURCES", "Source", "named"]
+__all__ = ["Collected", "Progress", "SOURCES", "Source", "named", "source_of"]
 
 # By name; imported when first used. The order is that of the builder's menu.
 SOURCES = {
@@ -35,3 +35,26 @@ def named(name: str, *arguments: Any, **options: Any) -> Source:
     module, _, kind = SOURCES[name].partition(".")
     source: Source = getattr(importlib.import_module(f"tl_course.sources.{module}"), kind)(*arguments, **options)
     return source
+
+
+def source_of(text: str, *, api: str | None = None, sha256: str | None = None) -> Source:
+    """The source that a word means: a source's name, the path of a folder, or the path or address of a zip.
+
+    Parameters
+    ----------
+    text
+        What a person wrote.
+    api
+        Another address of a service ("openverse", "commons") or of a public set's archive, such as a mirror.
+    sha256
+        What a zip must have.
+    """
+    if text in SOURCES and text not in ("folder", "pack", "upload"):
+        if api is not None and text not in ("openverse", "commons", "public"):
+            raise ImageSetError(f"The source {text!r} has no address that could be another one. Leave it out.")
+        return named(text, **({"api": api} if api is not None else {}))
+    if text in SOURCES:
+        raise ImageSetError(f"Where is the {text}? Give its path (or a zip's address) in place of the word {text!r}.")
+    if sha256 is not None or "://" in text or text.lower().endswith(".zip"):
+        return named("pack", text, sha256=sha256)
+    return named("folder", text)

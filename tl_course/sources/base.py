@@ -20,6 +20,7 @@ __all__ = ["Collected", "Progress", "Source"]
 MAX_PICTURE = 20 * 2**20  # bytes
 MOST = 10_000  # pictures a label
 _AT_ONCE = 256  # pictures under way, of which CONNECTIONS are fetched at a time
+_ELSEWHERE = ". Without a network there are: rendered pictures, a folder or zip of your own, files, the camera."
 _LOST = 24  # pictures in a row that could not be reached: then it is not the pictures
 
 
@@ -153,7 +154,7 @@ class Source(ABC):
             run = _Run(self, collection, client, report, progress or _ignore, stop or threading.Event())
             for label, query in queries.items():
                 if problem := run.fill(label, query, n):
-                    report.problems.append(f"{self.name}: {problem}")
+                    report.problems.append(f"{self.name}: {problem}{_ELSEWHERE if self.online else ''}")
         with suppress(ImageSetError):
             _ = collection.images  # writes the table, where there is anything
         counts = collection.counts()

@@ -1,0 +1,85 @@
+"""Pictures for a lesson: real photos where some can be had at once, pictures that the course draws otherwise."""
+
+import threading
+from pathlib import Path
+from queue import Empty, Queue
+
+from tl_course.downloads import nearby_set
+from tl_course.errors import ImageSetError, TLCourseError
+from tl_course.fetching import Client
+from tl_course.files import NEARBY, cache_dir
+from tl_course.imageset import ImageSet
+from tl_course.sources.public import Public
+
+__all__ = ["lesson_images"]
+
+PATIENCE = 2.0  # seconds in which a place has to answer; a class does not wait for one that may never
+PUBLIC = {"cats_dogs": ("cat", "dog")}  # sets for which a public source has photos, and their labels there
+N = 100  # pictures a label from a public source
+
+
+def lesson_images(name: str, source: str | Path = "auto") -> ImageSet:
+    """The data set of a lesson, from where its parameter `source` says, with one line on which it is and why.
+
+    Parameters
+    ----------
+    name
+        The lesson's set ("birds").
+    source
+        "auto" takes real photos: a folder or zip called `name` in the places that ``TL_COURSE_DATA`` or
+        ``TL_COURSE_MIRROR`` names, else a public source, whichever answers within two seconds; where none does, it is
+        as "rendered": pictures that the course draws itself, the same everywhere. Anything else is for
+        `ImageSet.open`: a folder, a zip, an address.
+
+    Raises
+    ------
+    ImageSetError
+        What `source` names cannot be opened, or there is no rendered set of this name.
+    """
+    if source == "rendered":
+        images, why = ImageSet.open(name), "drawn by the course itself, as asked for"
+    elif source != "auto":
+        images, why = ImageSet.open(source), "as asked for"
+    else:
+        images, why = _automatic(name)
+    print(f"Pictures: {images.name}, {len(images)} of {', '.join(images.labels)}; {why}.")
+    return images
+
+
+def _automatic(name: str) -> tuple[ImageSet, str]:
+    reasons = []
+    if (place := _in_time(name)) is not None:
+        try:
+            if place == Public.name:
+                report = Public().collect(PUBLIC[name], N, cache_dir("collected") / name)
+                if not report.complete:
+                    raise ImageSetError("; ".join(report.problems))
+                return report.images, f"real photos from {Public.help}"
+            return ImageSet.open(place), f"real photos from {place}"
+        except TLCourseError as error:
+            reasons.append(f"{place} did not work ({error})")
+    if not reasons:
+        reasons.append(f"no photos were named ({' or '.join(NEARBY)}) or answered within {PATIENCE:.0f} s")
+    return ImageSet.open(name), f"drawn by the course itself, for {reasons[0]}"
+
+
+def _in_time(name: str) -> str | None:
+    """The first place that answers in time. What hangs is left behind in its thread."""
+    answer: Queue[str | None] = Queue()
+
+    def look() -> None:
+        answer.put(nearby_set(name) or (Public.name if name in PUBLIC and _answers(Public().url) else None))
+
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        return answer.get(timeout=PATIENCE)
+    except Empty:
+        return None
+
+
+def _answers(url: str) -> bool:
+    try:
+        with Client(timeout=PATIENCE) as client, client.stream(url) as response:
+            return response.status_code == 200
+    except TLCourseError:
+        return False
