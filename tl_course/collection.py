@@ -12,8 +12,9 @@ import random
 import re
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,6 +152,12 @@ class Collection:
             if self._images is None:
                 raise ImageSetError(f"{self.folder} holds no pictures yet. Collect some first.")
             return self._images
+
+    @contextmanager
+    def editing(self) -> Iterator[ImageSet]:
+        """The data set, while no other thread adds to it: an edit made while it is read anew would seem lost."""
+        with self._lock:
+            yield self.images
 
     def counts(self) -> Counter[str]:
         """How many pictures each label has, without dropped ones."""
