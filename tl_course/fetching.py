@@ -147,7 +147,8 @@ class Client:
         with self._lock:
             host = response.request.url.host
             self._not_before[host] = max(self._not_before.get(host, 0.0), time.monotonic() + wait)
-        return FetchError(f"{reason}: asked to wait {_duration(wait)}", passing=True)
+        kind = _NotNowError if wait > LONGEST_WAIT else FetchError
+        return kind(f"{reason}: asked to wait {_duration(wait)}", passing=True)
 
     def pause(self, failures: int) -> None:
         """Wait before another try: longer after each failure, and not for all threads alike."""
