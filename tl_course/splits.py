@@ -109,8 +109,10 @@ def _groups(pictures: Sequence[Splittable]) -> dict[str, list[int]]:
     origins = [_origin(picture) for picture in pictures]
     count_of = Counter(picture.label for picture in pictures)
     shared = Counter((picture.label, origin) for picture, origin in zip(pictures, origins, strict=True))
-    # What all pictures of a label have in common is a collection ("kaggle/cats"), not a photo.
-    collections = {origin for (label, origin), count in shared.items() if count == count_of[label] > 1}
+    # What all pictures of a label have in common is a collection ("kaggle/cats"), not a photo; unless a "#" says that
+    # they are parts of one scene, as the first frames of a camera are.
+    scenes = {origin for picture, origin in zip(pictures, origins, strict=True) if "#" in picture.url}
+    collections = {origin for (label, origin), count in shared.items() if count == count_of[label] > 1} - scenes
 
     leader = list(range(len(pictures)))
 
