@@ -1,0 +1,279 @@
+"""The data-set builder without a browser: its methods, and the messages that a page would send."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tl_course import ImageSet
+from tl_course.collection import Candidate
+from tl_course.errors import FetchError, ImageSetError
+from tl_course.fetching import Client
+from tl_course.sources import Source, named
+from tl_course.widgets import DatasetBuilder
+from tl_course.widgets.dataset_builder import ENOUGH, PAGE
+
+
+def drawn(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
+    """A picture that a perceptual hash tells from those of other seeds."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+def files(n: int, first: int = 0) -> dict[str, bytes]:
+    return {f"{number}.png": encoded(drawn(number)) for number in range(first, first + n)}
+
+
+def said(builder: DatasetBuilder, do: str, *buffers: bytes, **what: Any) -> dict[str, Any]:
+    """Send what the page would send, and return what the page would see then."""
+    builder._handle_custom_msg({"do": do, **what}, [memoryview(data) for data in buffers])
+    return dict(builder._state)
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> DatasetBuilder:
+    return DatasetBuilder(tmp_path / "doors", labels=["open", "closed"])
+
+
+class Broken(Source):
+    """A source that gives two pictures and then refuses."""
+
+    name = "broken"
+    help = "refuses"
+
+    def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
+        for number in (100, 101):
+            yield Candidate(label=label, url=f"broken:{number}", data=encoded(drawn(number)), source=self.name)
+        raise FetchError("HTTP 429 (Too Many Requests)")
+
+
+class Slow(Source):
+    name = "slow"
+    help = "never ends"
+    online = False
+
+    def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
+        for number in range(200, 10**6):
+            time.sleep(0.01)
+            yield Candidate(label=label, url=f"slow:{number}", data=encoded(drawn(number)), source=self.name)
+
+
+def test_pictures_of_a_folder_come_with_their_labels(class_folders: Callable[..., Path], tmp_path: Path) -> None:
+    folder = class_folders(open=4, shut=3, size=80)
+    builder = DatasetBuilder(tmp_path / "doors", labels=["open", "closed"])
+    builder.set_source("open", "folder", where=str(folder), n=4)
+    builder.set_source("closed", "folder", where=str(folder), n=3, query="shut")
+    report = builder.collect()
+    assert report.complete and builder.counts == {"open": 4, "closed": 3}
+    assert {p.label for p in ImageSet.open(tmp_path / "doors")} == {"open", "closed"}
+    assert builder.advice == f"{ENOUGH - 4} more of 'open' and {ENOUGH - 3} more of 'closed' to start."
+
+
+def test_files_and_zips_are_taken_in_and_bad_ones_are_named(builder: DatasetBuilder) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name, data in files(3, first=10).items():
+            packed.writestr(f"inner/{name}", data)
+    given = files(2) | {"notes.txt": b"no picture"} | {"more.zip": archive.getvalue(), "torn.zip": b"PK\x03\x04"}
+    report = builder.upload(given, "open")
+    assert builder.counts == {"open": 5, "closed": 0}
+    assert {name.rpartition("/")[2] for name, _ in report.passed_over} == {"notes.txt", "torn.zip"}
+    assert dict(builder.passed_over)["notes.txt"]
+    builder.upload(files(1), "closed")
+    assert builder.counts["closed"] == 0
+    assert builder.passed_over[-1] == ("0.png", "handed over before")
+
+
+def test_a_still_camera_gives_one_picture(builder: DatasetBuilder) -> None:
+    scene = drawn(1, (640, 480))
+    assert builder.capture("open", scene, recording="a")
+    assert builder.capture("open", encoded(scene, "JPEG"), recording="a") == ""
+    moved = scene.copy()
+    ImageDraw.Draw(moved).rectangle((300, 100, 500, 400), fill="white")
+    assert builder.capture("open", moved, recording="a")
+    assert builder.counts["open"] == 2
+    assert "same picture" in dict(builder.passed_over)["frame 2"]
+    assert len({p.split for p in builder.images}) == 1, "one scene, one split"
+    with pytest.raises(ImageSetError, match="no label 'ajar'"):
+        builder.capture("ajar", scene)
+
+
+def test_sorting_is_undone_step_by_step(builder: DatasetBuilder) -> None:
+    builder.upload(files(4), "open")
+    first, second, *_ = builder.page("open")
+    builder.move(first, "closed")
+    builder.remove(second.file_name)
+    assert builder.counts == {"open": 2, "closed": 1}
+    builder.remove_label("open")
+    assert builder.counts == {"closed": 1}
+    assert len(builder.undo()) == 2, "a label comes back in one step"
+    assert builder.counts == {"closed": 1, "open": 2}
+    builder.rename_label("open", "ajar")
+    assert builder.counts == {"closed": 1, "ajar": 2}
+    builder.undo()
+    assert builder.counts == {"closed": 1, "open": 2}
+    builder.undo()
+    builder.undo()
+    assert builder.counts == {"closed": 0, "open": 4}
+    assert builder.undo() == [] and "Nothing" in builder.status
+
+
+def test_the_same_folder_goes_on_where_it_was_left(builder: DatasetBuilder) -> None:
+    builder.upload(files(3) | {"bad.jpg": b"no"}, "open")
+    builder.rename_label("closed", "shut")
+    builder.add_label("ajar")
+    builder.set_source("ajar", "folder", where="/some/where", n=7)
+    builder.remove(builder.images[0])
+    again = DatasetBuilder(builder.folder, labels=["open", "closed", "gone"])
+    assert again.counts == {"open": 2, "shut": 0, "ajar": 0, "gone": 0}, "a renamed label does not come back"
+    row = again._state["labels"][2]
+    assert (row["source"], row["where"], row["n"]) == ("folder", "/some/where", 7)
+    assert [name for name, _ in again.passed_over] == ["bad.jpg"]
+    assert len(again.undo()) == 1 and again.counts["open"] == 3
+
+
+def test_a_damaged_memory_of_labels_loses_no_picture(builder: DatasetBuilder) -> None:
+    builder.upload(files(2), "open")
+    (builder.folder / "builder.json").write_text('{"labels": [{"na')
+    assert DatasetBuilder(builder.folder).counts == {"open": 2}
+
+
+def test_a_source_that_fails_says_why_and_what_works(builder: DatasetBuilder) -> None:
+    report = builder.collect("open", 5, Broken())
+    assert builder.counts["open"] == 2 and not report.complete
+    assert "429" in builder.status and "Without a network these work" in builder.status
+    assert builder._state["alert"]
+    with pytest.raises(ImageSetError, match="bird, forest"):
+        builder.collect("open", source="rendered")
+    builder.set_source("open", "folder")
+    with pytest.raises(ImageSetError, match="path of a folder"):
+        builder.collect("open")
+    assert not builder._state["labels"][0]["busy"]
+
+
+def test_collecting_aside_can_be_stopped(builder: DatasetBuilder) -> None:
+    report = builder.collect("open", 10_000, Slow(), wait=False)
+    with pytest.raises(ImageSetError, match="being collected"):
+        builder.remove_label("open")
+    deadline = time.monotonic() + 30
+    while builder.counts["open"] < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert builder._state["labels"][0]["busy"]
+    builder.move(builder.page("open")[0], "closed")
+    builder.stop("open")
+    while builder._state["labels"][0]["busy"] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    while "Stopped" not in builder.status and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert "Stopped" in builder.status
+    assert builder.counts == {"open": len(report.kept) - 1, "closed": 1}
+    assert sum(builder.counts.values()) == len(ImageSet.open(builder.folder))
+
+
+def test_advice_leads_to_a_set_to_train_on(tmp_path: Path) -> None:
+    builder = DatasetBuilder(tmp_path / "birds")
+    assert "two or more" in builder.advice
+    builder.add_label("bird")
+    assert builder.advice == "Add a second label."
+    builder.add_label("forest")
+    builder.upload(files(3 * ENOUGH), "bird")
+    builder.upload(files(ENOUGH - 1, first=500), "forest")
+    assert builder.advice == "1 more of 'forest' to start."
+    builder.upload(files(1, first=600), "forest")
+    assert "unbalanced: 60 to 20" in builder.advice
+    builder.upload(files(1, first=601), "forest")
+    assert builder.advice.startswith("Enough to start: train now")
+    assert len(builder.page("bird", 3)) == 60 - 2 * PAGE
+    assert builder.page("bird", 99) == builder.page("bird", 3)
+
+
+def test_what_the_page_sends_calls_the_methods(builder: DatasetBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[dict[str, Any], list[bytes]]] = []
+    monkeypatch.setattr(builder, "send", lambda content, buffers=None: sent.append((content, list(buffers or []))))
+    picture = encoded(drawn(7, (900, 900)), "PNG")
+    parts = [picture[at : at + 9000] for at in range(0, len(picture), 9000)]
+    assert len(parts) > 2
+    for number, part in enumerate(parts):
+        said(builder, "chunk", part, ack=number, label="open", name="a.png", size=len(picture), offset=number * 9000)
+    state = said(builder, "uploaded", ack=99, label="open")
+    assert builder.counts["open"] == 1
+    assert [content for content, _ in sent] == [{"ack": n, "good": True} for n in [*range(len(parts)), 99]]
+
+    (shown,) = state["labels"][0]["pictures"]
+    assert shown["alt"] == "open, picture 1 of 1, from upload"
+    said(builder, "thumbnails", names=[shown["name"], "../../secret.jpg"])
+    (content, buffers) = sent[-1]
+    assert content == {"thumbnails": [shown["name"]]}
+    assert max(Image.open(io.BytesIO(buffers[0])).size) <= 128
+
+    state = said(builder, "move", picture=shown["name"], label="closed")
+    assert [row["count"] for row in state["labels"]] == [0, 1]
+    said(builder, "capture", encoded(drawn(8), "JPEG"), label="open", recording="r")
+    said(builder, "rename_label", old="open", new="ajar")
+    said(builder, "add_label", name="  new \n one ")
+    assert builder.counts == {"ajar": 1, "closed": 1, "new one": 0}
+    assert "metadata.csv" in said(builder, "save")["status"]
+    json.dumps(builder._state)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"do": "close"},
+        {"do": "_remember"},
+        {"do": ["save"]},
+        {},
+        {"do": "add_label", "name": "open"},
+        {"do": "add_label", "name": 5},
+        {"do": "add_label"},
+        {"do": "collect", "label": "ajar"},
+        {"do": "collect", "label": "open", "wait": True},
+        {"do": "move", "picture": "open/none.jpg", "label": "closed"},
+        {"do": "page", "label": "open", "number": "x"},
+        {"do": "set_source", "label": "open", "n": 0},
+        {"do": "chunk", "label": "open", "name": "a", "size": 10, "offset": 5, "ack": 1},
+        {"do": "capture", "label": "open", "recording": "r", "ack": 2},
+    ],
+)
+def test_a_message_that_makes_no_sense_is_answered_in_a_line(builder: DatasetBuilder, message: dict[str, Any]) -> None:
+    builder.upload(files(1), "open")
+    builder._handle_custom_msg(message, [])
+    assert builder._state["status"] == builder.status != ""
+    assert builder._state["alert"] or "passed over" in builder.status
+    assert builder.counts == {"open": 1, "closed": 0}
+
+
+def test_without_a_kernel_a_still_picture_remains(builder: DatasetBuilder) -> None:
+    builder.upload(files(10), "open")
+    builder.add_label("<b>ajar</b>")
+    data, _ = builder._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    page = data["text/html"]
+    assert page.count("data:image/jpeg;base64,") == 8 and "and 2 more" in page
+    assert "<b>ajar" not in page and "&lt;b&gt;ajar" in page
+    assert builder.advice.replace("'", "&#x27;").replace("<", "&lt;").replace(">", "&gt;") in page
+    lines = ["  open: 10 pictures", "  closed: 0 pictures", "  <b>ajar</b>: 0 pictures"]
+    assert data["text/plain"].splitlines()[1:] == lines
+
+
+def test_drawn_pictures_are_collected_where_there_are_some(tmp_path: Path) -> None:
+    builder = DatasetBuilder(tmp_path / "mine", labels=["bird", "dog"], n=2)
+    assert [row["source"] for row in builder._state["labels"]] == ["rendered", "openverse"]
+    with pytest.raises(ImageSetError, match="no source"):
+        DatasetBuilder(tmp_path / "mine", source="nowhere")
+    builder.collect("bird", source=named("rendered"))
+    assert builder.counts["bird"] == 2

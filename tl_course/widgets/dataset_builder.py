@@ -1,0 +1,696 @@
+"""Build a data set by searching, uploading, photographing and sorting; each click is a method with the same name."""
+
+import base64
+import html
+import io
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import anywidget
+import traitlets
+
+from tl_course.collection import Candidate, Collection, PassedOver, prepare
+from tl_course.errors import ImageSetError, TLCourseError
+from tl_course.files import atomic_path
+from tl_course.imageset import ImageSet, Picture
+from tl_course.journal import Edit
+from tl_course.rendered import SETS
+from tl_course.sources import Collected, Progress, Source, named
+from tl_course.sources.base import MOST
+from tl_course.sources.local import Camera, Upload, camera_url
+from tl_course.tables import METADATA, read_collected
+from tl_course.widgets.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["ENOUGH", "DatasetBuilder"]
+
+ENOUGH = 20  # pictures a label: 16 to train on, which frozen features can do with, and 4 to see how well it went
+UNBALANCED = 3  # times as many pictures of one label as of another: then guessing the larger one looks like learning
+PAGE = 24  # pictures shown at a time
+MAX_UPLOAD = 256 * 2**20  # bytes of a file from the browser
+LABELS = "builder.json"  # what no picture tells: labels without pictures, their order, and how each is collected
+
+_DRAWN = [label for labels in SETS.values() for label in labels]
+_STEP = "all of a label:"  # begins the `why` that edits made as one step share
+_EVERY = 0.4  # seconds between two updates of the page while pictures arrive
+_MENU = {  # what the page calls a source, what its free field asks for, and what it says beside
+    "rendered": ("Drawn pictures", "", f"Drawn by the course: {', '.join(_DRAWN)}"),
+    "openverse": ("Openverse", "", "Openly licensed photos, with credit"),
+    "commons": ("Wikimedia Commons", "", "Openly licensed photos, with credit"),
+    "web": ("Web search", "", "Whatever the web shows, under any licence"),
+    "public": ("Public sets", "", "Well-known sets of photos"),
+    "folder": ("Folder", "Path of a folder", "In it a folder for each label, beside this notebook's kernel"),
+    "pack": ("Pack (zip)", "Path or address of a zip", "Such as your instructor's"),
+}
+_OFFLINE = (
+    f"Without a network these work: drawn pictures ({', '.join(_DRAWN)}), a folder, a pack that is here, your own "
+    "files, the camera."
+)
+
+
+@dataclass
+class _Row:
+    """A label, and how its pictures are collected."""
+
+    name: str
+    source: str
+    n: int
+    query: str = ""
+    where: str = ""
+    page: int = 1
+    id: int = field(default_factory=count(1).__next__)
+
+
+class DatasetBuilder(anywidget.AnyWidget):
+    """A data set in the making, on a page in the notebook and as a plain object.
+
+    Everything is on disk at once: the folder is a data set that `ImageSet.open` reads at any moment, and the same
+    folder opened again goes on where it was left. Errors are raised where a method is called, and shown in a line
+    where a click called it.
+
+    Parameters
+    ----------
+    folder
+        A new one, one that was collected into before, or any data set of one's own.
+    labels
+        Labels to begin with. A label that is renamed or removed later does not come back when the cell runs again.
+    n
+        How many pictures each label shall have.
+    source
+        Where they come from unless something else is chosen: a name in `tl_course.sources.SOURCES`. Labels that
+        "rendered" does not have begin with "openverse".
+
+    Raises
+    ------
+    ImageSetError
+        The folder cannot be made or read, or there is no such source.
+    """
+
+    _esm = Path(__file__).with_name("dataset_builder.js")
+    _css = Path(__file__).with_name("dataset_builder.css")
+    _state = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self, folder: str | Path, *, labels: Iterable[str] = (), n: int = 30, source: str = "rendered"
+    ) -> None:
+        if source not in _MENU:
+            raise ImageSetError(f"{source!r} is no source to begin with. There is: {', '.join(_MENU)}.")
+        self._collection = Collection(folder)
+        self.folder = self._collection.folder
+        self._thumbnails = Thumbnails(self.folder)
+        self._source, self._n = source, n
+        self._jobs: dict[str, threading.Event] = {}  # by label
+        self._status, self._alert = "", False
+        self._arrived: dict[str, int] = {}
+        self._passed: list[tuple[str, str, str]] = []  # label, name, reason
+        for line in read_collected(self.folder):
+            if line.get("file_name"):
+                self._arrived[line["file_name"]] = len(self._arrived)
+            elif line.get("passed_over"):
+                self._passed.append((line["label"], _short(line["url"]), line["passed_over"]))
+        self._frames: Counter[str] = Counter()  # by recording
+        self._parts: dict[str, bytearray] = {}  # files on their way from the browser
+        self._whole: dict[str, dict[str, bytes]] = {}  # those that are here, by label
+        self._pushing, self._pushed = threading.RLock(), 0.0
+        self._rows, self._given = self._remembered()
+        for label in [labels] if isinstance(labels, str) else labels:
+            if (name := _plain(label)) not in self._given:
+                self._given.append(name)
+                if name not in self.labels:
+                    self._rows.append(self._new_row(name))
+        super().__init__()
+        self._follow()
+        self._remember()
+        self._push()
+        self.on_msg(self._message)
+
+    # ---- looking -------------------------------------------------------------------------------------------------
+
+    @property
+    def images(self) -> ImageSet:
+        """The data set as it is now; an ImageSetError while it holds no picture."""
+        return self._collection.images
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels in the order of the page, also those without pictures yet."""
+        return [row.name for row in self._rows]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many pictures each label has."""
+        counts = self._collection.counts()
+        return {label: counts[label] for label in self.labels}
+
+    @property
+    def advice(self) -> str:
+        """What to do next, in one line."""
+        counts = self.counts
+        if len(counts) < 2:
+            return "Add a second label." if counts else "Add a label for each thing to tell apart: two or more."
+        if missing := {label: ENOUGH - n for label, n in counts.items() if n < ENOUGH}:
+            listed = [f"{n} more of '{label}'" for label, n in missing.items()]
+            return f"{', '.join(listed[:-1])}{' and ' * (len(listed) > 1)}{listed[-1]} to start."
+        most, least = max(counts.values()), min(counts.values())
+        if most >= UNBALANCED * least:
+            few = min(counts, key=lambda label: counts[label])
+            return f"Enough to start, but unbalanced: {most} to {least}. Collect more of '{few}'."
+        return "Enough to start: train now, collect more where it errs."
+
+    @property
+    def status(self) -> str:
+        """What was said last."""
+        return self._status
+
+    @property
+    def passed_over(self) -> list[tuple[str, str]]:
+        """What was not kept, by its name, and why."""
+        return [(name, reason) for _, name, reason in self._passed]
+
+    def page(self, label: str, number: int = 1) -> list[Picture]:
+        """Turn to a page of a label's pictures, counted from 1, the newest first; the nearest one that there is."""
+        row, pictures = self._row(label), self._pictures()[label]
+        row.page = min(max(1, number), _pages(pictures))
+        self._push()
+        return _on_page(pictures, row.page)
+
+    # ---- labels --------------------------------------------------------------------------------------------------
+
+    def add_label(self, name: str) -> None:
+        """Add a label; an ImageSetError where it is there already, or empty."""
+        row = self._new_row(self._fresh(name))
+        self._rows.append(row)
+        self._remember()
+        self._say(f"'{row.name}' is added. Collect pictures for it, add files, or use the camera.")
+
+    def rename_label(self, old: str, new: str) -> None:
+        """Give a label, and with it all its pictures, another name; one step for `undo`."""
+        row = self._row(old)
+        if _plain(new) == old:
+            return
+        self._idle(old)
+        name = self._fresh(new)
+        self._edit_all(old, lambda images, one, why: images.relabel(one, name, why=why, new_label=True), "renamed")
+        row.name, row.query = name, row.query or (old if old in _DRAWN else "")
+        self._remember()
+        self._say(f"'{old}' is called '{name}' now.")
+
+    def remove_label(self, name: str) -> None:
+        """Remove a label and drop its pictures, which `undo` brings back in one step."""
+        row = self._row(name)
+        self._idle(name)
+        dropped = self._edit_all(name, lambda images, one, why: images.drop(one, why=why), "label removed")
+        self._rows.remove(row)
+        self._remember()
+        self._say(f"'{name}' is removed{f' with {_many(dropped)}. Undo brings them back' * bool(dropped)}.")
+
+    def set_source(
+        self, label: str, source: str | None = None, *, n: int | None = None, query: str | None = None,
+        where: str | None = None,
+    ) -> None:  # fmt: skip
+        """Choose where a label's pictures come from; what is None stays as it is.
+
+        Parameters
+        ----------
+        label
+            Whose pictures.
+        source
+            A name in `tl_course.sources.SOURCES`.
+        n
+            How many pictures the label shall have.
+        query
+            What to search for; empty for the label itself. In a folder or pack: what the label is called there.
+        where
+            Path or address of a folder or pack.
+        """
+        row = self._row(label)
+        if source is not None and source not in _MENU:
+            raise ImageSetError(f"{source!r} is no source to collect from. There is: {', '.join(_MENU)}.")
+        if n is not None and not 1 <= n <= MOST:
+            raise ImageSetError(f"{n} pictures were asked for; 1 to {MOST:,} can be had.")
+        row.source = row.source if source is None else source
+        row.n = row.n if n is None else n
+        row.query = row.query if query is None else query.strip()
+        row.where = row.where if where is None else where.strip()
+        self._remember()
+        self._push()
+
+    # ---- collecting ----------------------------------------------------------------------------------------------
+
+    def collect(
+        self, label: str | None = None, n: int | None = None, source: str | Source | None = None,
+        query: str | None = None, *, wait: bool = True,
+    ) -> Collected:  # fmt: skip
+        """Collect until a label has `n` pictures.
+
+        Parameters
+        ----------
+        label
+            None for all labels, one after the other.
+        n, source, query
+            What differs from what the label is set to (`set_source`); a `Source` object where it needs options.
+        wait
+            With False this returns at once and a thread collects; the answer fills as it goes, `stop` ends it.
+
+        Raises
+        ------
+        ImageSetError
+            What is asked for makes no sense, or the folder cannot be written. What a network source could not do is in
+            the answer's `problems`, and in `status`.
+        """
+        rows = self._rows[:] if label is None else [self._row(label)]
+        if not rows:
+            raise ImageSetError("There is no label to collect for. Add one first: builder.add_label('cat').")
+        for row in rows:
+            self._idle(row.name)
+        report = Collected(self.folder, {row.name: n or row.n for row in rows})
+        stop = threading.Event()
+        self._jobs |= {row.name: stop for row in rows}
+        self._say(f"Collecting {' and '.join(repr(row.name) for row in rows)} …")
+        tasks = [(row, source or row.source, query or row.query or row.name) for row in rows]
+        if wait:
+            self._run(tasks, report, stop)
+        else:
+            threading.Thread(target=self._run_aside, args=(tasks, report, stop), daemon=True).start()
+        return report
+
+    def stop(self, label: str | None = None) -> None:
+        """End collecting for a label, or for all; what has come is kept."""
+        for name in [label] if label is not None else list(self._jobs):
+            if name in self._jobs:
+                self._jobs[name].set()
+                self._say(f"Stopping '{name}' …")
+
+    def upload(self, files: Mapping[str, bytes], label: str) -> Collected:
+        """Take in files by name: pictures, and zips of pictures, all for one label.
+
+        Files that cannot be used are in the answer's `passed_over`.
+        """
+        row = self._row(label)
+        report = Collected(self.folder, {row.name: None})
+        zips = {name: data for name, data in files.items() if name.lower().endswith(".zip")}
+        loose = {name: data for name, data in files.items() if name not in zips}
+        seen: set[str] = set()
+
+        def progress(told: Progress) -> None:
+            seen.add(told.url.partition("/")[2])
+            self._progress(told)
+
+        for part in [*([loose] if loose else []), *({name: data} for name, data in zips.items())]:
+            try:
+                _merge(report, Upload(part).collect([label], None, self._collection, progress=progress))
+            except ImageSetError as error:  # such as a damaged zip: the other files are good all the same
+                self._pass_over(label, ", ".join(part), str(error), report)
+        for name in [name for name in loose if name not in seen]:
+            self._pass_over(label, name, "handed over before", report)
+        self._say(_told(report, self.counts))
+        return report
+
+    def capture(self, label: str, frame: "bytes | Image.Image", recording: str = "") -> str:
+        """Take in one frame of a camera and return its file name, or "" where it was passed over.
+
+        Parameters
+        ----------
+        label
+            Whose picture it is.
+        frame
+            An encoded picture, or a PIL one.
+        recording
+            Frames of one recording that follow each other show one scene, and stay in one split.
+        """
+        self._row(label)
+        recording = recording or f"{label}-{self.model_id}"
+        url = camera_url(recording, self._frames[recording])
+        self._frames[recording] += 1
+        if not isinstance(frame, bytes):
+            file = io.BytesIO()
+            frame.convert("RGB").save(file, "JPEG", quality=95)
+            frame = file.getvalue()
+        name, reason = "", ""
+        candidate = Candidate(label=label, url=url, source=Camera.name)
+        try:
+            name = self._collection.add(candidate, prepare(frame), near=Camera.near)
+        except PassedOver as error:
+            reason = str(error)
+            self._collection.pass_over(candidate, error)
+        self._progress(Progress(label, url, name, reason, {}))
+        self._say(f"'{label}': {f'a frame was passed over, {reason}' if reason else 'a frame was kept'}.")
+        return name
+
+    # ---- sorting -------------------------------------------------------------------------------------------------
+
+    def remove(self, picture: Picture | str) -> None:
+        """Take a picture out; its file stays, and `undo` brings it back."""
+        with self._collection.editing() as images:
+            images.drop(picture, why="builder")
+        self._say("Removed. Undo brings it back.")
+
+    def move(self, picture: Picture | str, label: str) -> None:
+        """Move a picture to another label of this builder."""
+        self._row(label)
+        with self._collection.editing() as images:
+            images.relabel(picture, label, why="builder", new_label=True)
+        self._say(f"Moved to '{label}'.")
+
+    def undo(self) -> list[Edit]:
+        """Take the last step back and return the edits that did so; the one before when called again."""
+        with self._collection.editing() as images:
+            step = _last_step(images.journal)
+            done = [edit for _ in step if (edit := images.undo()) is not None]
+        if not done:
+            self._say("Nothing is left to undo.")
+            return []
+        for row in self._rows:
+            if " renamed " in step[0].why and row.name == step[0].to and step[0].was not in self.labels:
+                row.name = step[0].was
+                self._remember()
+        self._follow()
+        self._say(f"Undone: {_many(len(done))} as before.")
+        return done
+
+    def save(self) -> Path:
+        """Write the table, ``metadata.csv``, and return where it is. All else is on disk at any time."""
+        with self._collection.editing() as images:
+            images.save()
+            beside = f", with {len(images.journal)} edits beside it" if images.journal else ""
+            self._say(f"Saved: {_many(len(images))} in {self.folder / METADATA}{beside}.")
+        return self.folder / METADATA
+
+    # ---- underneath ----------------------------------------------------------------------------------------------
+
+    def _run(self, tasks: Sequence[tuple[_Row, str | Source, str]], report: Collected, stop: threading.Event) -> None:
+        online = False
+        try:
+            for row, wanted, query in tasks:
+                if stop.is_set():
+                    break
+                try:
+                    source = wanted if isinstance(wanted, Source) else self._sourced(wanted, row.where)
+                    online |= source.online
+                    n = report.wanted[row.name]
+                    _merge(
+                        report,
+                        source.collect({row.name: query}, n, self._collection, progress=self._progress, stop=stop),
+                    )
+                except TLCourseError as error:
+                    if len(tasks) == 1:
+                        raise
+                    report.problems.append(str(error))
+        finally:
+            for row, _, _ in tasks:
+                self._jobs.pop(row.name, None)
+            self._push()
+        stopped = "Stopped. " * stop.is_set()
+        told = _told(report, self.counts) + (f" {_OFFLINE}" if online and report.problems else "")
+        self._say(stopped + told, alert=bool(report.problems))
+
+    def _run_aside(self, *arguments: Any) -> None:
+        self._shown(lambda: self._run(*arguments))
+
+    def _sourced(self, name: str, where: str) -> Source:
+        if name not in ("folder", "pack"):
+            return named(name)
+        if not where:
+            raise ImageSetError(f"Say which: write the {_MENU[name][1].lower()} into the field beside {name!r}.")
+        return named(name, where)
+
+    def _progress(self, told: Progress) -> None:
+        if told.file_name:
+            self._arrived[told.file_name] = len(self._arrived)
+        else:
+            self._passed.append((told.label, _short(told.url), told.reason))
+        self._push(every=_EVERY)
+
+    def _pass_over(self, label: str, name: str, reason: str, report: Collected) -> None:
+        report.passed_over.append((name, reason))
+        self._passed.append((label, name, reason))
+
+    def _row(self, label: str) -> _Row:
+        for row in self._rows:
+            if row.name == label:
+                return row
+        there = f"there is {', '.join(map(repr, self.labels))}" if self._rows else "there is none yet"
+        raise ImageSetError(f"There is no label {label!r}; {there}. Add it first: builder.add_label({label!r}).")
+
+    def _new_row(self, name: str) -> _Row:
+        source = "openverse" if self._source == "rendered" and name not in _DRAWN else self._source
+        return _Row(name, source, self._n)
+
+    def _fresh(self, name: str) -> str:
+        name = _plain(name)
+        if name in self.labels:
+            raise ImageSetError(f"There is a label {name!r} already.")
+        return name
+
+    def _idle(self, label: str) -> None:
+        if label in self._jobs:
+            raise ImageSetError(f"Pictures of {label!r} are being collected. Stop that first, or wait.")
+
+    def _edit_all(self, label: str, edit: Callable[[ImageSet, Picture, str], None], why: str) -> int:
+        """Edit all pictures of a label as one step, which the same `why` marks in the journal."""
+        if not self._collection.counts()[label]:
+            return 0
+        with self._collection.editing() as images:
+            pictures = [picture for picture in images if picture.label == label]
+            step = f"{_STEP} {why} {uuid4().hex[:8]}"
+            for picture in pictures:
+                edit(images, picture, step)
+        return len(pictures)
+
+    def _remembered(self) -> tuple[list[_Row], list[str]]:
+        try:
+            kept = json.loads((self.folder / LABELS).read_text(encoding="utf-8"))
+            return [_Row(**row) for row in kept["labels"]], list(kept["given"])
+        except (OSError, ValueError, TypeError, KeyError):  # not there or damaged: the pictures tell the labels
+            return [], []
+
+    def _remember(self) -> None:
+        rows = [{key: value for key, value in asdict(row).items() if key not in ("id", "page")} for row in self._rows]
+        text = json.dumps({"labels": rows, "given": self._given}, ensure_ascii=False, indent=1)
+        try:
+            with atomic_path(self.folder / LABELS) as part:
+                part.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ImageSetError(f"{self.folder / LABELS} could not be written: {error.strerror}. Make room.") from None
+
+    def _follow(self) -> None:
+        """Give every label that pictures have a row."""
+        known = set(self.labels)
+        if new := [label for label, n in sorted(self._collection.counts().items()) if n and label not in known]:
+            self._rows.extend(map(self._new_row, new))
+            self._remember()
+
+    def _pictures(self) -> dict[str, list[Picture]]:
+        """Pictures by label, the newest first."""
+        found: dict[str, list[Picture]] = {label: [] for label in self.labels}
+        with suppress(ImageSetError):  # none yet
+            for picture in sorted(self.images, key=lambda one: self._arrived.get(one.file_name, -1), reverse=True):
+                found.setdefault(picture.label, []).append(picture)
+        return found
+
+    def _say(self, text: str, *, alert: bool = False) -> None:
+        self._status, self._alert = text, alert
+        self._push()
+
+    def _push(self, every: float = 0.0) -> None:
+        """Show the present state, or leave it to a later call if that was done less than `every` seconds ago."""
+        with self._pushing:
+            if time.monotonic() - self._pushed >= every:
+                self._state = self._seen()
+                self._pushed = time.monotonic()
+
+    def _seen(self) -> dict[str, Any]:
+        found = self._pictures()
+        skips: dict[str, dict[str, list[str]]] = {}
+        for label, name, reason in self._passed:
+            skips.setdefault(label, {}).setdefault(reason.partition(" as ")[0], []).append(name)
+        rows = []
+        for row in self._rows:
+            pictures = found[row.name]
+            row.page = min(row.page, _pages(pictures))
+            first = (row.page - 1) * PAGE + 1
+            rows.append(
+                asdict(row)
+                | {"count": len(pictures), "pages": _pages(pictures), "busy": row.name in self._jobs}
+                | {"pictures": _described(_on_page(pictures, row.page), row.name, first, len(pictures))}
+                | {"skips": [[why, len(names), names[-3:]] for why, names in skips.get(row.name, {}).items()]}
+            )
+        menu = [{"name": name, "title": a, "where": b, "help": c} for name, (a, b, c) in _MENU.items()]
+        said = {"advice": self.advice, "status": self._status, "alert": self._alert}
+        return {"labels": rows, "sources": menu, "enough": ENOUGH, "folder": self.folder.name, **said}
+
+    # ---- what the page asks for ----------------------------------------------------------------------------------
+
+    def _message(self, _: object, content: object, buffers: Sequence[Any]) -> None:
+        asked = dict(content) if isinstance(content, dict) else {}
+        ack = asked.pop("ack", None)
+        good = self._shown(lambda: self._obey(asked.pop("do", None), asked, [bytes(one) for one in buffers]))
+        if ack is not None:
+            self.send({"ack": ack, "good": good})
+
+    def _obey(self, do: object, asked: dict[str, Any], buffers: list[bytes]) -> None:
+        if do == "thumbnails" and isinstance(asked.get("names"), list):
+            made = self._thumbnails(str(name) for name in asked["names"][: 10 * PAGE])
+            self.send({"thumbnails": list(made)}, list(made.values()))
+            return
+        if not isinstance(do, str) or do not in _ASKED or set(asked) - _ASKED[do]:
+            raise ImageSetError(f"The page asked for {do!r}, which the builder does not do. Run the cell again.")
+        method = getattr(self, {"chunk": "_chunk", "uploaded": "_uploaded"}.get(do, do))
+        data = {"chunk": "data", "capture": "frame"}.get(do)
+        options = {data: b"".join(buffers)} if data else {"wait": False} if do == "collect" else {}
+        method(**asked, **options)
+
+    def _chunk(self, label: str, name: str, size: int, offset: int, data: bytes) -> None:
+        """A part of a file. Files come in parts because Jupyter closes the connection on long messages."""
+        self._row(label)
+        if size > MAX_UPLOAD:
+            raise ImageSetError(
+                f"{name} has {size / 2**20:,.0f} MB, and the page takes {MAX_UPLOAD // 2**20}. Put it beside the "
+                "notebook and choose 'Pack (zip)' as the source."
+            )
+        part = self._parts.pop(f"{label}/{name}", bytearray()) if offset else bytearray()
+        if len(part) != offset or offset + len(data) > size:
+            raise ImageSetError(f"{name} did not arrive whole. Add it once more.")
+        part += data
+        whole = self._whole.setdefault(label, {})
+        if len(part) < size:
+            self._parts[f"{label}/{name}"] = part
+        elif name in whole:  # two files of one name
+            self._uploaded(label)
+            self._whole[label] = {name: bytes(part)}
+        else:
+            whole[name] = bytes(part)
+
+    def _uploaded(self, label: str) -> None:
+        self.upload(self._whole.pop(label, {}), label)
+
+    def _shown(self, action: Callable[[], object]) -> bool:
+        """Do what a click asked for; what goes wrong is said on the page, for a log is where no learner looks."""
+        try:
+            action()
+        except TLCourseError as error:
+            self._say(str(error), alert=True)
+        except Exception as error:
+            self._say(f"That did not work ({type(error).__name__}: {error}). Your pictures are safe.", alert=True)
+        else:
+            return True
+        return False
+
+    # ---- without a kernel ----------------------------------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        lines = [f"DatasetBuilder {self.folder.name!r}: {self.advice}"]
+        lines += [f"  {label}: {_many(n)}" for label, n in self.counts.items()]
+        return {**live, "text/html": self._still(), "text/plain": "\n".join(lines)}, metadata
+
+    def _still(self) -> str:
+        """What the page shows, as HTML that needs nothing from anywhere else."""
+        parts = []
+        for label, pictures in self._pictures().items():
+            shown = pictures[:8]
+            images = "".join(
+                f"<img src='data:image/jpeg;base64,{base64.b64encode(data).decode()}' alt='{html.escape(one['alt'])}' "
+                "style='width:72px;height:72px;object-fit:cover;border-radius:4px;margin:0 4px 4px 0'>"
+                for one, data in zip(
+                    _described(shown, label, 1, len(pictures)),
+                    self._thumbnails(picture.file_name for picture in shown).values(),
+                    strict=True,
+                )
+            )
+            more = f" and {len(pictures) - len(shown)} more" if len(pictures) > len(shown) else ""
+            parts.append(
+                f"<p style='margin:.6em 0 .3em'><b>{html.escape(label)}</b> · {_many(len(pictures))}</p>"
+                f"<div style='display:flex;flex-wrap:wrap;align-items:center'>{images}<span>{more}</span></div>"
+            )
+        return f"<div>{''.join(parts)}<p>{html.escape(self.advice)}</p></div>"
+
+
+# What the page may ask for, and what it may say with it.
+_ASKED: dict[str, set[str]] = {
+    "add_label": {"name"},
+    "rename_label": {"old", "new"},
+    "remove_label": {"name"},
+    "set_source": {"label", "source", "n", "query", "where"},
+    "collect": {"label"},
+    "stop": {"label"},
+    "chunk": {"label", "name", "size", "offset"},
+    "uploaded": {"label"},
+    "capture": {"label", "recording"},
+    "remove": {"picture"},
+    "move": {"picture", "label"},
+    "undo": set(),
+    "page": {"label", "number"},
+    "save": set(),
+}
+
+
+def _plain(label: str) -> str:
+    """A label without stray spaces and line ends."""
+    if not (plain := " ".join(label.split())):
+        raise ImageSetError("A label needs a name, such as 'cat'.")
+    return plain
+
+
+def _many(n: int) -> str:
+    return f"{n} picture{'s' * (n != 1)}"
+
+
+def _last_step(journal: Sequence[Edit]) -> list[Edit]:
+    """The last edit that still counts, with those that were made in one step with it."""
+    undone = {edit.undoes for edit in journal}
+    left = [edit for edit in reversed(journal) if not edit.undoes and edit.id not in undone]
+    whole = left and left[0].why.startswith(_STEP)
+    return [edit for edit in left if edit.why == left[0].why] if whole else left[:1]
+
+
+def _pages(pictures: Sequence[Picture]) -> int:
+    return max(1, -(-len(pictures) // PAGE))
+
+
+def _on_page(pictures: list[Picture], number: int) -> list[Picture]:
+    return pictures[(number - 1) * PAGE : number * PAGE]
+
+
+def _described(shown: Iterable[Picture], label: str, first: int, total: int) -> list[dict[str, str]]:
+    """What the page needs to know of pictures: name, text for those who do not see it, and whom to thank."""
+    return [
+        {
+            "name": one.file_name,
+            "alt": f"{label}, picture {place} of {total}" + (f", from {one.source}" if one.source else ""),
+            "credit": ", ".join(filter(None, (one.extra.get("title"), one.creator, one.license))),
+        }
+        for place, one in enumerate(shown, start=first)
+    ]
+
+
+def _short(url: str) -> str:
+    """What to call a picture that was passed over: its file's name, or the number of its frame."""
+    last = url.partition("?")[0].rstrip("/").rpartition("/")[2] or url
+    return f"frame {int(frame) + 1}" if url.startswith("camera:") and (frame := last.partition("#")[2]) else last
+
+
+def _merge(into: Collected, part: Collected) -> None:
+    into.counts |= part.counts
+    into.kept += part.kept
+    into.passed_over += part.passed_over
+    into.problems += part.problems
+
+
+def _told(report: Collected, counts: Mapping[str, int]) -> str:
+    """What came of collecting, in a line."""
+    now = ", ".join(f"'{label}' has {counts.get(label, 0)}" for label in report.wanted)
+    told = f"{_many(len(report.kept)) if report.kept else 'Nothing'} new: {now}."
+    told += f" Passed over: {len(report.passed_over)}." * bool(report.passed_over)
+    return " ".join([told, *(problem.rstrip(".") + "." for problem in report.problems)])

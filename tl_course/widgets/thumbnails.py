@@ -1,0 +1,57 @@
+"""Small pictures for the page that is shown: names in, JPEG bytes out."""
+
+import io
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image
+
+from tl_course import pictures
+from tl_course.devices import cores
+from tl_course.errors import ImageSetError
+
+__all__ = ["Thumbnails"]
+
+
+class Thumbnails:
+    """Thumbnails of the pictures below a folder; the ones used last are kept in memory.
+
+    Parameters
+    ----------
+    root
+        The folder that names are relative to.
+    side
+        Pixels of the longer side.
+    keep
+        How many are kept: at 128 pixels, about 4 KB each.
+    """
+
+    def __init__(self, root: str | Path, *, side: int = 128, keep: int = 1000) -> None:
+        self.root = Path(root).resolve()
+        self.side = side
+        self._kept = lru_cache(maxsize=keep)(self._make)
+
+    def __call__(self, names: Iterable[str]) -> dict[str, bytes]:
+        """A JPEG for each name: a grey square where it cannot be read; names that lead outside are left out."""
+        inside = [name for name in dict.fromkeys(names) if (self.root / name).resolve().is_relative_to(self.root)]
+        with ThreadPoolExecutor(cores()) as pool:
+            return dict(zip(inside, pool.map(self._one, inside), strict=True))
+
+    def _one(self, name: str) -> bytes:
+        try:
+            changed = (self.root / name).stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        return self._kept(name, changed)
+
+    def _make(self, name: str, changed: int) -> bytes:
+        try:
+            image = pictures.load(self.root / name, size=self.side)
+        except ImageSetError:
+            image = Image.new("RGB", (self.side, self.side), "#888888")
+        image.thumbnail((self.side, self.side), Image.Resampling.LANCZOS)
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=80)
+        return file.getvalue()
