@@ -147,7 +147,7 @@ class Download:
             repeated = 0 if resumed else self._position
             with self.path.open("r+b" if self.path.exists() else "w+b") as file:
                 file.seek(self._position)  # not at the end: two processes may write, and both write the same
-                for piece in response.iter_raw(_PIECE):
+                for piece in response.iter_raw():  # as they come, so that a break loses none
                     self._client.count(len(piece))
                     self.fetched += len(piece)
                     new = piece[min(repeated, len(piece)) :]
@@ -155,8 +155,11 @@ class Download:
                     if self._position + len(new) > self._limit:
                         raise FetchError(f"longer than {self._limit / 2**20:,.0f} MB, so given up")
                     if new:
-                        file.write(new)
-                        file.flush()
+                        try:
+                            file.write(new)
+                            file.flush()
+                        except OSError as error:
+                            raise FetchError(f"{self.path} could not be written: {error.strerror}") from None
                         self._position += len(new)
                         yield new
             if length is None:
@@ -229,14 +232,13 @@ def fetch_pack(
         return kept
     reasons = []
     for place in [*nearby(url.rstrip("/").rpartition("/")[2].partition("?")[0]), url]:
-        if "://" not in place:
-            if digest in (None, sha256_of(Path(place))):
-                return Path(place)
-            reasons.append(f"{place} has another SHA-256")
-            continue
         try:
-            return _fetch_whole(place, digest, progress)
-        except FetchError as error:
+            if "://" in place:
+                return _fetch_whole(place, digest, progress)
+            if digest in (None, found := sha256_of(Path(place))):
+                return Path(place)
+            reasons.append(f"{place}: its SHA-256 is {found}, and should be {digest}")
+        except (FetchError, OSError) as error:
             reasons.append(f"{place}: {error}")
         if place != url:
             warnings.warn(f"Passed over a copy nearby. {reasons[-1]}.", TLCourseWarning, stacklevel=4)
