@@ -95,6 +95,7 @@ def prepare(data: bytes | Path) -> Prepared:
             raise PassedOver(f"too small ({image.width} x {image.height} pixels)")
         image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
         file = io.BytesIO()
+        image.info.clear()  # of which Pillow would write a comment again
         image.save(file, "JPEG", quality=QUALITY)
         return Prepared(file.getvalue(), hashlib.sha256(file.getvalue()).hexdigest(), _perceptual_hash(image))
 
@@ -241,7 +242,8 @@ def _perceptual_hash(image: Image.Image) -> int:
     """The "pHash" of a picture: signs of the lowest frequencies of its cosine transform (imagehash's documentation)."""
     import imagehash
 
-    return int(str(imagehash.phash(image)), 16)
+    # imagehash looks at 32 x 32 pixels, and most of its time would go into the way there
+    return int(str(imagehash.phash(image.reduce(max(1, min(image.size) // 96)))), 16)
 
 
 def _folder_of(label: str) -> str:
