@@ -15,6 +15,7 @@ from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, overload
 
+from tl_course.credits import credits_html, credits_markdown
 from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.files import NEARBY, atomic_path
 from tl_course.journal import Edit, append_edit, inverse_of_last, read_edits, replay
@@ -393,10 +394,14 @@ class ImageSet:
         return ImageSet.open(target)
 
     def pack(self, out: str | Path) -> str:
-        """Write the present state as a zip that `open` reads, and return its SHA-256, the same for the same content."""
+        """Write the present state as a zip that `open` reads, and return its SHA-256, the same for the same content.
+
+        Beside the pictures and their table lie ``credits.html`` and ``credits.md``: who made them, under which licence.
+        """
         path = Path(out).expanduser().absolute()
+        pages = {"credits.html": credits_html(self).encode(), "credits.md": credits_markdown(self).encode()}
         with _written(str(path), _ELSEWHERE):
-            return pack(self._files(), path)
+            return pack(self._files() | pages, path)
 
     def _files(self) -> dict[str, Path | bytes]:
         files: dict[str, Path | bytes] = {picture.file_name: self.path(picture) for picture in self}
