@@ -94,6 +94,7 @@ def prepare(data: bytes | Path) -> Prepared:
         if min(image.size) < MIN_SIDE:
             raise PassedOver(f"too small ({image.width} x {image.height} pixels)")
         image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        image.info.clear()  # Pillow would write a comment from there into the new file
         file = io.BytesIO()
         image.info.clear()  # of which Pillow would write a comment again
         image.save(file, "JPEG", quality=QUALITY)
