@@ -166,7 +166,7 @@ class Client:
             declared = response.headers.get("content-length", "")
             if declared.isdigit() and int(declared) > limit:
                 raise FetchError(f"too long ({int(declared) / 2**20:,.0f} MB)")
-            for piece in response.iter_raw(2**16):
+            for piece in response.iter_raw():  # as it comes: gathered to a size, a body that drips would not be seen
                 content += piece
                 self.count(len(piece))
                 if len(content) > limit:

@@ -150,9 +150,9 @@ class Source(ABC):
         queries = self._queries(labels, n)
         collection = into if isinstance(into, Collection) else Collection(into)
         report = Collected(collection.folder, dict.fromkeys(queries, n))
-        with Client(trusted=self.trusted) as client:
-            run = _Run(self, collection, client, report, progress or _ignore, stop or threading.Event())
-            for label, query in queries.items():
+        for label, query in queries.items():
+            with Client(trusted=self.trusted) as client:  # one a label, for it is closed where a label is given up
+                run = _Run(self, collection, client, report, progress or _ignore, stop or threading.Event())
                 if problem := run.fill(label, query, n):
                     report.problems.append(f"{self.name}: {problem}{_ELSEWHERE if self.online else ''}")
         with suppress(ImageSetError):
