@@ -198,3 +198,9 @@ def test_without_ddgs_the_error_names_it(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "ddgs.engines", None)
     with pytest.raises(ImageSetError, match="pip install ddgs"):
         Web().collect(["robin"], 3, tmp_path / "set")
+
+
+def test_an_engine_that_shows_the_same_page_again_and_again_is_left(engines: Engines, tmp_path: Path) -> None:
+    engines.routes["/duckduckgo/i.js"] = engines.duckduckgo(*[range(3)] * 30)
+    assert collect(engines, 9, tmp_path / "set").counts == {"robin": 3}
+    assert engines.asked_for("/duckduckgo/i.js") == 2
