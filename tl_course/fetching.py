@@ -164,7 +164,7 @@ class Client:
             if response.status_code != 200:
                 raise self.refusal(response)
             declared = response.headers.get("content-length", "")
-            if declared.isdigit() and int(declared) > limit:
+            if declared.isdecimal() and int(declared) > limit:
                 raise FetchError(f"too long ({int(declared) / 2**20:,.0f} MB)")
             for piece in response.iter_raw():  # as it comes: gathered to a size, a body that drips would not be seen
                 content += piece
@@ -340,7 +340,7 @@ def _translated(error: Exception) -> FetchError:
 
 def _retry_after(text: str) -> float | None:
     """Seconds that a ``Retry-After`` header asks for, as a number or a date (RFC 9110, section 10.2.3)."""
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
