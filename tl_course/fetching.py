@@ -33,6 +33,8 @@ LONGEST_WAIT = 20.0  # seconds; a server that asks for more is told about, not w
 TIMEOUT = 10.0  # seconds to connect, and between two pieces of an answer
 DEADLINE = 60.0  # seconds for a whole answer, however steadily it drips
 MAX_IN_ALL = 4 * 2**30  # bytes a client may fetch
+_AROUND_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))  # NAT64; RFC 4291, 2.5.5.1
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _FAULTS = (
@@ -315,10 +317,12 @@ def _public_addresses(host: str, port: int) -> list[str]:
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):  # NAT64
+        if inner is None and any(address in network for network in _AROUND_IPV4):
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(inner)
+        if address.is_site_local or address in _LOCAL_NAT64:  # Python calls these global
+            return False
     return address.is_global and not address.is_multicast
 
 
