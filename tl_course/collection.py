@@ -94,7 +94,6 @@ def prepare(data: bytes | Path) -> Prepared:
         if min(image.size) < MIN_SIDE:
             raise PassedOver(f"too small ({image.width} x {image.height} pixels)")
         image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-        image.info.clear()  # Pillow would write a comment from there into the new file
         file = io.BytesIO()
         image.info.clear()  # of which Pillow would write a comment again
         image.save(file, "JPEG", quality=QUALITY)
@@ -195,16 +194,11 @@ class Collection:
             name = f"{_folder_of(candidate.label)}/{prepared.sha256[:16]}.jpg"
             line = {key: value for key, value in vars(candidate).items() if value and key != "data"}
             line |= {"file_name": name, "sha256": prepared.sha256, "hash": f"{prepared.hash:016x}"}
-            try:
+            with self._writing(name):
                 append_line(self.folder / COLLECTED, json.dumps(line, ensure_ascii=False), wait=False)
                 (self.folder / name).parent.mkdir(exist_ok=True)
                 with atomic_path(self.folder / name) as part:
                     part.write_bytes(prepared.content)
-            except OSError as error:
-                raise ImageSetError(
-                    f"{self.folder / name} could not be written: {error.strerror}. What was collected before is kept. "
-                    "Make room, then go on."
-                ) from None
             self._hashes[name] = prepared.hash
             self._done.add(candidate.url)
             self._new[candidate.label] += 1
@@ -214,9 +208,20 @@ class Collection:
         """Write down that a picture was passed over, so that it is not fetched again unless that may help."""
         with self._lock:
             line = {"url": candidate.url, "label": candidate.label, "passed_over": str(reason), "again": reason.again}
-            append_line(self.folder / COLLECTED, json.dumps(line, ensure_ascii=False), wait=False)
+            with self._writing(COLLECTED):
+                append_line(self.folder / COLLECTED, json.dumps(line, ensure_ascii=False), wait=False)
             if not reason.again:
                 self._done.add(candidate.url)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ImageSetError(
+                f"{self.folder / name} could not be written: {error.strerror}. What was collected before is kept. "
+                "Make room, then go on."
+            ) from None
 
     def _open(self) -> None:
         """Read the set anew, and write down the splits of pictures that are new."""

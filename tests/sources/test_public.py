@@ -4,7 +4,6 @@ import hashlib
 import io
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.drawn import jpeg
-from tests.servers import Answer, Server, ranged
+from tests.servers import Server, ranged
 from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.sources import public
 from tl_course.sources.public import Public
@@ -196,9 +195,9 @@ def test_a_damaged_copy_nearby_is_passed_over_with_a_warning(
 
 
 def test_what_the_set_does_not_have_is_an_error_with_a_hint(tmp_path: Path) -> None:
-    with pytest.raises(ImageSetError, match="no 'beegle'. Did you mean 'beagle'"):
+    with pytest.raises(ImageSetError, match=r"no 'beegle'\. Did you mean 'beagle'"):
         Public().collect(["beegle"], 5, tmp_path)
-    with pytest.raises(ImageSetError, match="no 'door'. It has cat and dog"):
+    with pytest.raises(ImageSetError, match=r"no 'door'\. It has cat and dog"):
         Public().collect(["door"], 5, tmp_path)
     with pytest.raises(ImageSetError, match="There is: oxford-iiit-pet"):
         Public("imagenet")
