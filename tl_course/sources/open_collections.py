@@ -120,9 +120,8 @@ class Commons(Source):
         url = _text(info, "thumburl") or _text(info, "url")
         if _text(info, "mime") not in _FORMATS or not url.startswith(("http://", "https://")):
             return None
-        known = {
-            key: _plain(_text(_dict(value), "value")) for key, value in _dict(info.get("extmetadata")).items()
-        }  # what people wrote on the file's page, as HTML
+        written = _dict(info.get("extmetadata")).items()  # by people on the file's page, as HTML
+        known = {key: _plain(_text(_dict(value), "value")) for key, value in written}
         uploader = _text(info, "user")
         return Candidate(
             label=label,
