@@ -15,13 +15,14 @@ _NO_LICENSE = "No known licence"
 _ADVICE = "Ask their makers before you pass these pictures on."
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8884; --dim: #777 }
+:root { color-scheme: light dark; --line: #8884; --dim: #666 }
+@media (prefers-color-scheme: dark) { :root { --dim: #aaa } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem }
 table { border-collapse: collapse; width: 100% }
-td, th { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line);
+td, th { text-align: left; vertical-align: baseline; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere }
-th { font-weight: 600 }
+th { font-weight: 600; white-space: nowrap }
 .file { font: .8rem ui-monospace, monospace; color: var(--dim) }
 .n { text-align: right }
 """
