@@ -200,7 +200,8 @@ class _Run:
         under_way: deque[tuple[Candidate, Future[Prepared]]] = deque()
         candidates = self._candidates(label, query)
         lost = 0
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
+        # twice as many as connections, so that none lies idle while pictures are decoded or wait for another try
+        with ThreadPoolExecutor(2 * CONNECTIONS) as pool:
             try:
                 while not self.stop.is_set() and (missing := self._missing(label, n)) > 0:
                     while len(under_way) < min(missing, _AT_ONCE) and (candidate := next(candidates, None)):
