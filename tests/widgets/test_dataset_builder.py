@@ -18,7 +18,7 @@ from tl_course.errors import FetchError, ImageSetError
 from tl_course.fetching import Client
 from tl_course.sources import Source, named
 from tl_course.widgets import DatasetBuilder
-from tl_course.widgets.dataset_builder import ENOUGH, PAGE
+from tl_course.widgets.builder_page import ENOUGH, PAGE
 
 
 def drawn(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:

@@ -1,7 +1,5 @@
 """Build a data set by searching, uploading, photographing and sorting; each click is a method with the same name."""
 
-import base64
-import html
 import io
 import json
 import threading
@@ -9,8 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from itertools import count
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -23,11 +20,32 @@ from tl_course.errors import ImageSetError, TLCourseError
 from tl_course.files import atomic_path
 from tl_course.imageset import ImageSet, Picture
 from tl_course.journal import Edit
-from tl_course.rendered import SETS
 from tl_course.sources import Collected, Progress, Source, named
 from tl_course.sources.base import MOST
 from tl_course.sources.local import Camera, Upload, camera_url
 from tl_course.tables import METADATA, read_collected
+from tl_course.widgets.builder_page import (
+    ASKED,
+    DRAWN,
+    ENOUGH,
+    MENU,
+    OFFLINE,
+    PAGE,
+    STEP,
+    Arriving,
+    Row,
+    advice,
+    last_step,
+    many,
+    merge,
+    on_page,
+    pages,
+    plain,
+    seen,
+    short,
+    still,
+    told,
+)  # fmt: skip
 from tl_course.widgets.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -35,41 +53,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ENOUGH", "DatasetBuilder"]
 
-ENOUGH = 20  # pictures a label: 16 to train on, which frozen features can do with, and 4 to see how well it went
-UNBALANCED = 3  # times as many pictures of one label as of another: then guessing the larger one looks like learning
-PAGE = 24  # pictures shown at a time
-MAX_UPLOAD = 256 * 2**20  # bytes of a file from the browser
 LABELS = "builder.json"  # what no picture tells: labels without pictures, their order, and how each is collected
 
-_DRAWN = [label for labels in SETS.values() for label in labels]
-_STEP = "all of a label:"  # begins the `why` that edits made as one step share
 _EVERY = 0.4  # seconds between two updates of the page while pictures arrive
-_MENU = {  # what the page calls a source, what its free field asks for, and what it says beside
-    "rendered": ("Drawn pictures", "", f"Drawn by the course: {', '.join(_DRAWN)}"),
-    "openverse": ("Openverse", "", "Openly licensed photos, with credit"),
-    "commons": ("Wikimedia Commons", "", "Openly licensed photos, with credit"),
-    "web": ("Web search", "", "Whatever the web shows, under any licence"),
-    "public": ("Public sets", "", "Well-known sets of photos"),
-    "folder": ("Folder", "Path of a folder", "In it a folder for each label, beside this notebook's kernel"),
-    "pack": ("Pack (zip)", "Path or address of a zip", "Such as your instructor's"),
-}
-_OFFLINE = (
-    f"Without a network these work: drawn pictures ({', '.join(_DRAWN)}), a folder, a pack that is here, your own "
-    "files, the camera."
-)
-
-
-@dataclass
-class _Row:
-    """A label, and how its pictures are collected."""
-
-    name: str
-    source: str
-    n: int
-    query: str = ""
-    where: str = ""
-    page: int = 1
-    id: int = field(default_factory=count(1).__next__)
 
 
 class DatasetBuilder(anywidget.AnyWidget):
@@ -104,8 +90,8 @@ class DatasetBuilder(anywidget.AnyWidget):
     def __init__(
         self, folder: str | Path, *, labels: Iterable[str] = (), n: int = 30, source: str = "rendered"
     ) -> None:
-        if source not in _MENU:
-            raise ImageSetError(f"{source!r} is no source to begin with. There is: {', '.join(_MENU)}.")
+        if source not in MENU:
+            raise ImageSetError(f"{source!r} is no source to begin with. There is: {', '.join(MENU)}.")
         self._collection = Collection(folder)
         self.folder = self._collection.folder
         self._thumbnails = Thumbnails(self.folder)
@@ -118,14 +104,13 @@ class DatasetBuilder(anywidget.AnyWidget):
             if line.get("file_name"):
                 self._arrived[line["file_name"]] = len(self._arrived)
             elif line.get("passed_over"):
-                self._passed.append((line["label"], _short(line["url"]), line["passed_over"]))
+                self._passed.append((line["label"], short(line["url"]), line["passed_over"]))
         self._frames: Counter[str] = Counter()  # by recording
-        self._parts: dict[str, bytearray] = {}  # files on their way from the browser
-        self._whole: dict[str, dict[str, bytes]] = {}  # those that are here, by label
+        self._arriving = Arriving()
         self._pushing, self._pushed = threading.RLock(), 0.0
         self._rows, self._given = self._remembered()
         for label in [labels] if isinstance(labels, str) else labels:
-            if (name := _plain(label)) not in self._given:
+            if (name := plain(label)) not in self._given:
                 self._given.append(name)
                 if name not in self.labels:
                     self._rows.append(self._new_row(name))
@@ -156,17 +141,7 @@ class DatasetBuilder(anywidget.AnyWidget):
     @property
     def advice(self) -> str:
         """What to do next, in one line."""
-        counts = self.counts
-        if len(counts) < 2:
-            return "Add a second label." if counts else "Add a label for each thing to tell apart: two or more."
-        if missing := {label: ENOUGH - n for label, n in counts.items() if n < ENOUGH}:
-            listed = [f"{n} more of '{label}'" for label, n in missing.items()]
-            return f"{', '.join(listed[:-1])}{' and ' * (len(listed) > 1)}{listed[-1]} to start."
-        most, least = max(counts.values()), min(counts.values())
-        if most >= UNBALANCED * least:
-            few = min(counts, key=lambda label: counts[label])
-            return f"Enough to start, but unbalanced: {most} to {least}. Collect more of '{few}'."
-        return "Enough to start: train now, collect more where it errs."
+        return advice(self.counts)
 
     @property
     def status(self) -> str:
@@ -181,9 +156,9 @@ class DatasetBuilder(anywidget.AnyWidget):
     def page(self, label: str, number: int = 1) -> list[Picture]:
         """Turn to a page of a label's pictures, counted from 1, the newest first; the nearest one that there is."""
         row, pictures = self._row(label), self._pictures()[label]
-        row.page = min(max(1, number), _pages(pictures))
+        row.page = min(max(1, number), pages(pictures))
         self._push()
-        return _on_page(pictures, row.page)
+        return on_page(pictures, row.page)
 
     # ---- labels --------------------------------------------------------------------------------------------------
 
@@ -197,12 +172,12 @@ class DatasetBuilder(anywidget.AnyWidget):
     def rename_label(self, old: str, new: str) -> None:
         """Give a label, and with it all its pictures, another name; one step for `undo`."""
         row = self._row(old)
-        if _plain(new) == old:
+        if plain(new) == old:
             return
         self._idle(old)
         name = self._fresh(new)
         self._edit_all(old, lambda images, one, why: images.relabel(one, name, why=why, new_label=True), "renamed")
-        row.name, row.query = name, row.query or (old if old in _DRAWN else "")
+        row.name, row.query = name, row.query or (old if old in DRAWN else "")
         self._remember()
         self._say(f"'{old}' is called '{name}' now.")
 
@@ -213,7 +188,7 @@ class DatasetBuilder(anywidget.AnyWidget):
         dropped = self._edit_all(name, lambda images, one, why: images.drop(one, why=why), "label removed")
         self._rows.remove(row)
         self._remember()
-        self._say(f"'{name}' is removed{f' with {_many(dropped)}. Undo brings them back' * bool(dropped)}.")
+        self._say(f"'{name}' is removed{f' with {many(dropped)}. Undo brings them back' * bool(dropped)}.")
 
     def set_source(
         self, label: str, source: str | None = None, *, n: int | None = None, query: str | None = None,
@@ -235,8 +210,8 @@ class DatasetBuilder(anywidget.AnyWidget):
             Path or address of a folder or pack.
         """
         row = self._row(label)
-        if source is not None and source not in _MENU:
-            raise ImageSetError(f"{source!r} is no source to collect from. There is: {', '.join(_MENU)}.")
+        if source is not None and source not in MENU:
+            raise ImageSetError(f"{source!r} is no source to collect from. There is: {', '.join(MENU)}.")
         if n is not None and not 1 <= n <= MOST:
             raise ImageSetError(f"{n} pictures were asked for; 1 to {MOST:,} can be had.")
         row.source = row.source if source is None else source
@@ -301,20 +276,20 @@ class DatasetBuilder(anywidget.AnyWidget):
         report = Collected(self.folder, {row.name: None})
         zips = {name: data for name, data in files.items() if name.lower().endswith(".zip")}
         loose = {name: data for name, data in files.items() if name not in zips}
-        seen: set[str] = set()
+        named_there: set[str] = set()
 
-        def progress(told: Progress) -> None:
-            seen.add(told.url.partition("/")[2])
-            self._progress(told)
+        def progress(news: Progress) -> None:
+            named_there.add(news.url.partition("/")[2])
+            self._progress(news)
 
         for part in [*([loose] if loose else []), *({name: data} for name, data in zips.items())]:
             try:
-                _merge(report, Upload(part).collect([label], None, self._collection, progress=progress))
+                merge(report, Upload(part).collect([label], None, self._collection, progress=progress))
             except ImageSetError as error:  # such as a damaged zip: the other files are good all the same
                 self._pass_over(label, ", ".join(part), str(error), report)
-        for name in [name for name in loose if name not in seen]:
+        for name in [name for name in loose if name not in named_there]:
             self._pass_over(label, name, "handed over before", report)
-        self._say(_told(report, self.counts))
+        self._say(told(report, self.counts))
         return report
 
     def capture(self, label: str, frame: "bytes | Image.Image", recording: str = "") -> str:
@@ -366,7 +341,7 @@ class DatasetBuilder(anywidget.AnyWidget):
     def undo(self) -> list[Edit]:
         """Take the last step back and return the edits that did so; the one before when called again."""
         with self._collection.editing() as images:
-            step = _last_step(images.journal)
+            step = last_step(images.journal)
             done = [edit for _ in step if (edit := images.undo()) is not None]
         if not done:
             self._say("Nothing is left to undo.")
@@ -376,7 +351,7 @@ class DatasetBuilder(anywidget.AnyWidget):
                 row.name = step[0].was
                 self._remember()
         self._follow()
-        self._say(f"Undone: {_many(len(done))} as before.")
+        self._say(f"Undone: {many(len(done))} as before.")
         return done
 
     def save(self) -> Path:
@@ -384,12 +359,12 @@ class DatasetBuilder(anywidget.AnyWidget):
         with self._collection.editing() as images:
             images.save()
             beside = f", with {len(images.journal)} edits beside it" if images.journal else ""
-            self._say(f"Saved: {_many(len(images))} in {self.folder / METADATA}{beside}.")
+            self._say(f"Saved: {many(len(images))} in {self.folder / METADATA}{beside}.")
         return self.folder / METADATA
 
     # ---- underneath ----------------------------------------------------------------------------------------------
 
-    def _run(self, tasks: Sequence[tuple[_Row, str | Source, str]], report: Collected, stop: threading.Event) -> None:
+    def _run(self, tasks: Sequence[tuple[Row, str | Source, str]], report: Collected, stop: threading.Event) -> None:
         online = False
         try:
             for row, wanted, query in tasks:
@@ -399,7 +374,7 @@ class DatasetBuilder(anywidget.AnyWidget):
                     source = wanted if isinstance(wanted, Source) else self._sourced(wanted, row.where)
                     online |= source.online
                     n = report.wanted[row.name]
-                    _merge(
+                    merge(
                         report,
                         source.collect({row.name: query}, n, self._collection, progress=self._progress, stop=stop),
                     )
@@ -412,8 +387,8 @@ class DatasetBuilder(anywidget.AnyWidget):
                 self._jobs.pop(row.name, None)
             self._push()
         stopped = "Stopped. " * stop.is_set()
-        told = _told(report, self.counts) + (f" {_OFFLINE}" if online and report.problems else "")
-        self._say(stopped + told, alert=bool(report.problems))
+        line = told(report, self.counts) + (f" {OFFLINE}" if online and report.problems else "")
+        self._say(stopped + line, alert=bool(report.problems))
 
     def _run_aside(self, *arguments: Any) -> None:
         self._shown(lambda: self._run(*arguments))
@@ -422,33 +397,33 @@ class DatasetBuilder(anywidget.AnyWidget):
         if name not in ("folder", "pack"):
             return named(name)
         if not where:
-            raise ImageSetError(f"Say which: write the {_MENU[name][1].lower()} into the field beside {name!r}.")
+            raise ImageSetError(f"Say which: write the {MENU[name][1].lower()} into the field beside {name!r}.")
         return named(name, where)
 
-    def _progress(self, told: Progress) -> None:
-        if told.file_name:
-            self._arrived[told.file_name] = len(self._arrived)
+    def _progress(self, news: Progress) -> None:
+        if news.file_name:
+            self._arrived[news.file_name] = len(self._arrived)
         else:
-            self._passed.append((told.label, _short(told.url), told.reason))
+            self._passed.append((news.label, short(news.url), news.reason))
         self._push(every=_EVERY)
 
     def _pass_over(self, label: str, name: str, reason: str, report: Collected) -> None:
         report.passed_over.append((name, reason))
         self._passed.append((label, name, reason))
 
-    def _row(self, label: str) -> _Row:
+    def _row(self, label: str) -> Row:
         for row in self._rows:
             if row.name == label:
                 return row
         there = f"there is {', '.join(map(repr, self.labels))}" if self._rows else "there is none yet"
         raise ImageSetError(f"There is no label {label!r}; {there}. Add it first: builder.add_label({label!r}).")
 
-    def _new_row(self, name: str) -> _Row:
-        source = "openverse" if self._source == "rendered" and name not in _DRAWN else self._source
-        return _Row(name, source, self._n)
+    def _new_row(self, name: str) -> Row:
+        source = "openverse" if self._source == "rendered" and name not in DRAWN else self._source
+        return Row(name, source, self._n)
 
     def _fresh(self, name: str) -> str:
-        name = _plain(name)
+        name = plain(name)
         if name in self.labels:
             raise ImageSetError(f"There is a label {name!r} already.")
         return name
@@ -463,15 +438,15 @@ class DatasetBuilder(anywidget.AnyWidget):
             return 0
         with self._collection.editing() as images:
             pictures = [picture for picture in images if picture.label == label]
-            step = f"{_STEP} {why} {uuid4().hex[:8]}"
+            step = f"{STEP} {why} {uuid4().hex[:8]}"
             for picture in pictures:
                 edit(images, picture, step)
         return len(pictures)
 
-    def _remembered(self) -> tuple[list[_Row], list[str]]:
+    def _remembered(self) -> tuple[list[Row], list[str]]:
         try:
             kept = json.loads((self.folder / LABELS).read_text(encoding="utf-8"))
-            return [_Row(**row) for row in kept["labels"]], list(kept["given"])
+            return [Row(**row) for row in kept["labels"]], list(kept["given"])
         except (OSError, ValueError, TypeError, KeyError):  # not there or damaged: the pictures tell the labels
             return [], []
 
@@ -507,28 +482,10 @@ class DatasetBuilder(anywidget.AnyWidget):
         """Show the present state, or leave it to a later call if that was done less than `every` seconds ago."""
         with self._pushing:
             if time.monotonic() - self._pushed >= every:
-                self._state = self._seen()
+                state = seen(self._rows, self._pictures(), self._passed, self._jobs)
+                said = {"advice": self.advice, "status": self._status, "alert": self._alert}
+                self._state = {**state, **said, "folder": self.folder.name}
                 self._pushed = time.monotonic()
-
-    def _seen(self) -> dict[str, Any]:
-        found = self._pictures()
-        skips: dict[str, dict[str, list[str]]] = {}
-        for label, name, reason in self._passed:
-            skips.setdefault(label, {}).setdefault(reason.partition(" as ")[0], []).append(name)
-        rows = []
-        for row in self._rows:
-            pictures = found[row.name]
-            row.page = min(row.page, _pages(pictures))
-            first = (row.page - 1) * PAGE + 1
-            rows.append(
-                asdict(row)
-                | {"count": len(pictures), "pages": _pages(pictures), "busy": row.name in self._jobs}
-                | {"pictures": _described(_on_page(pictures, row.page), row.name, first, len(pictures))}
-                | {"skips": [[why, len(names), names[-3:]] for why, names in skips.get(row.name, {}).items()]}
-            )
-        menu = [{"name": name, "title": a, "where": b, "help": c} for name, (a, b, c) in _MENU.items()]
-        said = {"advice": self.advice, "status": self._status, "alert": self._alert}
-        return {"labels": rows, "sources": menu, "enough": ENOUGH, "folder": self.folder.name, **said}
 
     # ---- what the page asks for ----------------------------------------------------------------------------------
 
@@ -544,7 +501,7 @@ class DatasetBuilder(anywidget.AnyWidget):
             made = self._thumbnails(str(name) for name in asked["names"][: 10 * PAGE])
             self.send({"thumbnails": list(made)}, list(made.values()))
             return
-        if not isinstance(do, str) or do not in _ASKED or set(asked) - _ASKED[do]:
+        if not isinstance(do, str) or do not in ASKED or set(asked) - ASKED[do]:
             raise ImageSetError(f"The page asked for {do!r}, which the builder does not do. Run the cell again.")
         method = getattr(self, {"chunk": "_chunk", "uploaded": "_uploaded"}.get(do, do))
         data = {"chunk": "data", "capture": "frame"}.get(do)
@@ -552,28 +509,12 @@ class DatasetBuilder(anywidget.AnyWidget):
         method(**asked, **options)
 
     def _chunk(self, label: str, name: str, size: int, offset: int, data: bytes) -> None:
-        """A part of a file. Files come in parts because Jupyter closes the connection on long messages."""
         self._row(label)
-        if size > MAX_UPLOAD:
-            raise ImageSetError(
-                f"{name} has {size / 2**20:,.0f} MB, and the page takes {MAX_UPLOAD // 2**20}. Put it beside the "
-                "notebook and choose 'Pack (zip)' as the source."
-            )
-        part = self._parts.pop(f"{label}/{name}", bytearray()) if offset else bytearray()
-        if len(part) != offset or offset + len(data) > size:
-            raise ImageSetError(f"{name} did not arrive whole. Add it once more.")
-        part += data
-        whole = self._whole.setdefault(label, {})
-        if len(part) < size:
-            self._parts[f"{label}/{name}"] = part
-        elif name in whole:  # two files of one name
-            self._uploaded(label)
-            self._whole[label] = {name: bytes(part)}
-        else:
-            whole[name] = bytes(part)
+        if before := self._arriving.add(label, name, size, offset, data):
+            self.upload(before, label)
 
     def _uploaded(self, label: str) -> None:
-        self.upload(self._whole.pop(label, {}), label)
+        self.upload(self._arriving.take(label), label)
 
     def _shown(self, action: Callable[[], object]) -> bool:
         """Do what a click asked for; what goes wrong is said on the page, for a log is where no learner looks."""
@@ -592,105 +533,9 @@ class DatasetBuilder(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
         lines = [f"DatasetBuilder {self.folder.name!r}: {self.advice}"]
-        lines += [f"  {label}: {_many(n)}" for label, n in self.counts.items()]
-        return {**live, "text/html": self._still(), "text/plain": "\n".join(lines)}, metadata
-
-    def _still(self) -> str:
-        """What the page shows, as HTML that needs nothing from anywhere else."""
-        parts = []
-        for label, pictures in self._pictures().items():
-            shown = pictures[:8]
-            images = "".join(
-                f"<img src='data:image/jpeg;base64,{base64.b64encode(data).decode()}' alt='{html.escape(one['alt'])}' "
-                "style='width:72px;height:72px;object-fit:cover;border-radius:4px;margin:0 4px 4px 0'>"
-                for one, data in zip(
-                    _described(shown, label, 1, len(pictures)),
-                    self._thumbnails(picture.file_name for picture in shown).values(),
-                    strict=True,
-                )
-            )
-            more = f" and {len(pictures) - len(shown)} more" if len(pictures) > len(shown) else ""
-            parts.append(
-                f"<p style='margin:.6em 0 .3em'><b>{html.escape(label)}</b> · {_many(len(pictures))}</p>"
-                f"<div style='display:flex;flex-wrap:wrap;align-items:center'>{images}<span>{more}</span></div>"
-            )
-        return f"<div>{''.join(parts)}<p>{html.escape(self.advice)}</p></div>"
-
-
-# What the page may ask for, and what it may say with it.
-_ASKED: dict[str, set[str]] = {
-    "add_label": {"name"},
-    "rename_label": {"old", "new"},
-    "remove_label": {"name"},
-    "set_source": {"label", "source", "n", "query", "where"},
-    "collect": {"label"},
-    "stop": {"label"},
-    "chunk": {"label", "name", "size", "offset"},
-    "uploaded": {"label"},
-    "capture": {"label", "recording"},
-    "remove": {"picture"},
-    "move": {"picture", "label"},
-    "undo": set(),
-    "page": {"label", "number"},
-    "save": set(),
-}
-
-
-def _plain(label: str) -> str:
-    """A label without stray spaces and line ends."""
-    if not (plain := " ".join(label.split())):
-        raise ImageSetError("A label needs a name, such as 'cat'.")
-    return plain
-
-
-def _many(n: int) -> str:
-    return f"{n} picture{'s' * (n != 1)}"
-
-
-def _last_step(journal: Sequence[Edit]) -> list[Edit]:
-    """The last edit that still counts, with those that were made in one step with it."""
-    undone = {edit.undoes for edit in journal}
-    left = [edit for edit in reversed(journal) if not edit.undoes and edit.id not in undone]
-    whole = left and left[0].why.startswith(_STEP)
-    return [edit for edit in left if edit.why == left[0].why] if whole else left[:1]
-
-
-def _pages(pictures: Sequence[Picture]) -> int:
-    return max(1, -(-len(pictures) // PAGE))
-
-
-def _on_page(pictures: list[Picture], number: int) -> list[Picture]:
-    return pictures[(number - 1) * PAGE : number * PAGE]
-
-
-def _described(shown: Iterable[Picture], label: str, first: int, total: int) -> list[dict[str, str]]:
-    """What the page needs to know of pictures: name, text for those who do not see it, and whom to thank."""
-    return [
-        {
-            "name": one.file_name,
-            "alt": f"{label}, picture {place} of {total}" + (f", from {one.source}" if one.source else ""),
-            "credit": ", ".join(filter(None, (one.extra.get("title"), one.creator, one.license))),
-        }
-        for place, one in enumerate(shown, start=first)
-    ]
-
-
-def _short(url: str) -> str:
-    """What to call a picture that was passed over: its file's name, or the number of its frame."""
-    last = url.partition("?")[0].rstrip("/").rpartition("/")[2] or url
-    return f"frame {int(frame) + 1}" if url.startswith("camera:") and (frame := last.partition("#")[2]) else last
-
-
-def _merge(into: Collected, part: Collected) -> None:
-    into.counts |= part.counts
-    into.kept += part.kept
-    into.passed_over += part.passed_over
-    into.problems += part.problems
-
-
-def _told(report: Collected, counts: Mapping[str, int]) -> str:
-    """What came of collecting, in a line."""
-    now = ", ".join(f"'{label}' has {counts.get(label, 0)}" for label in report.wanted)
-    told = f"{_many(len(report.kept)) if report.kept else 'Nothing'} new: {now}."
-    told += f" Passed over: {len(report.passed_over)}." * bool(report.passed_over)
-    return " ".join([told, *(problem.rstrip(".") + "." for problem in report.problems)])
+        lines += [f"  {label}: {many(n)}" for label, n in self.counts.items()]
+        return {
+            **live,
+            "text/html": still(self._pictures(), self._thumbnails, self.advice),
+            "text/plain": "\n".join(lines),
+        }, metadata
