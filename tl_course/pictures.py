@@ -118,7 +118,10 @@ def _too_large_reason(what: str) -> str:
 def _upright(image: Image.Image, *, in_place: bool) -> Image.Image:
     """The picture turned as its EXIF says; `in_place` saves a copy, which takes as long as half the decoding."""
     try:
-        return ImageOps.exif_transpose(image, in_place=in_place) or image
+        if not in_place:
+            return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        return image
     except Exception:  # EXIF that cannot be parsed says nothing about orientation; the pixels are good
         return image
 
