@@ -76,7 +76,11 @@ def test_pictures_of_a_folder_come_with_their_labels(class_folders: Callable[...
     folder = class_folders(open=4, shut=3, size=80)
     builder = DatasetBuilder(tmp_path / "doors", labels=["open", "closed"])
     builder.set_source("open", "folder", where=str(folder), n=4)
-    builder.set_source("closed", "folder", where=str(folder), n=3, query="shut")
+    builder.set_source("closed", "folder", where=str(folder), n=3)
+    with pytest.raises(ImageSetError, match="'open', 'shut'"):
+        builder.collect("closed")
+    assert builder._state["alert"] and "Called there" in builder.status
+    builder.set_source("closed", query="shut")
     report = builder.collect()
     assert report.complete and builder.counts == {"open": 4, "closed": 3}
     assert {p.label for p in ImageSet.open(tmp_path / "doors")} == {"open", "closed"}
@@ -108,6 +112,7 @@ def test_a_still_camera_gives_one_picture(builder: DatasetBuilder) -> None:
     assert builder.counts["open"] == 2
     assert "same picture" in dict(builder.passed_over)["frame 2"]
     assert len({p.split for p in builder.images}) == 1, "one scene, one split"
+    assert builder._state["labels"][0]["skips"] == [["like one that is there", 1, ["frame 2"]]]
     with pytest.raises(ImageSetError, match="no label 'ajar'"):
         builder.capture("ajar", scene)
 

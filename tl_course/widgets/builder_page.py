@@ -128,7 +128,8 @@ def seen(
     """What the page shows of labels, their pictures by label, what was passed over, and labels being collected."""
     skips: dict[str, dict[str, list[str]]] = {}
     for label, name, reason in passed:
-        skips.setdefault(label, {}).setdefault(reason.partition(" as ")[0], []).append(name)
+        kind = "like one that is there" if "the same picture as " in reason else reason
+        skips.setdefault(label, {}).setdefault(kind, []).append(name)
     shown = []
     for row in rows:
         pictures = found.get(row.name, [])  # another thread may be renaming it

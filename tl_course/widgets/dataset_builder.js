@@ -506,10 +506,12 @@ function render({ model, el }) {
     }
   }
 
+  let heardSaying = -1; // what the page itself said stays until the kernel says something new
   function shown() {
     show();
-    const { status, alert } = state();
-    say(status, alert);
+    const { status, alert, said } = state();
+    if (said !== heardSaying) say(status, alert);
+    heardSaying = said;
   }
 
   function heard(message, buffers) {

@@ -22,7 +22,7 @@ from tl_course.imageset import ImageSet, Picture
 from tl_course.journal import Edit
 from tl_course.sources import Collected, Progress, Source, named
 from tl_course.sources.base import MOST
-from tl_course.sources.local import Camera, Upload, camera_url
+from tl_course.sources.local import Camera, Folder, Upload, camera_url
 from tl_course.tables import METADATA, read_collected
 from tl_course.widgets.builder_page import (
     ASKED,
@@ -97,7 +97,7 @@ class DatasetBuilder(anywidget.AnyWidget):
         self._thumbnails = Thumbnails(self.folder)
         self._source, self._n = source, n
         self._jobs: dict[str, threading.Event] = {}  # by label
-        self._status, self._alert = "", False
+        self._status, self._alert, self._times_said = "", False, 0
         self._arrived: dict[str, int] = {}
         self._passed: list[tuple[str, str, str]] = []  # label, name, reason
         for line in read_collected(self.folder):
@@ -373,6 +373,12 @@ class DatasetBuilder(anywidget.AnyWidget):
                 try:
                     source = wanted if isinstance(wanted, Source) else self._sourced(wanted, row.where)
                     online |= source.online
+                    if isinstance(source, Folder) and query not in source.labels():
+                        has = ", ".join(map(repr, source.labels()))
+                        raise ImageSetError(
+                            f"There is no label {query!r} there; there is {has}. Say which of these is meant: in the "
+                            "field 'Called there', or with query=…."
+                        )
                     n = report.wanted[row.name]
                     merge(
                         report,
@@ -382,6 +388,9 @@ class DatasetBuilder(anywidget.AnyWidget):
                     if len(tasks) == 1:
                         raise
                     report.problems.append(str(error))
+        except BaseException as error:  # a stopped cell too: or the page would go on to say that it collects
+            self._say(str(error) or "Stopped.", alert=True)
+            raise
         finally:
             for row, _, _ in tasks:
                 self._jobs.pop(row.name, None)
@@ -476,6 +485,7 @@ class DatasetBuilder(anywidget.AnyWidget):
 
     def _say(self, text: str, *, alert: bool = False) -> None:
         self._status, self._alert = text, alert
+        self._times_said += 1
         self._push()
 
     def _push(self, every: float = 0.0) -> None:
@@ -483,7 +493,7 @@ class DatasetBuilder(anywidget.AnyWidget):
         with self._pushing:
             if time.monotonic() - self._pushed >= every:
                 state = seen(self._rows, self._pictures(), self._passed, self._jobs)
-                said = {"advice": self.advice, "status": self._status, "alert": self._alert}
+                said = {"status": self._status, "alert": self._alert, "said": self._times_said, "advice": self.advice}
                 self._state = {**state, **said, "folder": self.folder.name}
                 self._pushed = time.monotonic()
 
