@@ -16,7 +16,7 @@ from tl_course.errors import ImageSetError
 
 __all__ = ["SETS", "RenderedPicture", "draw", "draw_one"]
 
-SETS = {"birds": ("bird", "forest")}
+SETS = {"birds": ("bird", "forest"), "doors": ("closed", "open")}
 SIZES = range(32, 1025)
 # Flaws are dealt by blocks of so many pictures, so that every stretch of a set has about its share of them.
 BLOCK = 10
@@ -35,7 +35,8 @@ class RenderedPicture:
     truth
         What was drawn, ready for JSON. ``true_label`` is None for an off-topic picture, which no label fits. ``scene``
         is the index at which the scene was first drawn: near-duplicates share it. ``flaws`` lists ``wrong_label``,
-        ``near_duplicate`` or ``off_topic``. The rest describes the scene; ``bird`` is None where there is none.
+        ``near_duplicate`` or ``off_topic``. The rest describes the scene: ``bird`` is None where there is none;
+        ``angle`` is how far a door stands open, in degrees.
     """
 
     image: Image.Image
@@ -44,7 +45,7 @@ class RenderedPicture:
 
 
 def draw(name: str, n: int, *, seed: int = 0, size: int = 256, wrong_labels: float = 0.0, near_duplicates: float = 0.0,
-         off_topic: float = 0.0) -> Iterator[RenderedPicture]:  # fmt: skip
+         off_topic: float = 0.0, threshold: float | None = None) -> Iterator[RenderedPicture]:  # fmt: skip
     """The first `n` pictures of a set, drawn as they are asked for; labels take turns in pairs, so they are balanced.
 
     Parameters
@@ -60,6 +61,9 @@ def draw(name: str, n: int, *, seed: int = 0, size: int = 256, wrong_labels: flo
     wrong_labels, near_duplicates, off_topic
         Shares of pictures, 0 to 1 and 1 together at most, that get the other label, show an earlier scene once more, or
         show something else altogether. No picture has more than one flaw.
+    threshold
+        For "doors": the angle in degrees from which a door is called open, above 0 and up to 110; 20 where it is None,
+        and there the labels are balanced. It changes labels alone: what is drawn stays the same.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def draw(name: str, n: int, *, seed: int = 0, size: int = 256, wrong_labels: flo
     """
     if n < 0:
         raise ImageSetError(f"Cannot draw {n} pictures: ask for 0 or more.")
-    _check(name, seed, size, wrong_labels, near_duplicates, off_topic)
+    _check(name, seed, size, wrong_labels, near_duplicates, off_topic, threshold=threshold)
     return (
         draw_one(
             name,
@@ -78,6 +82,7 @@ def draw(name: str, n: int, *, seed: int = 0, size: int = 256, wrong_labels: flo
             wrong_labels=wrong_labels,
             near_duplicates=near_duplicates,
             off_topic=off_topic,
+            threshold=threshold,
         )
         for i in range(n)
     )
@@ -92,31 +97,55 @@ def draw_one(
     wrong_labels: float = 0.0,
     near_duplicates: float = 0.0,
     off_topic: float = 0.0,
+    threshold: float | None = None,
 ) -> RenderedPicture:
     """Picture `index` of the set that `draw` draws with the same options; raises as `draw` does."""
-    _check(name, seed, size, wrong_labels, near_duplicates, off_topic)
+    _check(name, seed, size, wrong_labels, near_duplicates, off_topic, threshold=threshold)
     if index < 0:
         raise ImageSetError(f"There is no picture {index}: pictures are counted from 0.")
-    from . import flaws, scenes
+    from . import flaws
 
     shares = (off_topic, near_duplicates, wrong_labels)
     flaw = _flaw(seed, index, shares)
     label = _label(name, seed, index)
     if flaw == "off_topic":
-        image, what = flaws.off_topic(_rng(seed, index, 1), size)
+        image, what = _astray(name, _rng(seed, index, 1), size)
         return RenderedPicture(image, label, {"true_label": None, "scene": index, "flaws": [flaw], "shows": what})
     scene = index
     if flaw == "near_duplicate":
         scene = _earlier(name, seed, index, shares)
         flaw = flaw if scene != index else ""
-    image, truth = scenes.draw_scene(_rng(seed, scene, 1), size, bird=label == "bird")
+    image, label, truth = _scene(name, seed, scene, label, size, threshold)
     if flaw == "near_duplicate":
-        image, truth["bird"] = flaws.second_shot(image, _rng(seed, index, 2), truth["bird"])
+        image, truth = flaws.second_shot(image, _rng(seed, index, 2), truth)
     given = label if flaw != "wrong_label" else next(other for other in SETS[name] if other != label)
     return RenderedPicture(image, given, {"true_label": label, "scene": scene, "flaws": [flaw] if flaw else []} | truth)
 
 
-def _check(name: str, seed: int, size: int, *shares: float) -> None:
+def _scene(
+    name: str, seed: int, index: int, label: str, size: int, threshold: float | None
+) -> tuple[Image.Image, str, dict[str, Any]]:
+    """The scene of one of a set's labels, what it is called, and its truth."""
+    if name == "birds":
+        from . import scenes
+
+        image, truth = scenes.draw_scene(_rng(seed, index, 1), size, bird=label == "bird")
+        return image, label, truth
+    from . import doors
+
+    angle = doors.draw_angle(_rng(seed, index, 6), is_open=label == "open")
+    image, truth = doors.draw_scene(_rng(seed, index, 1), size, angle=angle)
+    return image, SETS[name][int(angle >= (doors.THRESHOLD if threshold is None else threshold))], truth
+
+
+def _astray(name: str, rng: np.random.Generator, size: int) -> tuple[Image.Image, str]:
+    """A picture that no label of the set fits, and what it shows."""
+    from . import doors, flaws
+
+    return flaws.off_topic(rng, size) if name == "birds" else doors.draw_no_door(rng, size)
+
+
+def _check(name: str, seed: int, size: int, *shares: float, threshold: float | None) -> None:
     if name not in SETS:
         raise ImageSetError(f"There is no rendered set {name!r}. There is: {', '.join(SETS)}.")
     if seed < 0:
@@ -132,6 +161,12 @@ def _check(name: str, seed: int, size: int, *shares: float) -> None:
         raise ImageSetError(
             f"wrong_labels, near_duplicates and off_topic add up to {sum(shares):.2f}: keep them to 1 together."
         )
+    if threshold is None:
+        return
+    if name != "doors":
+        raise ImageSetError(f"The set {name!r} knows no threshold: it is an angle of 'doors'. Leave it out.")
+    if not 0.0 < threshold <= 110.0:
+        raise ImageSetError(f"The threshold is {threshold}: give an angle above 0 and up to 110 degrees, such as 20.")
 
 
 def _rng(seed: int, index: int, use: int) -> np.random.Generator:

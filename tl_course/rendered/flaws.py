@@ -13,8 +13,11 @@ __all__ = ["OFF_TOPIC", "off_topic", "second_shot"]
 OFF_TOPIC = ("road sign", "mug", "page of text", "car", "test card", "blank", "ball")
 
 
-def second_shot(image: Image.Image, rng: Rng, bird: dict[str, Any] | None) -> tuple[Image.Image, dict[str, Any] | None]:
-    """The scene once more, framed and lit a little differently, with other noise; and where `bird` is now."""
+def second_shot(image: Image.Image, rng: Rng, truth: dict[str, Any]) -> tuple[Image.Image, dict[str, Any]]:
+    """The scene once more, framed and lit a little differently, with other noise; its truth says where things are now.
+
+    What moves is the ``box`` of a ``bird`` and the corners of a door's ``leaf``.
+    """
     side = image.width
     crop = rng.uniform(0.93, 0.98)
     x, y = rng.uniform(0, 1 - crop, 2) * side
@@ -26,10 +29,12 @@ def second_shot(image: Image.Image, rng: Rng, bird: dict[str, Any] | None) -> tu
     )
     pixels = pixels + rng.standard_normal((side, side, 1), dtype=np.float32) * rng.uniform(0.004, 0.02)
     taken = Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
-    if bird is None:
-        return taken, None
-    moved = [round((v - start) / crop) for v, start in zip(bird["box"], (x, y, x, y), strict=True)]
-    return taken, bird | {"box": [min(side, max(0, v)) for v in moved]}
+    if bird := truth.get("bird"):
+        moved = [round((v - start) / crop) for v, start in zip(bird["box"], (x, y, x, y), strict=True)]
+        truth = truth | {"bird": bird | {"box": [min(side, max(0, v)) for v in moved]}}
+    if leaf := truth.get("leaf"):
+        truth = truth | {"leaf": [[round((u - x) / crop, 1), round((v - y) / crop, 1)] for u, v in leaf]}
+    return taken, truth
 
 
 def off_topic(rng: Rng, size: int) -> tuple[Image.Image, str]:
