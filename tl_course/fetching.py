@@ -154,7 +154,7 @@ class Client:
 
     def pause(self, failures: int) -> None:
         """Wait before another try: longer after each failure, and not for all threads alike."""
-        self._wait(min(0.25 * 2**failures, 4.0) * random.uniform(0.5, 1))
+        self._wait(min(0.125 * 2**failures, 4.0) * random.uniform(0.5, 1))
 
     def _fetch(self, url: str, limit: int, params: Mapping[str, Any] | None) -> Fetched:
         self._leave_alone(url)

@@ -24,8 +24,8 @@ def draw_angle(rng: Rng, *, is_open: bool) -> float:
     """How far a door stands open, in degrees; `is_open` is from `THRESHOLD` on, and many lie near it."""
     shut, ajar, share = rng.random(), rng.random(), rng.random()
     if is_open:
-        return float(THRESHOLD + (22 * share if ajar < 0.34 else 22 + (MAX_ANGLE - THRESHOLD - 22) * share))
-    return 0.0 if shut < 0.5 else float(1.0 + (THRESHOLD - 1.01) * share**0.8)
+        return float(THRESHOLD + (20 * share if ajar < 0.30 else 20 + (MAX_ANGLE - THRESHOLD - 20) * share))
+    return 0.0 if shut < 0.55 else float(1.0 + (THRESHOLD - 1.01) * share**0.8)
 
 
 def draw_door(seed: int, angle: float, size: int = 256) -> Image.Image:
@@ -45,7 +45,7 @@ def draw_door(seed: int, angle: float, size: int = 256) -> Image.Image:
 
 def draw_scene(rng: Rng, size: int, *, angle: float) -> tuple[Image.Image, dict[str, Any]]:
     """One picture and what was drawn; nothing that is random depends on `angle` or `size`."""
-    kind = str(rng.choice(KINDS, p=(0.74, 0.14, 0.12)))
+    kind = str(rng.choice(KINDS, p=(0.80, 0.11, 0.09)))
     at = place(rng, double=kind == "double", indoors=kind == "sliding")
     right = bool(rng.random() < 0.5)
     towards = bool(rng.random() < (0.22 if at.outdoors else 0.5))
@@ -69,7 +69,7 @@ def draw_scene(rng: Rng, size: int, *, angle: float) -> tuple[Image.Image, dict[
                      (at.wide * (1.1 if right is False else 2.1), at.tall + 0.15, 0.06), look.metal)  # fmt: skip
     wall = replace(wall, screens=[leaf.screen for leaf in leaves], clear=min(1.0, 1.3 * float(np.sin(np.radians(min(90.0, angle))))))
     image = picture(sight, faces, wall, 2 * size, key=mean).reduce(2)
-    image, camera = expose(image, rng, hour)
+    image, camera = expose(image, rng, hour, harsh=0.6)
     outline, _ = sight.project(leaves[0].corners)
     return image, {
         "kind": kind,
@@ -102,7 +102,7 @@ def draw_no_door(rng: Rng, size: int) -> tuple[Image.Image, str]:
     ppm = sight.focal * size * 2 / float(np.linalg.norm(sight.place))
     faces = [replace(face, hole=None) for face in before(rng, replace(at, wide=0.02, architrave=-0.009), ppm)]
     faces += no_door(rng, what, ppm)
-    return expose(picture(sight, faces, wall, 2 * size, key=mean).reduce(2), rng, hour)[0], what
+    return expose(picture(sight, faces, wall, 2 * size, key=mean).reduce(2), rng, hour, harsh=0.6)[0], what
 
 
 def _leaves(rng: Rng, at: Place, kind: str, angle: float, *, right: bool, towards: bool, look: Any, ppm: float, bright: float) -> tuple[list[Leaf], dict[str, Any]]:
@@ -134,11 +134,11 @@ def _leaves(rng: Rng, at: Place, kind: str, angle: float, *, right: bool, toward
 
 
 def _camera(rng: Rng, at: Place) -> Camera:
-    azimuth = float(np.clip(rng.normal(0, 24), -52, 52))
-    fill = float(rng.uniform(0.66, 1.12))
+    azimuth = float(np.clip(rng.normal(0, 17), -42, 42))
+    fill = float(rng.uniform(0.80, 1.14))
     far = float(rng.uniform(2.1, 4.6)) + 0.25 * at.wide
     height = float(np.clip(rng.normal(1.45, 0.28), 0.45, 2.1))
-    target = point(at.wide * rng.uniform(0.35, 0.65), at.tall * (0.5 + rng.normal(0, 0.04)), -0.05)
+    target = point(at.wide * rng.uniform(0.38, 0.62), at.tall * (0.5 + rng.normal(0, 0.04)), -0.05)
     stand = point(at.wide / 2 + far * np.sin(np.radians(azimuth)), height, far * np.cos(np.radians(azimuth)))
     wide = max(at.tall, at.wide * 1.15)
     return camera_at(stand, target, focal=fill * far / wide, roll=float(rng.normal(0, 1.3)))

@@ -94,6 +94,7 @@ class Source(ABC):
     help: ClassVar[str]
     online: ClassVar[bool] = True  # whether it needs the internet
     endless: ClassVar[bool] = True  # whether it can be asked for any number of pictures
+    at_once: ClassVar[int] = 2 * CONNECTIONS  # pictures; none lies idle while others are decoded or wait for a try
     near: ClassVar[int] = NEAR  # bits of 64; see Collection.add
     trusted: Sequence[str] = ()  # addresses that the user named
 
@@ -154,7 +155,7 @@ class Source(ABC):
             with Client(trusted=self.trusted) as client:  # one a label, for it is closed where a label is given up
                 run = _Run(self, collection, client, report, progress or _ignore, stop or threading.Event())
                 if problem := run.fill(label, query, n):
-                    report.problems.append(f"{self.name}: {problem}{_ELSEWHERE if self.online else ''}")
+                    report.problems.append(f"{self.name}: {problem}")
         with suppress(ImageSetError):
             _ = collection.images  # writes the table, where there is anything
         counts = collection.counts()
@@ -200,20 +201,19 @@ class _Run:
         under_way: deque[tuple[Candidate, Future[Prepared]]] = deque()
         candidates = self._candidates(label, query)
         lost = 0
-        # twice as many as connections, so that none lies idle while pictures are decoded or wait for another try
-        with ThreadPoolExecutor(2 * CONNECTIONS) as pool:
+        with ThreadPoolExecutor(self.source.at_once) as pool:
             try:
                 while not self.stop.is_set() and (missing := self._missing(label, n)) > 0:
                     while len(under_way) < min(missing, _AT_ONCE) and (candidate := next(candidates, None)):
                         under_way.append((candidate, pool.submit(self._obtain, candidate)))
+                    if not under_way and self.failure:
+                        return self.failure + _ELSEWHERE
                     if not under_way:
-                        return self.failure or (
-                            "" if n is None else f"{label} has {n - missing} of {n}, and no more came"
-                        )
+                        return "" if n is None else f"{label} has {n - missing} of {n}, and no more came"
                     reason = self._take(*under_way.popleft())
                     lost = lost + 1 if reason and reason.again else 0
                     if lost >= _LOST:
-                        return f"{lost} pictures in a row could not be fetched (the last: {reason})"
+                        return f"{lost} pictures in a row could not be fetched (the last: {reason}){_ELSEWHERE}"
             finally:
                 if under_way:  # an end before its time: nobody waits for what is on its way
                     self.client.close()

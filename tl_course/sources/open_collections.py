@@ -78,6 +78,7 @@ class Commons(Source):
 
     name = "commons"
     help = "openly licensed pictures from Wikimedia Commons, with credit given"
+    at_once = 4  # Wikimedia turns away who asks for much at a time
 
     def __init__(self, *, api: str = COMMONS) -> None:
         self._api = api
