@@ -21,7 +21,14 @@ HOSTILE = [
     "`code` *bold* _it_ <b> &lt;",
     "\u202egnp.exe \x00\x1b[31m",
 ]
-LINKS = ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,<b>", " file:///etc/passwd", "//evil.example", "x"]
+LINKS = [
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,<b>",
+    " file:///etc/passwd",
+    "//evil.example",
+    "x",
+]
 
 
 class Page(HTMLParser):

@@ -20,7 +20,7 @@ __all__ = ["Collected", "Progress", "Source"]
 MAX_PICTURE = 20 * 2**20  # bytes
 MOST = 10_000  # pictures a label
 _AT_ONCE = 256  # pictures under way, of which CONNECTIONS are fetched at a time
-_ELSEWHERE = ". Without a network there are: rendered pictures, a folder or zip of your own, files, the camera."
+_ELSEWHERE = ". Without it there are: rendered pictures, a folder or zip that is here, files of your own, the camera."
 _LOST = 24  # pictures in a row that could not be reached: then it is not the pictures
 
 
@@ -76,7 +76,7 @@ class Collected:
         counts = ", ".join(f"{label} {n}" for label, n in self.counts.items())
         lines = [f"{len(self.kept)} new pictures in {self.folder} ({counts})"]
         # of "nearly the same picture as cat/…" the kind is what counts
-        kinds = Counter(reason.partition(" as ")[0] for _, reason in self.passed_over)
+        kinds = Counter(reason.partition(" picture as ")[0] for _, reason in self.passed_over)
         if kinds:
             listed = "; ".join(f"{n} {reason}" for reason, n in kinds.most_common(5))
             lines.append(f"passed over {len(self.passed_over)}: {listed}")

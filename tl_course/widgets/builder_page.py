@@ -15,7 +15,7 @@ from tl_course.sources import Collected
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = [
-    "ASKED", "DRAWN", "ENOUGH", "MENU", "OFFLINE", "PAGE", "STEP", "Arriving", "Row", "advice", "last_step", "many",
+    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "STEP", "Arriving", "Row", "advice", "last_step", "many",
     "merge", "on_page", "pages", "plain", "seen", "short", "still", "told",
 ]  # fmt: skip
 
@@ -35,11 +35,6 @@ MENU = {  # what the page calls a source, what its free field asks for, and what
     "folder": ("Folder", "Path of a folder", "In it a folder for each label, beside this notebook's kernel"),
     "pack": ("Pack (zip)", "Path or address of a zip", "Such as your instructor's"),
 }
-OFFLINE = (
-    f"Without a network these work: drawn pictures ({', '.join(DRAWN)}), a folder, a pack that is here, your own "
-    "files, the camera."
-)
-
 
 # What the page may ask for, and what it may say with it.
 ASKED: dict[str, set[str]] = {

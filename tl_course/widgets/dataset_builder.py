@@ -29,7 +29,6 @@ from tl_course.widgets.builder_page import (
     DRAWN,
     ENOUGH,
     MENU,
-    OFFLINE,
     PAGE,
     STEP,
     Arriving,
@@ -365,14 +364,12 @@ class DatasetBuilder(anywidget.AnyWidget):
     # ---- underneath ----------------------------------------------------------------------------------------------
 
     def _run(self, tasks: Sequence[tuple[Row, str | Source, str]], report: Collected, stop: threading.Event) -> None:
-        online = False
         try:
             for row, wanted, query in tasks:
                 if stop.is_set():
                     break
                 try:
                     source = wanted if isinstance(wanted, Source) else self._sourced(wanted, row.where)
-                    online |= source.online
                     if isinstance(source, Folder) and query not in source.labels():
                         has = ", ".join(map(repr, source.labels()))
                         raise ImageSetError(
@@ -396,7 +393,7 @@ class DatasetBuilder(anywidget.AnyWidget):
                 self._jobs.pop(row.name, None)
             self._push()
         stopped = "Stopped. " * stop.is_set()
-        line = told(report, self.counts) + (f" {OFFLINE}" if online and report.problems else "")
+        line = told(report, self.counts)
         self._say(stopped + line, alert=bool(report.problems))
 
     def _run_aside(self, *arguments: Any) -> None:
