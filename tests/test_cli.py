@@ -69,6 +69,18 @@ def test_images_are_drawn_packed_and_opened_again(tmp_path: Path) -> None:
     assert sum(sum(splits.values()) for splits in info["counts"].values()) == 6
 
 
+def test_the_angle_from_which_a_door_is_open_can_be_chosen(tmp_path: Path) -> None:
+    counts = []
+    for threshold in ("1", "110"):
+        drawn = ["images", "render", "doors", tmp_path / threshold, "--n", "6", "--size", "32"]
+        done = run(*drawn, "--threshold", threshold, "--json")
+        splits = json.loads(done.stdout)["counts"]
+        counts.append(sum(splits.get("open", {}).values()))
+    assert counts[0] >= 3 > counts[1]
+    done = run("images", "render", "birds", tmp_path / "birds", "--n", "6", "--threshold", "30")
+    assert done.returncode != 0 and "knows no threshold" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_doctor_names_the_backbones_here() -> None:
     done = run("doctor", "--json")
     assert done.returncode == 0

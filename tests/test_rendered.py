@@ -11,6 +11,7 @@ from tl_course.errors import ImageSetError
 from tl_course.rendered import SETS, draw, draw_one
 from tl_course.rendered.birds import bird_at
 from tl_course.rendered.brushes import Canvas
+from tl_course.rendered.doors import draw_door, draw_scene
 from tl_course.rendered.plumage import Light
 from tl_course.rendered.species import PLUMAGES, SHAPES
 
@@ -101,13 +102,14 @@ def test_every_species_can_be_drawn_in_each_of_its_poses(name):
         assert bird.colours.std() > 0.02
 
 
-def test_colour_alone_does_not_tell_birds_from_forest():
+@pytest.mark.parametrize("name", SETS)
+def test_colour_alone_does_not_tell_the_labels_apart(name):
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    drawn = list(draw("birds", 100, seed=8, size=40))
+    drawn = list(draw(name, 100, seed=8, size=40))
     tones = [pixels(picture.image, 40).reshape(-1, 3) for picture in drawn]
     features = np.array(
         [np.concatenate([tone.mean(0), tone.std(0), *np.percentile(tone, (10, 90), axis=0)]) for tone in tones]
@@ -117,6 +119,110 @@ def test_colour_alone_does_not_tell_birds_from_forest():
         cross_val_score(make_pipeline(StandardScaler(), LogisticRegression(C=0.1)), features, labels, cv=5).mean()
         < 0.72
     )
+
+
+# --- doors ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_door_is_the_same_every_time_and_in_any_order():
+    asked = {"seed": 5, "size": 64, "wrong_labels": 0.2, "near_duplicates": 0.2, "off_topic": 0.1}
+    drawn = list(draw("doors", 12, **asked))
+    for i in (11, 3, 7, 0):
+        alone = draw_one("doors", i, **asked)
+        assert alone.image.tobytes() == drawn[i].image.tobytes()
+        assert (alone.label, alone.truth) == (drawn[i].label, drawn[i].truth)
+    assert draw_one("doors", 3, **{**asked, "seed": 6}).image.tobytes() != drawn[3].image.tobytes()
+
+
+def test_doors_are_balanced_and_many_stand_where_the_definition_matters():
+    drawn = list(draw("doors", 60, seed=1, size=32))
+    assert Counter(picture.label for picture in drawn) == {"closed": 30, "open": 30}
+    angles = np.array([picture.truth["angle"] for picture in drawn])
+    assert angles.min() == 0 and 100 < angles.max() <= 110
+    assert 12 <= (angles == 0).sum() <= 26
+    assert ((angles >= 5) & (angles <= 40)).sum() >= 12
+    truths = [json.loads(json.dumps(picture.truth)) for picture in drawn]
+    assert {truth["kind"] for truth in truths} == {"hinged", "double", "sliding"}
+    assert {truth["hinge"] for truth in truths} == {"left", "right"}
+    assert {truth["towards"] for truth in truths} == {True, False, None}
+    assert len({truth["style"] for truth in truths}) > 8
+    for picture, truth in zip(drawn, truths, strict=True):
+        assert picture.image.size == (32, 32) and picture.image.mode == "RGB"
+        assert (truth["true_label"], truth["flaws"]) == (picture.label, [])
+        assert np.isfinite(truth["leaf"]).all()
+        if truth["kind"] == "sliding":
+            wanted = min(1.0, 2 * np.sin(np.radians(truth["angle"]) / 2))
+            assert truth["doors"]["share"] == pytest.approx(wanted, abs=1e-3)
+
+
+def test_another_threshold_changes_labels_and_nothing_else():
+    asked = {"seed": 2, "size": 32, "wrong_labels": 0.2, "near_duplicates": 0.1, "off_topic": 0.1}
+    usual = list(draw("doors", 20, **asked))
+    for threshold in (5.0, 20.0, 60.0):
+        moved = list(draw("doors", 20, threshold=threshold, **asked))
+        assert [one.image.tobytes() for one in moved] == [one.image.tobytes() for one in usual]
+        for one in moved:
+            if one.truth["flaws"] == ["off_topic"]:
+                continue
+            assert one.truth["true_label"] == ("open" if one.truth["angle"] >= threshold else "closed")
+            assert (one.label != one.truth["true_label"]) == (one.truth["flaws"] == ["wrong_label"])
+        if threshold == 20.0:
+            assert [(one.label, one.truth) for one in moved] == [(one.label, one.truth) for one in usual]
+
+
+def test_flaws_among_doors_come_in_the_share_asked_for():
+    drawn = list(draw("doors", 40, seed=3, size=32, wrong_labels=0.1, near_duplicates=0.1, off_topic=0.1))
+    found = Counter(flaw for picture in drawn for flaw in picture.truth["flaws"])
+    assert found == {"wrong_label": 4, "near_duplicate": 4, "off_topic": 4}
+    for i, picture in enumerate(drawn):
+        if picture.truth["flaws"] == ["near_duplicate"]:
+            shown = drawn[picture.truth["scene"]]
+            assert picture.truth["scene"] < i
+            assert (shown.label, shown.truth["angle"]) == (picture.label, picture.truth["angle"])
+            alike = np.corrcoef(pixels(shown.image, 16).ravel(), pixels(picture.image, 16).ravel())[0, 1]
+            assert alike > 0.8 and shown.image.tobytes() != picture.image.tobytes()
+
+
+def test_a_door_of_another_size_is_the_same_door():
+    for i in (0, 1, 4):
+        small, large = draw_one("doors", i, seed=2, size=96), draw_one("doors", i, seed=2, size=192)
+        told = [{**picture.truth, "leaf": None} for picture in (small, large)]
+        assert told[0] == told[1]
+        np.testing.assert_allclose(np.array(large.truth["leaf"]), 2 * np.array(small.truth["leaf"]), atol=0.3)
+        assert np.corrcoef(pixels(small.image, 24).ravel(), pixels(large.image, 24).ravel())[0, 1] > 0.9
+
+
+def test_the_leaf_turns_about_its_hinge_in_perspective():
+    seen = 0
+    for seed in range(30):
+        shots = {
+            angle: draw_scene(np.random.default_rng(seed), 32, angle=angle)[1] for angle in (0.0, 15.0, 40.0, 80.0)
+        }
+        truth = shots[0.0]
+        if truth["kind"] != "hinged":
+            continue
+        seen += 1
+        leaf = {angle: np.array(shot["leaf"]) for angle, shot in shots.items()}  # from the hinge's top, round
+        assert [{**shot, "angle": 0, "leaf": 0, "doors": 0} for shot in shots.values()].count(
+            {**truth, "angle": 0, "leaf": 0, "doors": 0}
+        ) == 4
+        if truth["towards"]:  # the hinge stays where it is
+            np.testing.assert_allclose(leaf[80.0][[0, 3]], leaf[0.0][[0, 3]], atol=0.2)
+        # The free edge comes nearer and looks taller, or goes away and looks shorter, the more the leaf turns.
+        tall = [np.linalg.norm(corners[1] - corners[2]) for corners in leaf.values()]
+        assert (np.diff(tall) > 0).all() if truth["towards"] else (np.diff(tall) < 0).all()
+        way = np.sign(leaf[0.0][1, 0] - leaf[0.0][0, 0])
+        assert (way > 0) == (truth["hinge"] == "left")
+    assert seen > 10
+
+
+def test_a_door_can_be_drawn_at_any_angle():
+    shots = [np.asarray(draw_door(3, angle, 64), dtype=float) for angle in (0, 10, 30, 60, 110)]
+    steps = [np.abs(shot - shots[0]).mean() for shot in shots]
+    assert steps[0] == 0 and (np.diff(steps) > 0).all()
+    for angle in (-1, 111, float("nan")):
+        with pytest.raises(ImageSetError, match="0 to 110"):
+            draw_door(3, angle)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +235,9 @@ def test_colour_alone_does_not_tell_birds_from_forest():
         ({"wrong_labels": 1.5}, "wrong_labels is 1.5"),
         ({"off_topic": -0.1}, "between 0 and 1"),
         ({"near_duplicates": float("nan")}, "between 0 and 1"),
+        ({"threshold": 20.0}, "knows no threshold"),
+        ({"name": "doors", "threshold": 0.0}, "above 0 and up to 110"),
+        ({"name": "doors", "threshold": float("nan")}, "above 0 and up to 110"),
         ({"wrong_labels": 0.6, "off_topic": 0.6}, "add up to 1.20"),
         ({"n": -1}, "0 or more"),
     ],

@@ -174,6 +174,7 @@ def _images_render(options: argparse.Namespace) -> int:
         wrong_labels=options.wrong_labels,
         near_duplicates=options.near_duplicates,
         off_topic=options.off_topic,
+        threshold=options.threshold,
     )
     _give(
         options, {"folder": str(images.root), "n": len(images), "counts": images.counts()}, f"{images}\n{images.root}"
@@ -278,13 +279,14 @@ def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.Argume
     one = _add(verbs, "info", _images_info, "say what is in a data set", json_option)
     one.add_argument("images", **images)
     one = _add(verbs, "render", _images_render, "draw a data set whose truth is known", json_option)
-    one.add_argument("name", metavar="NAME", help="which set: birds")
+    one.add_argument("name", metavar="NAME", help="which set: birds, doors")
     one.add_argument("out", metavar="DIR", help="a new folder")
     one.add_argument("--n", type=int, default=400, help="number of pictures (400)")
     one.add_argument("--seed", type=int, default=0, help="another seed, other pictures (0)")
     one.add_argument("--size", type=int, default=256, help="side in pixels (256)")
     for flaw in ("wrong-labels", "near-duplicates", "off-topic"):
         one.add_argument(f"--{flaw}", type=float, default=0.0, metavar="SHARE", help="share to plant, 0 to 1 (0)")
+    one.add_argument("--threshold", type=float, metavar="DEGREES", help="doors: from which angle on one is open (20)")
     one = _add(verbs, "collect", _images_collect, "collect pictures for labels into a data set", json_option)
     one.add_argument("out", metavar="DIR", help="the data set's folder, a new one or one to add to")
     one.add_argument(

@@ -139,24 +139,29 @@ class ImageSet:
         wrong_labels: float = 0.0,
         near_duplicates: float = 0.0,
         off_topic: float = 0.0,
+        threshold: float | None = None,
     ) -> "ImageSet":
         """Draw a set of pictures into a new folder and open it. What was drawn is in `truth`.
 
         Parameters
         ----------
         name
-            A set that the package can draw ("birds").
+            A set that the package can draw ("birds", "doors").
         into
             The folder to make.
         n, seed, size
             Number of pictures, the seed they follow from, and their pixels along each side.
         wrong_labels, near_duplicates, off_topic
             Shares of the pictures, 0 to 1, in which this flaw is planted on purpose.
+        threshold
+            For "doors": the angle in degrees from which a door is called open (20). The pictures do not depend on it.
         """
         target = _new_place(into)
-        flaws = {"wrong_labels": wrong_labels, "near_duplicates": near_duplicates, "off_topic": off_topic}
+        options = {"wrong_labels": wrong_labels, "near_duplicates": near_duplicates, "off_topic": off_topic}
+        if threshold is not None:
+            options["threshold"] = threshold
         with _written(str(target), _ELSEWHERE):
-            render_folder(name, target, n=n, seed=seed, size=size, **flaws)
+            render_folder(name, target, n=n, seed=seed, size=size, **options)
         return cls.open(target)
 
     @classmethod

@@ -52,9 +52,10 @@ def shipped_folder(name: str) -> Path:
     return target
 
 
-def render_folder(name: str, target: Path, *, n: int, seed: int, size: int, **flaws: float) -> None:
+def render_folder(name: str, target: Path, *, n: int, seed: int, size: int, **more: float) -> None:
     """Draw a set into a new folder with its ``metadata.csv`` and ``truth.jsonl``, on all cores there are.
 
+    `more` are the other options of `tl_course.rendered.draw`: shares of flaws, and a threshold for doors.
     The pictures do not depend on the number of cores. The folder is there whole or not at all.
 
     Raises
@@ -66,7 +67,7 @@ def render_folder(name: str, target: Path, *, n: int, seed: int, size: int, **fl
     """
     from tl_course.rendered import draw
 
-    options: dict[str, Any] = {"seed": seed, "size": size, **flaws}
+    options: dict[str, Any] = {"seed": seed, "size": size, **more}
     draw(name, n, **options)  # refuses wrong options before anything is written
     if n < 1:
         raise ImageSetError("A set of 0 pictures cannot be drawn: ask for 1 or more.")

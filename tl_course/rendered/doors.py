@@ -1,17 +1,19 @@
 """Scenes of the set "doors": a door in its frame, shut, wide open or anything between."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from tl_course.errors import ImageSetError
 
 from .brushes import Array, Rng
 from .camera import LIGHTS, expose
 from .doors_clutter import NO_DOORS, clutter, no_door
 from .doors_leaf import Leaf, design, hang
 from .doors_room import Place, before, behind, frame, place
-from .doors_view import Camera, Face, Lamp, Wall, box, camera_at, picture, point
+from .doors_view import Camera, Lamp, Wall, box, camera_at, picture, point
 
 __all__ = ["MAX_ANGLE", "THRESHOLD", "draw_angle", "draw_door", "draw_no_door", "draw_scene"]
 
@@ -24,8 +26,8 @@ def draw_angle(rng: Rng, *, is_open: bool) -> float:
     """How far a door stands open, in degrees; `is_open` is from `THRESHOLD` on, and many lie near it."""
     shut, ajar, share = rng.random(), rng.random(), rng.random()
     if is_open:
-        return float(THRESHOLD + (20 * share if ajar < 0.30 else 20 + (MAX_ANGLE - THRESHOLD - 20) * share))
-    return 0.0 if shut < 0.55 else float(1.0 + (THRESHOLD - 1.01) * share**0.8)
+        return float(THRESHOLD + (20 * share if ajar < 0.24 else 20 + (MAX_ANGLE - THRESHOLD - 20) * share**0.75))
+    return 0.0 if shut < 0.60 else float(1.0 + (THRESHOLD - 1.01) * share)
 
 
 def draw_door(seed: int, angle: float, size: int = 256) -> Image.Image:
@@ -39,13 +41,20 @@ def draw_door(seed: int, angle: float, size: int = 256) -> Image.Image:
         Degrees, 0 to 110.
     size
         Pixels along each side.
+
+    Raises
+    ------
+    ImageSetError
+        The angle is none of a door.
     """
-    return draw_scene(np.random.default_rng([seed, 17]), size, angle=angle)[0]
+    if not 0.0 <= angle <= MAX_ANGLE:
+        raise ImageSetError(f"A door cannot stand at {angle} degrees: give an angle from 0 to {MAX_ANGLE:.0f}.")
+    return draw_scene(np.random.default_rng([seed, 17]), size, angle=float(angle))[0]
 
 
 def draw_scene(rng: Rng, size: int, *, angle: float) -> tuple[Image.Image, dict[str, Any]]:
     """One picture and what was drawn; nothing that is random depends on `angle` or `size`."""
-    kind = str(rng.choice(KINDS, p=(0.80, 0.11, 0.09)))
+    kind = str(rng.choice(KINDS, p=(0.84, 0.09, 0.07)))
     at = place(rng, double=kind == "double", indoors=kind == "sliding")
     right = bool(rng.random() < 0.5)
     towards = bool(rng.random() < (0.22 if at.outdoors else 0.5))
@@ -67,7 +76,11 @@ def draw_scene(rng: Rng, size: int, *, angle: float) -> tuple[Image.Image, dict[
     if kind == "sliding" and doors["runs"] == "outside":
         faces += box((-at.wide * 1.1 if right is False else -0.1, at.tall + 0.10, 0.02),
                      (at.wide * (1.1 if right is False else 2.1), at.tall + 0.15, 0.06), look.metal)  # fmt: skip
-    wall = replace(wall, screens=[leaf.screen for leaf in leaves], clear=min(1.0, 1.3 * float(np.sin(np.radians(min(90.0, angle))))))
+    wall = replace(
+        wall,
+        screens=[leaf.screen for leaf in leaves],
+        clear=min(1.0, 1.3 * float(np.sin(np.radians(min(90.0, angle))))),
+    )
     image = picture(sight, faces, wall, 2 * size, key=mean).reduce(2)
     image, camera = expose(image, rng, hour, harsh=0.6)
     outline, _ = sight.project(leaves[0].corners)
@@ -105,7 +118,9 @@ def draw_no_door(rng: Rng, size: int) -> tuple[Image.Image, str]:
     return expose(picture(sight, faces, wall, 2 * size, key=mean).reduce(2), rng, hour, harsh=0.6)[0], what
 
 
-def _leaves(rng: Rng, at: Place, kind: str, angle: float, *, right: bool, towards: bool, look: Any, ppm: float, bright: float) -> tuple[list[Leaf], dict[str, Any]]:
+def _leaves(
+    rng: Rng, at: Place, kind: str, angle: float, *, right: bool, towards: bool, look: Any, ppm: float, bright: float
+) -> tuple[list[Leaf], dict[str, Any]]:
     state = int(rng.integers(2**63))
     draw, share = rng.random(2)
     options: dict[str, Any] = {"towards": towards, "look": look, "ppm": ppm, "bright": bright}
@@ -116,11 +131,31 @@ def _leaves(rng: Rng, at: Place, kind: str, angle: float, *, right: bool, toward
         leaves = []
         for side, turned in ((right, angle), (not right, second)):
             pivot = point(at.wide - gap if side else gap, 0.008, z)
-            leaves.append(hang(np.random.default_rng(state), pivot=pivot, wide=wide, tall=at.tall - 0.014, angle=turned, right=side, double=True, **options))
+            leaves.append(
+                hang(
+                    np.random.default_rng(state),
+                    pivot=pivot,
+                    wide=wide,
+                    tall=at.tall - 0.014,
+                    angle=turned,
+                    right=side,
+                    double=True,
+                    second=side != right,
+                    **options,
+                )
+            )
         return leaves, {"angles": [round(angle, 2), round(second, 2)]}
     if kind == "hinged":
         pivot = point(at.wide - gap if right else gap, 0.008, z)
-        leaf = hang(np.random.default_rng(state), pivot=pivot, wide=at.wide - 2 * gap, tall=at.tall - 0.014, angle=angle, right=right, **options)
+        leaf = hang(
+            np.random.default_rng(state),
+            pivot=pivot,
+            wide=at.wide - 2 * gap,
+            tall=at.tall - 0.014,
+            angle=angle,
+            right=right,
+            **options,
+        )
         return [leaf], {}
     # The gap beside a sliding leaf is as wide as between the edge of a hinged one and its frame.
     part = min(1.0, 2 * np.sin(np.radians(angle) / 2))
@@ -129,12 +164,21 @@ def _leaves(rng: Rng, at: Place, kind: str, angle: float, *, right: bool, toward
     shift = part * at.wide * (1 if right else -1)
     options |= {"towards": True}
     foot = point((at.wide + over if right else -over) + shift, 0.012, 0.075 if outside else -at.thick / 2 + 0.02)
-    leaf = hang(np.random.default_rng(state), pivot=foot, wide=at.wide + 2 * over, tall=at.tall + over, angle=0.0, right=right, hinges=False, **options)
+    leaf = hang(
+        np.random.default_rng(state),
+        pivot=foot,
+        wide=at.wide + 2 * over,
+        tall=at.tall + over,
+        angle=0.0,
+        right=right,
+        hinges=False,
+        **options,
+    )
     return [leaf], {"share": round(float(part), 3), "runs": "outside" if outside else "in the wall"}
 
 
 def _camera(rng: Rng, at: Place) -> Camera:
-    azimuth = float(np.clip(rng.normal(0, 17), -42, 42))
+    azimuth = float(np.clip(rng.normal(0, 13), -34, 34))
     fill = float(rng.uniform(0.80, 1.14))
     far = float(rng.uniform(2.1, 4.6)) + 0.25 * at.wide
     height = float(np.clip(rng.normal(1.45, 0.28), 0.45, 2.1))
@@ -159,20 +203,27 @@ def _light(rng: Rng, at: Place) -> tuple[Any, float, Wall, float]:
             x, y, far = side * rng.uniform(4, 14), rng.uniform(6, 14), rng.uniform(5, 12)
             moon = max(day, 0.10)
             colour = sun * 1.5 * moon * clear if time != "night" else lamp * 0.5 * clear
-            return sky * moon * (1.0 - 0.45 * clear), Lamp(point(x, y, np.sign(z) * far), colour, 0.25 + 0.8 * (1 - clear))
+            return sky * moon * (1.0 - 0.45 * clear), Lamp(
+                point(x, y, np.sign(z) * far), colour, 0.25 + 0.8 * (1 - clear)
+            )
         on = time != "day" or rng.random() < 0.35
         strength = float(np.exp(rng.normal(-0.25, 0.55)))
-        if rng.random() < 0.22:
-            on, strength = False, 0.10 * strength
-        elif not on:
+        if not on:
             strength *= 0.5 + 0.5 * day
         tone = lamp if on else sky
-        spot = point(at.wide / 2 + side * rng.uniform(0.3, 1.6), rng.uniform(1.7, 2.4), np.sign(z) * rng.uniform(1.4, 2.8))
+        spot = point(
+            at.wide / 2 + side * rng.uniform(0.3, 1.6), rng.uniform(1.7, 2.4), np.sign(z) * rng.uniform(1.4, 2.8)
+        )
         return tone * strength * 0.5, Lamp(spot, tone * strength * 0.95, float(rng.uniform(0.05, 0.22)))
 
     front, first = room(at.outdoors, 1.0)
     back, second = room(at.behind in ("garden", "street"), -1.0)
+    # Next door it is seldom as bright as here.
+    ratio = float(rng.choice((0.28, 0.45, 1.0, 1.8, 2.5), p=(0.28, 0.22, 0.06, 0.22, 0.22)))
+    if at.behind not in ("garden", "street"):
+        level = ratio * float(first.colour.mean() + front.mean()) / float(second.colour.mean() + back.mean() + 1e-6)
+        back, second = back * level, replace(second, colour=second.colour * level)
     low = LIGHTS["noon" if time == "day" else "dawn" if time == "evening" else "noon"]
     hour = replace(low, gain=(1.0, 1.0, 1.0), saturation=float(rng.uniform(0.85, 1.05)))
-    key = {"day": 0.20, "evening": 0.15, "night": 0.11}[time] * float(np.exp(rng.normal(0, 0.2)))
+    key = {"day": 0.24, "evening": 0.19, "night": 0.14}[time] * float(np.exp(rng.normal(0, 0.17)))
     return hour, day, Wall(at.wide, at.tall, at.thick, front, back, (first, second)), key

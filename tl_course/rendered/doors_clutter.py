@@ -13,12 +13,20 @@ from .doors_view import Face, box, cylinder, moved, point, swatch
 __all__ = ["NO_DOORS", "clutter", "no_door"]
 
 NO_DOORS = ("window", "cupboard", "wardrobe", "fridge", "sign", "picture")
+SIGNS = (("EXIT", (0.06, 0.45, 0.24)), ("WC", (0.12, 0.26, 0.55)), ("PRIVATE", (0.92, 0.92, 0.90)),
+         ("CLOSED", (0.75, 0.12, 0.12)), ("OPEN", (0.10, 0.40, 0.20)), ("SHOP", (0.90, 0.78, 0.30)))  # fmt: skip
 PLAIN = ((0.20, 0.22, 0.25), (0.70, 0.70, 0.70), (0.62, 0.40, 0.26), (0.30, 0.40, 0.50), (0.80, 0.76, 0.68))
 
 
 def _shade(x: float, z: float, reach: float, y: float) -> Face:
     """The shadow that a thing has around its foot."""
-    return Face(point(x - reach, y + 0.008, z - reach), point(2 * reach, 0, 0), point(0, 0, 2 * reach), shadow(0.55), layer="shadow")
+    return Face(
+        point(x - reach, y + 0.008, z - reach),
+        point(2 * reach, 0, 0),
+        point(0, 0, 2 * reach),
+        shadow(0.55),
+        layer="shadow",
+    )
 
 
 def _plant(rng: Rng, x: float, y: float) -> list[Face]:
@@ -36,9 +44,19 @@ def _plant(rng: Rng, x: float, y: float) -> list[Face]:
     angle = np.pi * (1.5 + (0.9 if bushy else 0.62) * (spread[:, 0] - 0.5) * 1.3)
     reach = 0.45 * np.sqrt(spread[:, 1]) if bushy else 0.22 + 0.2 * spread[:, 1]
     middle = 0.62 if bushy else 0.98
-    px, py = 0.5 + reach * np.cos(angle) * (1 if bushy else 0.8), middle + reach * np.sin(angle) * (1.2 if bushy else 1.6)
+    px, py = (
+        0.5 + reach * np.cos(angle) * (1 if bushy else 0.8),
+        middle + reach * np.sin(angle) * (1.2 if bushy else 1.6),
+    )
     tones = green * (0.55 + 0.75 * rng.random((count, 1)))
-    canvas.leaves(px, py, np.full(count, 0.15 if bushy else 0.42) * (0.7 + 0.5 * spread[:, 2]), angle, tones, slim=0.45 if bushy else 0.16)
+    canvas.leaves(
+        px,
+        py,
+        np.full(count, 0.15 if bushy else 0.42) * (0.7 + 0.5 * spread[:, 2]),
+        angle,
+        tones,
+        slim=0.45 if bushy else 0.16,
+    )
     drawn = np.asarray(canvas.image)
     bare = (drawn[..., 0] > 240) & (drawn[..., 1] < 15) & (drawn[..., 2] > 240)
     card = np.dstack([drawn, np.where(bare, 0, 255).astype(np.uint8)])
@@ -60,7 +78,9 @@ def _umbrellas(rng: Rng, x: float, y: float) -> list[Face]:
 
 
 def _shoes(rng: Rng, x: float, y: float) -> list[Face]:
-    tone = tinted(rng, ((0.12, 0.10, 0.10), (0.40, 0.24, 0.14), (0.80, 0.80, 0.80), (0.20, 0.28, 0.50), (0.70, 0.20, 0.20)))
+    tone = tinted(
+        rng, ((0.12, 0.10, 0.10), (0.40, 0.24, 0.14), (0.80, 0.80, 0.80), (0.20, 0.28, 0.50), (0.70, 0.20, 0.20))
+    )
     boots = rng.random() < 0.35
     faces = [_shade(x, 0.28, 0.24, y)]
     for k in (-1, 1):
@@ -76,7 +96,9 @@ def _chair(rng: Rng, x: float, y: float) -> list[Face]:
     tone = tinted(rng, WOODS + PLAIN)
     faces = [_shade(x, 0.36, 0.42, y)]
     for x0 in (x - 0.2, x + 0.16):
-        faces += box((x0, y, 0.50), (x0 + 0.035, y + 0.45, 0.535), tone) + box((x0, y, 0.12), (x0 + 0.035, y + 0.92, 0.155), tone * 0.95)
+        faces += box((x0, y, 0.50), (x0 + 0.035, y + 0.45, 0.535), tone) + box(
+            (x0, y, 0.12), (x0 + 0.035, y + 0.92, 0.155), tone * 0.95
+        )
     faces += box((x - 0.22, y + 0.44, 0.1), (x + 0.22, y + 0.475, 0.56), colour_like(rng, tone, 0.1))
     for y0 in (0.62, 0.80):
         faces += box((x - 0.18, y + y0, 0.12), (x + 0.18, y + y0 + 0.08, 0.145), tone)
@@ -98,12 +120,37 @@ def _parcel(rng: Rng, x: float, y: float) -> list[Face]:
 
 def _coat(rng: Rng, x: float, y: float) -> list[Face]:
     wide, tall = float(rng.uniform(0.34, 0.46)), float(rng.uniform(0.75, 1.1))
-    outline = ((0.40, 0.0), (0.60, 0.0), (0.82, 0.08), (0.97, 0.55), (0.84, 0.58), (0.86, 1.0), (0.14, 1.0), (0.16, 0.58), (0.03, 0.55), (0.18, 0.08))
+    outline = (
+        (0.40, 0.0),
+        (0.60, 0.0),
+        (0.82, 0.08),
+        (0.97, 0.55),
+        (0.84, 0.58),
+        (0.86, 1.0),
+        (0.14, 1.0),
+        (0.16, 0.58),
+        (0.03, 0.55),
+        (0.18, 0.08),
+    )
     top = 1.72
     tone = muted(rng)
     faces = box((x - 0.2, top, 0), (x + 0.2, top + 0.07, 0.018), tinted(rng, WOODS))
-    faces.append(Face(point(x - wide / 2, top, 0.07), point(wide, 0, 0), point(0, -tall, 0), cloth(rng, outline, tone, 150, wide, tall)))
-    faces.append(Face(point(x - wide / 2 + 0.03, top, 0.03), point(wide, 0, 0), point(0, -tall, 0), cloth(rng, outline, tone * 0.6, 80, wide, tall)))
+    faces.append(
+        Face(
+            point(x - wide / 2, top, 0.07),
+            point(wide, 0, 0),
+            point(0, -tall, 0),
+            cloth(rng, outline, tone, 150, wide, tall),
+        )
+    )
+    faces.append(
+        Face(
+            point(x - wide / 2 + 0.03, top, 0.03),
+            point(wide, 0, 0),
+            point(0, -tall, 0),
+            cloth(rng, outline, tone * 0.6, 80, wide, tall),
+        )
+    )
     return faces
 
 
@@ -115,17 +162,22 @@ def _picture(rng: Rng, x: float, y: float) -> list[Face]:
     art = np.where(field > 0.5, hues[0], np.where(field > -0.4, hues[1], hues[2]))
     art[:7], art[-7:], art[:, :7], art[:, -7:] = 0.93, 0.93, 0.93, 0.93
     return box((x - w / 2 - 0.02, low - 0.02, 0), (x + w / 2 + 0.02, low + h + 0.02, 0.018), tinted(rng, WOODS)) + box(
-        (x - w / 2, low, 0), (x + w / 2, low + h, 0.022), (0.9, 0.9, 0.9), to_bytes(art))
+        (x - w / 2, low, 0), (x + w / 2, low + h, 0.022), (0.9, 0.9, 0.9), to_bytes(art)
+    )
 
 
 def _switch(rng: Rng, x: float, y: float) -> list[Face]:
-    return box((x - 0.04, 1.05, 0), (x + 0.04, 1.13, 0.010), (0.95, 0.95, 0.93)) + box((x - 0.012, 1.07, 0), (x + 0.012, 1.11, 0.017), (0.86, 0.86, 0.84))
+    return box((x - 0.04, 1.05, 0), (x + 0.04, 1.13, 0.010), (0.95, 0.95, 0.93)) + box(
+        (x - 0.012, 1.07, 0), (x + 0.012, 1.11, 0.017), (0.86, 0.86, 0.84)
+    )
 
 
 def _lantern(rng: Rng, x: float, y: float) -> list[Face]:
     metal = np.asarray(METALS[int(rng.integers(len(METALS)))])
     glow = swatch((1.0, 0.92, 0.72))
-    faces = box((x - 0.04, 1.75, 0), (x + 0.04, 1.95, 0.02), metal) + box((x - 0.07, 1.98, 0.03), (x + 0.07, 2.01, 0.17), metal)
+    faces = box((x - 0.04, 1.75, 0), (x + 0.04, 1.95, 0.02), metal) + box(
+        (x - 0.07, 1.98, 0.03), (x + 0.07, 2.01, 0.17), metal
+    )
     faces += box((x - 0.06, 1.76, 0.04), (x + 0.06, 1.98, 0.16), (1, 1, 1))
     for face in faces[-5:]:
         face.texture, face.glow = glow, 1.1
@@ -196,10 +248,20 @@ def no_door(rng: Rng, what: str, ppm: float) -> list[Face]:
         return _picture(rng, 0.2, 0.0) + _picture(rng, 0.85, 0.0)
     if what == "sign":
         return _sign(rng)
-    tone = np.array((0.93, 0.93, 0.92)) if what == "fridge" and rng.random() < 0.6 else tinted(rng, PAINTS + WOODS + PLAIN)
-    wide = {"cupboard": rng.uniform(0.9, 1.5), "wardrobe": rng.uniform(1.1, 1.8), "fridge": rng.uniform(0.6, 0.75)}[what]
-    tall = float({"cupboard": rng.uniform(0.8, 1.1), "wardrobe": rng.uniform(1.8, 2.1), "fridge": rng.uniform(1.5, 1.85)}[what])
-    foot, deep, metal = 0.0 if what == "fridge" else 0.08, 0.6 if what != "cupboard" else 0.42, METALS[int(rng.integers(5))]
+    tone = (
+        np.array((0.93, 0.93, 0.92)) if what == "fridge" and rng.random() < 0.6 else tinted(rng, PAINTS + WOODS + PLAIN)
+    )
+    wide = {"cupboard": rng.uniform(0.9, 1.5), "wardrobe": rng.uniform(1.1, 1.8), "fridge": rng.uniform(0.6, 0.75)}[
+        what
+    ]
+    tall = float(
+        {"cupboard": rng.uniform(0.8, 1.1), "wardrobe": rng.uniform(1.8, 2.1), "fridge": rng.uniform(1.5, 1.85)}[what]
+    )
+    foot, deep, metal = (
+        0.0 if what == "fridge" else 0.08,
+        0.6 if what != "cupboard" else 0.42,
+        METALS[int(rng.integers(5))],
+    )
     left, width = 0.5 - float(wide) / 2, float(wide)
     face = to_bytes(wood(rng, width, tall, ppm, tone, strength=0.8 if np.ptp(tone) > 0.15 else 0.08))
     faces = [*box((left, foot, 0), (left + width, tall, deep), tone * 0.9, face)]
@@ -209,12 +271,18 @@ def no_door(rng: Rng, what: str, ppm: float) -> list[Face]:
         split = tall * float(rng.uniform(0.3, 0.7))
         for y0, y1 in ((0.06, split - 0.006), (split + 0.006, tall - 0.01)):
             faces += box((left + 0.004, y0, deep), (left + width - 0.004, y1, deep + 0.05), tone)
-            faces += box((left + 0.05, (y0 + y1) / 2 - 0.15, deep + 0.05), (left + 0.075, (y0 + y1) / 2 + 0.15, deep + 0.1), metal)
+            faces += box(
+                (left + 0.05, (y0 + y1) / 2 - 0.15, deep + 0.05),
+                (left + 0.075, (y0 + y1) / 2 + 0.15, deep + 0.1),
+                metal,
+            )
         return faces
     parts = int(rng.integers(2, 4))
     for k in range(parts):
         x0, x1 = left + width * k / parts + 0.008, left + width * (k + 1) / parts - 0.008
-        relief = Relief(wood(rng, x1 - x0, tall - foot - 0.06, ppm, tone, strength=0.8 if np.ptp(tone) > 0.15 else 0.08), ppm)
+        relief = Relief(
+            wood(rng, x1 - x0, tall - foot - 0.06, ppm, tone, strength=0.8 if np.ptp(tone) > 0.15 else 0.08), ppm
+        )
         relief.panel(0.07, 0.07, x1 - x0 - 0.07, tall - foot - 0.13)
         faces += box((x0, foot + 0.03, deep), (x1, tall - 0.03, deep + 0.02), tone, relief.texture())
         x = x1 - 0.05 if k % 2 == 0 else x0 + 0.03
@@ -225,8 +293,7 @@ def no_door(rng: Rng, what: str, ppm: float) -> list[Face]:
 
 
 def _sign(rng: Rng) -> list[Face]:
-    text, tone = (("EXIT", (0.06, 0.45, 0.24)), ("WC", (0.12, 0.26, 0.55)), ("PRIVATE", (0.92, 0.92, 0.90)),
-                  ("CLOSED", (0.75, 0.12, 0.12)), ("OPEN", (0.10, 0.40, 0.20)), ("SHOP", (0.90, 0.78, 0.30)))[int(rng.integers(6))]  # fmt: skip
+    text, tone = SIGNS[int(rng.integers(len(SIGNS)))]
     wide, tall = float(rng.uniform(0.5, 1.0)), float(rng.uniform(0.22, 0.42))
     ground: Array = np.ones((round(tall * 400), round(wide * 400), 3), dtype=np.float32) * colour_like(rng, tone, 0.08)
     relief = Relief(ground, 400)

@@ -34,8 +34,9 @@ STYLES: dict[str, tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]]] =
     "porthole": ((), ((0.24, 0.05, 0.76, 0.05),)),
     "louvres": ((), ()),
 }  # fmt: skip
-INSIDE = ("flush", "one panel", "two panels", "four panels", "six panels", "ladder", "half glazed", "small panes",
-          "slit", "louvres", "porthole", "boards")  # fmt: skip
+INSIDE = ("flush", "one panel", "two panels", "four panels", "six panels", "ladder", "half glazed", "one panel",
+          "six panels", "two panels", "four panels", "small panes", "slit", "louvres", "porthole",
+          "boards")  # fmt: skip
 OUTSIDE = ("four panels", "six panels", "boards", "half glazed", "two lights", "three lights", "two panels", "flush",
            "small panes", "porthole")  # fmt: skip
 
@@ -69,16 +70,20 @@ def design(rng: Rng, *, outdoors: bool, sliding: bool = False) -> Design:
     """A design at random."""
     style = str(rng.choice(OUTSIDE if outdoors else INSIDE))
     if sliding:
-        style = str(rng.choice(("boards", "fully glazed", "flush", "small panes", "ladder", "two panels")))
+        style = str(rng.choice(("boards", "flush", "fully glazed", "ladder", "two panels", "four panels")))
     wooden = style == "boards" or rng.random() < 0.35
-    bold = rng.random() < (0.65 if outdoors else 0.2)
-    colour = tinted(rng, WOODS if wooden else BOLD if bold else PAINTS)
+    bold = rng.random() < (0.65 if outdoors else 0.3)
+    colour = tinted(rng, WOODS if wooden else BOLD if bold else PAINTS) * rng.uniform(0.55, 1.12)
     inner = colour if rng.random() < 0.7 else tinted(rng, PAINTS)
     extras = [name for name, odds in (("letter slot", 0.5 * outdoors), ("number", 0.45 * outdoors + 0.12),
                                       ("kick plate", 0.15), ("peephole", 0.2), ("knocker", 0.25 * outdoors),
                                       ("sign", 0.12 * (not outdoors)), ("straps", 0.5 * (style == "boards")))
               if rng.random() < odds]  # fmt: skip
-    handle = str(rng.choice(("lever", "lever", "lever", "knob", "knob", "bar") if not sliding else ("bar", "bar", "cup")))
+    if "sign" in extras or "straps" in extras:  # where the number would be
+        extras = [name for name in extras if name not in ("number", "knocker", "peephole")]
+    handle = str(
+        rng.choice(("lever", "lever", "lever", "knob", "knob", "bar") if not sliding else ("bar", "bar", "cup"))
+    )
     return Design(
         style,
         colour,
@@ -168,8 +173,9 @@ def _handle(look: Design, wide: float, side: float, *, double: bool) -> list[Fac
         return box((s0, y0, q[0]), (s1, y1, q[1]), metal)
 
     if look.handle == "lever":
-        return (block(s - 0.02, s + 0.02, y - 0.06, y + 0.05, 0.001, 0.008) + block(s - 0.01, s + 0.01, y - 0.01, y + 0.01, 0.0, 0.05)
-                + block(s - 0.125, s + 0.012, y - 0.011, y + 0.011, 0.042, 0.062))  # fmt: skip
+        rose = block(s - 0.02, s + 0.02, y - 0.06, y + 0.05, 0.001, 0.008)
+        neck = block(s - 0.01, s + 0.01, y - 0.01, y + 0.01, 0.0, 0.05)
+        return rose + neck + block(s - 0.125, s + 0.012, y - 0.011, y + 0.011, 0.042, 0.062)
     if look.handle == "knob":
         turned = np.stack([point(1, 0, 0), point(0, 0, side), point(0, 1, 0)], axis=-1)
         knob = cylinder(point(0, 0, 0), 0.030, 0.006, metal * 0.8, lid=metal * 0.85)
@@ -178,13 +184,14 @@ def _handle(look: Design, wide: float, side: float, *, double: bool) -> list[Fac
         return moved(knob, point(s, y, 0), turned)
     if look.handle == "bar":
         x = s - 0.01 if not double else s + 0.01
-        return (block(x - 0.013, x + 0.013, y - 0.22, y + 0.25, 0.045, 0.07) + block(x - 0.01, x + 0.01, y - 0.19, y - 0.16, 0, 0.05)
-                + block(x - 0.01, x + 0.01, y + 0.19, y + 0.22, 0, 0.05))  # fmt: skip
+        low, high = (block(x - 0.01, x + 0.01, y + at, y + at + 0.03, 0, 0.05) for at in (-0.19, 0.19))
+        return block(x - 0.013, x + 0.013, y - 0.22, y + 0.25, 0.045, 0.07) + low + high
     return block(s - 0.03, s + 0.03, y - 0.09, y + 0.09, 0.001, 0.006)
 
 
 def hang(rng: Rng, look: Design, *, pivot: Array, wide: float, tall: float, angle: float, right: bool, towards: bool,
-         ppm: float, bright: float, thick: float = 0.042, double: bool = False, hinges: bool = True) -> Leaf:  # fmt: skip
+         ppm: float, bright: float, thick: float = 0.042, double: bool = False, second: bool = False,
+         hinges: bool = True) -> Leaf:  # fmt: skip
     """A leaf on its hinge.
 
     Parameters
@@ -205,6 +212,8 @@ def hang(rng: Rng, look: Design, *, pivot: Array, wide: float, tall: float, angl
         How much its panes reflect, 0 to 1.
     double
         Whether it meets another leaf.
+    second
+        Whether it is the lesser leaf of the two.
     hinges
         Whether knuckles are seen where it opens towards the viewer.
     """
@@ -213,15 +222,17 @@ def hang(rng: Rng, look: Design, *, pivot: Array, wide: float, tall: float, angl
     into = point(way * np.sin(turn), 0, -swing * np.cos(turn)) * swing  # from the outer face to the inner
     axes = np.stack([along, point(0, 1, 0), into], axis=-1)
     origin = pivot if towards else pivot - into * thick
+    if second:  # the number, the knocker and the slot for letters are on the first leaf
+        look = replace(look, extras=tuple(name for name in look.extras if name in ("straps", "kick plate")))
     state = rng.integers(2**63, size=2)
     edge = swatch(look.edge)
     across, down = point(wide, 0, 0), point(0, -tall, 0)
     outer = _face(np.random.default_rng(state[0]), look, wide, tall, ppm, outer=True, flip=right)
     inner = _face(np.random.default_rng(state[1]), look, wide, tall, ppm, outer=False, flip=not right)
-    left, back = (point(wide, tall, 0), -across) if right else (point(0, tall, 0), across), None
+    front = (point(wide, tall, 0), -across) if right else (point(0, tall, 0), across)
     back = (point(0, tall, thick), across) if right else (point(wide, tall, thick), -across)
     faces = [
-        Face(*left, down, outer),
+        Face(*front, down, outer),
         Face(*back, down, inner),
         Face(point(wide, tall, 0), point(0, 0, thick), down, edge),
         Face(point(0, tall, 0), point(0, 0, thick), down, edge),
@@ -244,5 +255,7 @@ def hang(rng: Rng, look: Design, *, pivot: Array, wide: float, tall: float, angl
     faces = [replace(face, leaf=True) for face in moved(faces, origin, axes)]
     middle = origin + into * thick / 2
     screen = (middle + point(0, tall, 0), along * wide, down)
-    outline = np.stack([origin + point(0, tall, 0), origin + along * wide + point(0, tall, 0), origin + along * wide, origin])
+    outline = np.stack(
+        [origin + point(0, tall, 0), origin + along * wide + point(0, tall, 0), origin + along * wide, origin]
+    )
     return Leaf(faces, screen, outline)

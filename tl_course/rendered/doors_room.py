@@ -16,7 +16,8 @@ WALLS = {True: ("brick", "brick", "plaster", "stone", "clapboard", "plaster"),
 FLOORS = {True: ("paving", "setts", "asphalt", "tiles", "paving"),
           False: ("boards", "boards", "tiles", "carpet", "checks", "carpet")}  # fmt: skip
 BEHIND = {True: ("room", "corridor", "corridor", "room"),
-          False: ("room", "room", "corridor", "closet", "bathroom", "garden", "street")}  # fmt: skip
+          False: ("room", "room", "corridor", "corridor", "closet", "bathroom", "garden", "street")}  # fmt: skip
+DEPTHS = {"closet": (0.7, 0.8), "corridor": (3.5, 8.0), "bathroom": (1.9, 2.6)}
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ def place(rng: Rng, *, double: bool, indoors: bool) -> Place:
         wall=str(rng.choice(WALLS[outdoors])),
         floor=str(rng.choice(FLOORS[outdoors])),
         behind=where,
-        depth=float({"closet": 0.75, "corridor": rng.uniform(3.5, 8), "bathroom": rng.uniform(1.9, 2.6)}.get(
-            where, rng.uniform(2.4, 5.0))),  # fmt: skip
+        depth=float(rng.uniform(*DEPTHS.get(where, (2.4, 5.0)))),
         trim=trim,
         architrave=float(rng.uniform(0.06, 0.12) if rng.random() < 0.85 else 0.035),
         ceiling=float(rng.uniform(2.45, 2.95)) if not outdoors else 4.2,
@@ -87,14 +87,18 @@ def before(rng: Rng, at: Place, ppm: float) -> list[Face]:
         margin = 0.12 + 0.06 * k
         faces += box((-margin - 0.05, top - 0.16, 0), (at.wide + margin + 0.05, top - 0.004, reach), stone * 0.9)
         slab = to_bytes(stone * (1 + 0.06 * noise(rng, (64, 128), 20, 2))[..., None])
-        faces.append(Face(point(-margin - 0.05, top, 0), point(at.wide + 2 * margin + 0.1, 0, 0), point(0, 0, reach + 0.015), slab))
+        faces.append(
+            Face(
+                point(-margin - 0.05, top, 0), point(at.wide + 2 * margin + 0.1, 0, 0), point(0, 0, reach + 0.015), slab
+            )
+        )
     if at.outdoors:
         if rng.random() < 0.5:  # a plinth
             tone = colour_like(rng, (0.48, 0.46, 0.44), 0.05) * rng.uniform(0.6, 1.2)
             for x0, x1 in ((left, -at.architrave - 0.01), (at.wide + at.architrave + 0.01, right)):
                 faces += box((x0, low, 0), (x1, low + 0.42, 0.03), tone)
         return faces
-    plain = skin if at.wall not in ("brick",) else wall(rng, "plaster", ppm)
+    plain = skin if at.wall != "brick" else wall(rng, "plaster", ppm)
     for x, reach in ((left, at.sides[0]), (right, at.sides[1])):
         if reach < FAR:
             faces.append(_laid(point(x, high, 0), point(0, 0, 6), point(0, -high, 0), plain, ppm))
@@ -108,7 +112,9 @@ def before(rng: Rng, at: Place, ppm: float) -> list[Face]:
         low_part = fabric_below(rng, at, ppm)
         for x0, x1 in ((left, -at.architrave), (at.wide + at.architrave, right)):
             if x1 > x0:
-                faces.append(_laid(point(x0, 0.95, 0.002), point(x1 - x0, 0, 0), point(0, -0.95 + rise, 0), low_part, ppm))
+                faces.append(
+                    _laid(point(x0, 0.95, 0.002), point(x1 - x0, 0, 0), point(0, -0.95 + rise, 0), low_part, ppm)
+                )
                 faces += box((x0, 0.93, 0), (x1, 0.98, 0.02), at.trim)
     return faces
 
@@ -132,8 +138,8 @@ def frame(rng: Rng, at: Place, *, stop: float | None, ppm: float) -> list[Face]:
               Face(point(0, 0.004, 0), across, deep, swatch(at.trim * 0.55))]  # fmt: skip
     if stop is not None:
         z0, z1, d = stop - 0.012, stop + 0.012, 0.014
-        for low, high in (((0, 0, z0), (d, h, z1)), ((w - d, 0, z0), (w, h, z1)), ((0, h - d, z0), (w, h, z1))):
-            faces += box(low, high, at.trim * 0.92)
+        for first, last in (((0, 0, z0), (d, h, z1)), ((w - d, 0, z0), (w, h, z1)), ((0, h - d, z0), (w, h, z1))):
+            faces += box(first, last, at.trim * 0.92)
     style = rng.random()
     for sign, z in ((1.0, 0.0), (-1.0, -t)):
         raised = sign * (0.022 if a > 0.05 else 0.012)
@@ -142,11 +148,15 @@ def frame(rng: Rng, at: Place, *, stop: float | None, ppm: float) -> list[Face]:
             low, high = sorted((z, z + raised))
             faces += box((x0, 0, low), (x0 + a, h + gap, high), at.trim, upright if sign > 0 else None)
             if style < 0.6 and sign > 0:  # a moulding
-                faces += box((x0 + 0.3 * a, 0, z), (x0 + 0.7 * a, h + gap + 0.3 * a, z + raised + 0.008), at.trim * 0.97)
+                faces += box(
+                    (x0 + 0.3 * a, 0, z), (x0 + 0.7 * a, h + gap + 0.3 * a, z + raised + 0.008), at.trim * 0.97
+                )
         low, high = sorted((z, z + raised))
         faces += box((-a - gap, h + gap, low), (w + a + gap, h + gap + a, high), at.trim, level if sign > 0 else None)
         if style < 0.6 and sign > 0:
-            faces += box((-0.7 * a, h + gap + 0.3 * a, z), (w + 0.7 * a, h + gap + 0.7 * a, z + raised + 0.008), at.trim * 0.97)
+            faces += box(
+                (-0.7 * a, h + gap + 0.3 * a, z), (w + 0.7 * a, h + gap + 0.7 * a, z + raised + 0.008), at.trim * 0.97
+            )
     if style > 0.85:  # a cornice
         faces += box((-a - 0.05, h + a, 0), (w + a + 0.05, h + a + 0.06, 0.09), at.trim)
     return faces
@@ -158,12 +168,17 @@ def behind(rng: Rng, at: Place, ppm: float, day: float) -> list[Face]:
     if at.behind in ("garden", "street"):
         return _outside(rng, at, ppm, day)
     ppm = ppm * 0.7
-    margin = {"corridor": rng.uniform(0.05, 0.4, 2), "closet": rng.uniform(0.1, 0.5, 2)}.get(at.behind, rng.uniform(0.4, 2.2, 2))
+    margin = {"corridor": rng.uniform(0.05, 0.4, 2), "closet": rng.uniform(0.1, 0.5, 2)}.get(
+        at.behind, rng.uniform(0.4, 2.2, 2)
+    )
     left, right = -float(margin[0]), at.wide + float(margin[1])
     if at.behind == "bathroom":
         skin, ground = wall(rng, str(rng.choice(("wall tiles", "square tiles"))), ppm), floor(rng, "tiles", ppm)
     else:
-        skin, ground = wall(rng, str(rng.choice(("plaster", "plaster", "paper"))), ppm), floor(rng, str(rng.choice(FLOORS[False])), ppm)
+        skin, ground = (
+            wall(rng, str(rng.choice(("plaster", "plaster", "paper"))), ppm),
+            floor(rng, str(rng.choice(FLOORS[False])), ppm),
+        )
     high = 2.55
     faces = [
         _laid(point(left, high, far), point(right - left, 0, 0), point(0, -high, 0), skin, ppm),
@@ -176,20 +191,33 @@ def behind(rng: Rng, at: Place, ppm: float, day: float) -> list[Face]:
     for x0, x1, y1 in ((left, 0.0, high), (at.wide, right, high)):
         faces.append(Face(point(x0, y1, z), point(x1 - x0, 0, 0), point(0, -y1, 0), skin[:1, :1]))
     faces += [*box((left, 0, far), (right, 0.1, far + 0.015), at.trim)]
-    faces += {"room": _room, "corridor": _corridor, "closet": _closet, "bathroom": _bathroom}[at.behind](rng, at, (left, right, far), day)
+    faces += {"room": _room, "corridor": _corridor, "closet": _closet, "bathroom": _bathroom}[at.behind](
+        rng, at, (left, right, far), day
+    )
     return faces
 
 
 def window(rng: Rng, x: float, z: float, wide: float, day: float) -> list[Face]:
+    """A window of two panes with the day behind it, and perhaps curtains."""
     n = 40
     y = np.linspace(0, 1, n)[:, None]
     sky = np.where(y < rng.uniform(0.4, 0.8), 0, 1)[..., None]
-    view = np.asarray(blend((0.80, 0.88, 0.95), (0.55, 0.62, 0.40), 0.0)) * (1 - sky) + np.array((0.45, 0.55, 0.35)) * sky
+    view = (
+        np.asarray(blend((0.80, 0.88, 0.95), (0.55, 0.62, 0.40), 0.0)) * (1 - sky) + np.array((0.45, 0.55, 0.35)) * sky
+    )
     view = view * (0.75 + 0.3 * y[..., None]) * np.ones((n, n, 1))
     faces = box((x - 0.06, 0.9, z), (x + wide + 0.06, 2.16, z + 0.03), (0.92, 0.92, 0.90))
     for k in range(2):
         x0 = x + k * (wide / 2 + 0.02)
-        faces.append(Face(point(x0, 2.1, z + 0.04), point(wide / 2 - 0.02, 0, 0), point(0, -1.12, 0), to_bytes(view), glow=0.08 + 1.6 * day))
+        faces.append(
+            Face(
+                point(x0, 2.1, z + 0.04),
+                point(wide / 2 - 0.02, 0, 0),
+                point(0, -1.12, 0),
+                to_bytes(view),
+                glow=0.08 + 1.6 * day,
+            )
+        )
     if rng.random() < 0.6:
         tone = tinted(rng, PAINTS)
         for x0, x1 in ((x - 0.28, x - 0.02), (x + wide + 0.02, x + wide + 0.28)):
@@ -200,16 +228,17 @@ def window(rng: Rng, x: float, z: float, wide: float, day: float) -> list[Face]:
 def _room(rng: Rng, at: Place, ends: tuple[float, float, float], day: float) -> list[Face]:
     left, right, far = ends
     faces: list[Face] = []
-    x = float(rng.uniform(left, max(left + 0.1, right - 1.0)))
+    # What one sees through the opening is furnished, or it would look like another leaf.
+    x = float(np.clip(rng.normal(at.wide / 2 - 0.4, 0.4), left, max(left + 0.1, right - 1.0)))
     draw = rng.random()
-    if draw < 0.45:
+    if draw < 0.6:
         faces += window(rng, x, far, float(rng.uniform(0.8, 1.3)), day)
-    elif draw < 0.8:
-        for _ in range(2):
+    else:
+        for _ in range(3):
             x, y = float(rng.uniform(left, right - 0.5)), float(rng.uniform(1.3, 1.6))
             faces += box((x, y, far), (x + rng.uniform(0.3, 0.6), y + rng.uniform(0.3, 0.6), far + 0.03), muted(rng))
     wooden = tinted(rng, WOODS + PAINTS[:4])
-    x = float(rng.uniform(left, right - 0.6))
+    x = float(np.clip(rng.normal(at.wide / 2 - 0.5, 0.5), left, right - 0.6))
     kind = rng.random()
     if kind < 0.35:  # a shelf with books
         for y in (0.08, 0.45, 0.82, 1.19, 1.56):
@@ -217,13 +246,17 @@ def _room(rng: Rng, at: Place, ends: tuple[float, float, float], day: float) -> 
             at_x = x + 0.03
             while at_x < x + 0.84 and y < 1.5:
                 w = float(rng.uniform(0.025, 0.07))
-                faces += box((at_x, y + 0.03, far + 0.02), (at_x + w, y + rng.uniform(0.2, 0.3), far + 0.24), muted(rng))
+                faces += box(
+                    (at_x, y + 0.03, far + 0.02), (at_x + w, y + rng.uniform(0.2, 0.3), far + 0.24), muted(rng)
+                )
                 at_x += w + 0.004 + 0.12 * (rng.random() < 0.12)
         for x0 in (x - 0.03, x + 0.9):
             faces += box((x0, 0, far), (x0 + 0.03, 1.7, far + 0.3), wooden * 0.9)
     elif kind < 0.7:  # a table or chest
         y = float(rng.uniform(0.45, 0.85))
-        faces += box((x, 0.12 if rng.random() < 0.5 else y - 0.06, far + 0.1), (x + rng.uniform(0.7, 1.3), y, far + 0.6), wooden)
+        faces += box(
+            (x, 0.12 if rng.random() < 0.5 else y - 0.06, far + 0.1), (x + rng.uniform(0.7, 1.3), y, far + 0.6), wooden
+        )
         faces += box((x + 0.05, 0, far + 0.15), (x + 0.1, y, far + 0.2), wooden * 0.7)
         faces += box((x + 0.55, 0, far + 0.5), (x + 0.6, y, far + 0.55), wooden * 0.7)
         faces += box((x + 0.2, y, far + 0.25), (x + 0.3, y + 0.3, far + 0.35), muted(rng))
@@ -249,7 +282,9 @@ def _corridor(rng: Rng, at: Place, ends: tuple[float, float, float], day: float)
         faces += window(rng, middle - 0.35, far, 0.7, day)
     if rng.random() < 0.5:
         tone = muted(rng)
-        faces.append(Face(point(middle - 0.3, 0.006, far + 0.2), point(0.6, 0, 0), point(0, 0, at.depth - 0.4), swatch(tone)))
+        faces.append(
+            Face(point(middle - 0.3, 0.006, far + 0.2), point(0.6, 0, 0), point(0, 0, at.depth - 0.4), swatch(tone))
+        )
     for _ in range(int(rng.integers(0, 3))):
         z = float(rng.uniform(far + 0.5, -0.8))
         faces += box((left, 1.3, z), (left + 0.025, 1.75, z + 0.4), muted(rng))
@@ -305,7 +340,9 @@ def _outside(rng: Rng, at: Place, ppm: float, day: float) -> list[Face]:
     top, horizon = (0.52, 0.70, 0.92), (0.88, 0.92, 0.95)
     view = np.asarray(top) * (1 - y[..., None]) + np.asarray(horizon) * y[..., None]
     if garden:
-        for k, (height, tone) in enumerate((((0.42, (0.44, 0.52, 0.40))), (0.58, (0.30, 0.42, 0.22)), (0.74, (0.22, 0.34, 0.14)))):
+        for k, (height, tone) in enumerate(
+            (((0.42, (0.44, 0.52, 0.40))), (0.58, (0.30, 0.42, 0.22)), (0.74, (0.22, 0.34, 0.14)))
+        ):
             line = height + 0.06 * noise(rng, (1, n), (1, 9 + 5 * k), 3)[0]
             leafy = 1 + 0.16 * noise(rng, (n, n), 26, 3)
             cover = smoothstep(-0.008, 0.008, y - line[None])[..., None]
@@ -315,17 +352,20 @@ def _outside(rng: Rng, at: Place, ppm: float, day: float) -> list[Face]:
         while start < 1:
             end = start + float(rng.uniform(0.12, 0.25))
             roof = float(rng.uniform(0.12, 0.45))
-            tone = colour_like(rng, ((0.66, 0.48, 0.38), (0.80, 0.76, 0.68), (0.62, 0.62, 0.62))[int(rng.integers(3))], 0.1)
+            stone = colour_like(
+                rng, ((0.66, 0.48, 0.38), (0.80, 0.76, 0.68), (0.62, 0.62, 0.62))[int(rng.integers(3))], 0.1
+            )
             house = (x >= start) & (x < end) & (y > roof)
-            view[house] = tone
+            view[house] = stone
             u, v = (x - start) / (end - start) * 3, (y - roof) / 0.16
             pane = house & (u % 1 > 0.3) & (u % 1 < 0.7) & (v % 1 > 0.3) & (v % 1 < 0.8)
             view[pane] = (0.25, 0.30, 0.36)
             start = end
     ground = floor(rng, "grass" if garden and rng.random() < 0.6 else "paving" if garden else "asphalt", ppm * 0.6)
-    faces = [
+    return [
         Face(point(-7, 4.8, far), point(15, 0, 0), point(0, low - 4.8, 0), to_bytes(view), glow=glow),
         _laid(point(-9, low, far), point(18, 0, 0), point(0, 0, z - far), ground, ppm * 0.6),
-        Face(point(-0.6, low + 0.005, z - 1.4), point(at.wide + 1.2, 0, 0), point(0, 0, 1.4), swatch((0.60, 0.58, 0.54))),
+        Face(
+            point(-0.6, low + 0.005, z - 1.4), point(at.wide + 1.2, 0, 0), point(0, 0, 1.4), swatch((0.60, 0.58, 0.54))
+        ),
     ]
-    return faces

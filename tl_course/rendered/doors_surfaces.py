@@ -30,9 +30,9 @@ def _shape(wide: float, tall: float, ppm: float) -> tuple[int, int]:
 def wood(rng: Rng, wide: float, tall: float, ppm: float, colour: Colour, *, strength: float = 1.0) -> Array:
     """Upright grain (h, w, 3), colours between 0 and 1."""
     shape = _shape(wide, tall, ppm)
-    grain = noise(rng, shape, (max(2.0, 1.6 * tall), 34 * wide), 3)
-    rings = noise(rng, shape, (max(2.0, 1.1 * tall), 5 * wide), 2)
-    streak = 0.075 * grain + 0.10 * np.sin(5.0 * rings + 0.8 * grain)
+    grain = noise(rng, shape, (max(2.0, 1.6 * tall), 46 * wide), 3)
+    rings = noise(rng, shape, (max(2.0, 1.1 * tall), 6 * wide), 2)
+    streak = 0.085 * grain + 0.085 * np.sin(5.0 * rings + 0.8 * grain)
     return np.asarray(colour, dtype=np.float32) * (1 + strength * streak)[..., None]
 
 
@@ -58,8 +58,10 @@ STROKES = {
 }  # fmt: skip
 COURSES = {
     "brick": _Courses((0.24, 0.08), 0.5, 0.010, 0.13, 0.09, (0.66, 0.63, 0.58),
-                      ((0.58, 0.30, 0.22), (0.66, 0.42, 0.30), (0.50, 0.26, 0.20), (0.72, 0.60, 0.44), (0.80, 0.78, 0.74))),
-    "stone": _Courses((0.48, 0.24), 0.5, 0.010, 0.08, 0.08, None, ((0.70, 0.66, 0.58), (0.56, 0.55, 0.53), (0.76, 0.72, 0.62))),
+                      ((0.58, 0.30, 0.22), (0.66, 0.42, 0.30), (0.50, 0.26, 0.20),
+                       (0.72, 0.60, 0.44), (0.80, 0.78, 0.74))),
+    "stone": _Courses((0.48, 0.24), 0.5, 0.010, 0.08, 0.08, None,
+                      ((0.70, 0.66, 0.58), (0.56, 0.55, 0.53), (0.76, 0.72, 0.62))),
     "clapboard": _Courses((2.4, 0.15), 0.0, 0.014, 0.02, 0.02, None, PAINTS),
     "panelling": _Courses((0.10, 2.4), 0.0, 0.006, 0.03, 0.03, None, PAINTS + WOODS),
     "wall tiles": _Courses((0.20, 0.10), 0.5, 0.005, 0.03, 0.01, (0.72, 0.72, 0.71),
@@ -70,8 +72,10 @@ COURSES = {
     "tiles": _Courses((0.40, 0.40), 0.0, 0.008, 0.05, 0.03, (0.55, 0.53, 0.50),
                       ((0.76, 0.72, 0.66), (0.60, 0.34, 0.24), (0.52, 0.53, 0.55), (0.86, 0.84, 0.80))),
     "checks": _Courses((0.30, 0.30), 0.0, 0.004, 0.04, 0.02, None, ((0.84, 0.83, 0.80), (0.76, 0.70, 0.62))),
-    "paving": _Courses((0.60, 0.40), 0.5, 0.012, 0.09, 0.09, (0.36, 0.35, 0.33), ((0.62, 0.60, 0.57), (0.68, 0.63, 0.54), (0.52, 0.52, 0.53))),
-    "setts": _Courses((0.12, 0.12), 0.5, 0.016, 0.12, 0.08, (0.34, 0.32, 0.30), ((0.48, 0.47, 0.46), (0.56, 0.40, 0.32), (0.58, 0.54, 0.48))),
+    "paving": _Courses((0.60, 0.40), 0.5, 0.012, 0.09, 0.09, (0.36, 0.35, 0.33),
+                       ((0.62, 0.60, 0.57), (0.68, 0.63, 0.54), (0.52, 0.52, 0.53))),
+    "setts": _Courses((0.12, 0.12), 0.5, 0.016, 0.12, 0.08, (0.34, 0.32, 0.30),
+                      ((0.48, 0.47, 0.46), (0.56, 0.40, 0.32), (0.58, 0.54, 0.48))),
 }  # fmt: skip
 
 
@@ -99,7 +103,9 @@ def courses(rng: Rng, kind: str, ppm: float, colour: Colour | None = None) -> Ar
     most = min(1.0, laid.joint * ppm)
     u, v = (moved - whole) * np.float32(TILE / across), (y % 1.0) * np.float32(TILE / down)
     bed = np.clip((half - np.minimum(v, TILE / down - v)) * ppm + 0.5, 0, 1) * most * (down > 1)
-    joint = np.maximum(np.clip((half - np.minimum(u, TILE / across - u)) * ppm + 0.5, 0, 1) * most * (across > 1), bed[:, None])
+    joint = np.maximum(
+        np.clip((half - np.minimum(u, TILE / across - u)) * ppm + 0.5, 0, 1) * most * (across > 1), bed[:, None]
+    )
     if kind == "clapboard":
         tone *= (0.93 + 0.10 * (v / tall))[:, None]
     mortar = np.asarray(laid.mortar, dtype=np.float32) if laid.mortar else base * 0.42
@@ -123,7 +129,10 @@ def fabric(rng: Rng, kind: str, ppm: float, colour: Colour) -> Array:
             share = smoothstep(0.1, 0.5, motif + rng.uniform(-0.7, 0.3))
         return to_bytes(base * (1 - share[..., None]) + other.astype(np.float32) * share[..., None])
     fine, rough = {"plaster": (7, 0.022), "carpet": (90, 0.07), "grass": (60, 0.22), "asphalt": (80, 0.10)}[kind]
-    return to_bytes(base * (1 + rough * noise(rng, shape, fine, 2))[..., None])
+    grain = noise(rng, shape, fine, 2)
+    grain = grain + grain[::-1]  # mirrored, it goes on without a seam where it is laid again
+    grain = (grain + grain[:, ::-1]) / 2
+    return to_bytes(base * (1 + rough * grain)[..., None])
 
 
 def wall(rng: Rng, kind: str, ppm: float) -> Array:
@@ -154,7 +163,9 @@ def shadow(share: float = 0.5) -> Array:
     return texture
 
 
-def cloth(rng: Rng, outline: Sequence[tuple[float, float]], colour: Colour, ppm: float, wide: float, tall: float) -> Array:
+def cloth(
+    rng: Rng, outline: Sequence[tuple[float, float]], colour: Colour, ppm: float, wide: float, tall: float
+) -> Array:
     """A hanging thing of cloth with folds, cut out along an outline in shares of its width and height."""
     shape = _shape(wide, tall, ppm)
     mask = Image.new("L", shape[::-1])
@@ -193,10 +204,12 @@ class Relief:
         """A panel with a bevelled edge, lit from above and a little from the left."""
         e = min(edge, (x1 - x0) / 3, (y1 - y0) / 3)
         tone = 1 if sunk else -1
-        sides = (((x0, y0), (x1, y0), (x1 - e, y0 + e), (x0 + e, y0 + e), -46), ((x0, y0), (x0, y1), (x0 + e, y1 - e), (x0 + e, y0 + e), -22),
-                 ((x1, y0), (x1, y1), (x1 - e, y1 - e), (x1 - e, y0 + e), 16), ((x0, y1), (x1, y1), (x1 - e, y1 - e), (x0 + e, y1 - e), 30))  # fmt: skip
-        for *corners, change in sides:
-            self._carve.polygon([v * self.ppm for corner in corners for v in corner], fill=128 + tone * change)
+        inner = ((x0 + e, y0 + e), (x1 - e, y0 + e), (x1 - e, y1 - e), (x0 + e, y1 - e))
+        outer = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+        for k, change in enumerate((-46, 16, 30, -22)):  # top, right, bottom, left
+            m = (k + 1) % 4
+            corners = (outer[k], outer[m], inner[m], inner[k])
+            self._carve.polygon([v * self.ppm for at in corners for v in at], fill=128 + tone * change)
         self._carve.line(self._px(x0, y0, x1, y0, x1, y1, x0, y1, x0, y0), fill=78 if sunk else 96, width=1)
 
     def groove(self, x0: float, y0: float, x1: float, y1: float, wide: float = 0.006) -> None:
@@ -279,10 +292,14 @@ def pane(rng: Rng, kind: str, bright: float) -> Array:
     sheen = smoothstep(wide, 0.0, np.abs(x + slant * y - shift))
     cloud = noise(rng, (n, n), 4, 2)
     if kind == "frosted":
-        texture[..., :3] = to_bytes(np.broadcast_to(blend((0.80, 0.86, 0.86), (1, 1, 1), 0.3), (n, n, 3)) * (0.86 + 0.05 * cloud)[..., None])
+        texture[..., :3] = to_bytes(
+            np.broadcast_to(blend((0.80, 0.86, 0.86), (1, 1, 1), 0.3), (n, n, 3)) * (0.86 + 0.05 * cloud)[..., None]
+        )
         texture[..., 3] = 225
     else:
-        texture[..., :3] = to_bytes(np.broadcast_to(np.float32([0.78, 0.86, 0.92]), (n, n, 3)) * (0.8 + 0.1 * cloud)[..., None])
+        texture[..., :3] = to_bytes(
+            np.broadcast_to(np.array((0.78, 0.86, 0.92)), (n, n, 3)) * (0.8 + 0.1 * cloud)[..., None]
+        )
         base = 0.10 + 0.20 * bright
         texture[..., 3] = 255 * np.clip(base + 0.25 * bright * sheen + 0.06 * cloud * bright, 0.03, 0.8)
     return texture

@@ -79,18 +79,6 @@ class Face:
     glow: float = 0.0
     leaf: bool = False
 
-    @property
-    def normal(self) -> Array:
-        """The unit normal (3,); either side may be seen."""
-        across = np.cross(self.down, self.along)
-        return np.asarray(across / (np.linalg.norm(across) + 1e-12))
-
-    @property
-    def corners(self) -> Array:
-        """The corners (4, 3), round from the top left."""
-        return np.stack([self.corner, self.corner + self.along, self.corner + self.along + self.down,
-                         self.corner + self.down])  # fmt: skip
-
 
 def swatch(colour: Colour) -> Array:
     """A texture of a single colour."""
@@ -171,27 +159,44 @@ class Wall:
     clear: float = 0.0
 
 
-def _homography(camera: Camera, face: Face) -> Array | None:
-    """From the picture (x, y, 1) to a face's shares times the nearness: (u, v, 1) / depth."""
-    plane = np.stack([face.along, face.down, face.corner - camera.place], axis=-1)
-    if abs(np.linalg.det(plane)) < 1e-12:
-        return None
+@dataclass(frozen=True)
+class _Seen:
+    """Faces as a camera sees them: their normals towards it, boxes in pixels (n, 2), and homographies (n, 3, 3).
+
+    A homography takes the picture's (x, y, 1) to a face's shares times the nearness, (u, v, 1) / depth. A face that is
+    seen from its edge or from behind the camera has an empty box.
+    """
+
+    normals: Array
+    low: Array
+    high: Array
+    maps: Array
+
+
+def _seen(camera: Camera, faces: Sequence[Face], side: int) -> _Seen:
+    corner, along, down = (np.stack([getattr(face, name) for face in faces]) for name in ("corner", "along", "down"))
+    normals = np.cross(down, along)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    normals *= np.where(np.einsum("ij,ij->i", normals, camera.place - corner) < 0, -1.0, 1.0)[:, None]
+    corners = np.stack([corner, corner + along, corner + along + down, corner + down], axis=1)
+    at, depth = camera.project(corners.reshape(-1, 3))
+    at, depth = at.reshape(-1, 4, 2), depth.reshape(-1, 4)
+    whole = np.all(depth > 0.02, axis=1).reshape(-1, 1)
+    low = np.where(whole, np.clip(np.floor(at.min(axis=1) * side), 0, side), 0).astype(int)
+    high = np.where(whole, np.clip(np.ceil(at.max(axis=1) * side) + 1, 0, side), side).astype(int)
+    plane = np.stack([along, down, corner - camera.place], axis=-1)
+    flat = np.less(np.abs(np.linalg.det(plane)), 1e-12)
+    plane[flat] = np.eye(3)
+    high[flat | (depth < 0.02).all(axis=1)] = 0
     rays = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, camera.focal]]) / camera.focal
-    return np.asarray(np.linalg.inv(plane) @ camera.axes.T @ rays)
+    return _Seen(normals, low, high, (np.linalg.inv(plane) @ camera.axes.T @ rays).astype(np.float32))
 
 
-def _look(camera: Camera, face: Face, side: int, near: Array) -> tuple[Array, Array, Array, Array] | None:
+def _look(face: Face, low: Array, high: Array, h: Array, near: Array) -> tuple[Array, Array, Array, Array] | None:
     """Where a face is the nearest so far: rows, columns, nearness and texels, flat; None where nowhere."""
-    seen, depth = camera.project(face.corners)
-    if (depth < 0.02).all():
+    if (high <= low).any():
         return None
-    low, high = np.zeros(2, int), np.full(2, side)
-    if (depth > 0.02).all():
-        low = np.clip(np.floor(seen.min(axis=0) * side).astype(int), 0, side)
-        high = np.clip(np.ceil(seen.max(axis=0) * side).astype(int) + 1, 0, side)
-    if (high <= low).any() or (h := _homography(camera, face)) is None:
-        return None
-    h = h.astype(np.float32)
+    side = np.float32(len(near))
     x = (np.arange(low[0], high[0], dtype=np.float32) + 0.5) / side
     y = (np.arange(low[1], high[1], dtype=np.float32) + 0.5) / side
     a, b, c = ((h[k, 0] * x)[None] + (h[k, 1] * y + h[k, 2])[:, None] for k in range(3))
@@ -221,48 +226,45 @@ def picture(camera: Camera, faces: Sequence[Face], wall: Wall, side: int, key: f
     near = np.full((side, side), 1e-3, dtype=np.float32)
     owner = np.zeros((side, side), dtype=np.int32)
     skin = np.zeros((side, side, 3), dtype=np.uint8)
-    solid = [face for face in faces if face.layer == "solid"]
-    for k, face in enumerate(solid):
-        if (found := _look(camera, face, side, near)) is not None:
+    seen = _seen(camera, faces, side)
+    views = list(zip(faces, seen.low, seen.high, seen.maps, strict=True))
+    for k, (face, low, high, h) in enumerate(views):
+        if face.layer == "solid" and (found := _look(face, low, high, h, near)) is not None:
             rows, columns, c, texel = found
             near[rows, columns], owner[rows, columns], skin[rows, columns] = c, k, texel[:, :3]
     albedo = (np.arange(256, dtype=np.float32) / 255.0) ** 2  # the square stands for the display's gamma
     lit = albedo[skin]
     # One pixel of four stands for the block, except where others of the block show another face.
-    light = _light(camera, solid, wall, near, owner, np.arange(0, side, 2).repeat((side + 1) // 2),
-                   np.tile(np.arange(0, side, 2), (side + 1) // 2)).reshape((side + 1) // 2, -1, 3)  # fmt: skip
+    half = (side + 1) // 2
+    rows, columns = np.divmod(np.arange(half * half), half)
+    light = _light(camera, faces, seen, wall, near, owner, (2 * rows, 2 * columns)).reshape(half, half, 3)
     light = light.repeat(2, axis=0).repeat(2, axis=1)[:side, :side]
     rows, columns = np.nonzero(owner != owner[::2, ::2].repeat(2, axis=0).repeat(2, axis=1)[:side, :side])
-    light[rows, columns] = _light(camera, solid, wall, near, owner, rows, columns)
+    light[rows, columns] = _light(camera, faces, seen, wall, near, owner, (rows, columns))
     lit *= light
-    for face in faces:
-        if face.layer != "solid" and (found := _look(camera, face, side, near)) is not None:
-            rows, columns, c, texel = found
-            share = (texel[:, 3:] / np.float32(255.0)).astype(np.float32)
-            over = np.float32(0.0)
-            if face.layer == "glass":
-                over = albedo[texel[:, :3]] * np.float32(face.glow)
+    for face, low, high, h in views:
+        if face.layer != "solid" and (found := _look(face, low, high, h, near)) is not None:
+            rows, columns, _, texel = found
+            share = texel[:, 3:] / np.float32(255.0)
+            over = albedo[texel[:, :3]] * np.float32(face.glow) if face.layer == "glass" else np.float32(0.0)
             lit[rows, columns] = lit[rows, columns] * (1 - share) + over * share
     grey = lit[::4, ::4].mean(axis=-1)
     gain = (key / (np.exp(np.log(grey + 1e-3).mean()) + 0.3 * grey.mean() + 1e-4)) ** 0.75
-    seen = np.sqrt(1.0 - np.exp(-1.7 * lit * np.float32(gain)))
-    return Image.fromarray((seen * 255 + 0.5).astype(np.uint8))
+    shown = np.sqrt(1.0 - np.exp(lit * np.float32(-1.7 * gain)))
+    return Image.fromarray((shown * 255 + 0.5).astype(np.uint8))
 
 
-def _light(camera: Camera, faces: Sequence[Face], wall: Wall, near: Array, owner: Array, rows: Array,
-           columns: Array) -> Array:  # fmt: skip
-    """The light (n, 3) that falls on what is seen at some pixels."""
-    normals = np.stack([face.normal for face in faces])
-    centres = np.stack([face.corner + (face.along + face.down) / 2 for face in faces])
-    away = np.einsum("ij,ij->i", normals, camera.place - centres) < 0
-    normals[away] *= -1
+def _light(camera: Camera, faces: Sequence[Face], seen: _Seen, wall: Wall, near: Array, owner: Array,
+           where: tuple[Array, Array]) -> Array:  # fmt: skip
+    """The light (n, 3) that falls on what is seen at some pixels (rows, columns)."""
+    rows, columns = where
     at = (((np.arange(len(near)) + 0.5) / len(near) - 0.5) / camera.focal).astype(np.float32)
     axes, depth, whose = camera.axes.astype(np.float32), 1 / near[rows, columns], owner[rows, columns]
     x, y, z = (
         (at[columns] * axes[0, k] + at[rows] * axes[1, k] + axes[2, k]) * depth + np.float32(camera.place[k])
         for k in range(3)
     )
-    nx, ny, nz = normals.astype(np.float32)[whose].T
+    nx, ny, nz = seen.normals.astype(np.float32)[whose].T
 
     # Light from everywhere: each room has its own, and some of it goes through where the opening is clear.
     leaf = np.array([face.leaf for face in faces])[whose]
