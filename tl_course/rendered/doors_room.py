@@ -136,6 +136,8 @@ def frame(rng: Rng, at: Place, *, stop: float | None, ppm: float) -> list[Face]:
     faces += [Face(point(0, h, 0), deep, down, lining), Face(point(w, h, 0), deep, down, lining),
               Face(point(0, h, 0), across, deep, swatch(at.trim)),
               Face(point(0, 0.004, 0), across, deep, swatch(at.trim * 0.55))]  # fmt: skip
+    for x0, y0, x1 in ((-0.008, 0.0, 0.0), (w, 0.0, w + 0.008), (-0.008, h, w + 0.008)):
+        faces += box((x0, y0, -0.02), (x1, h + 0.008, 0.002), at.trim)  # the edge that the architrave leaves bare
     if stop is not None:
         z0, z1, d = stop - 0.012, stop + 0.012, 0.014
         for first, last in (((0, 0, z0), (d, h, z1)), ((w - d, 0, z0), (w, h, z1)), ((0, h - d, z0), (w, h, z1))):
@@ -335,7 +337,7 @@ def _outside(rng: Rng, at: Place, ppm: float, day: float) -> list[Face]:
     low = -0.15
     garden = at.behind == "garden"
     glow = 0.03 + 1.25 * day
-    n = 160
+    n = int(np.clip(2.5 * ppm, 48, 900))
     x, y = np.meshgrid((np.arange(n) + 0.5) / n, (np.arange(n) + 0.5) / n)
     top, horizon = (0.52, 0.70, 0.92), (0.88, 0.92, 0.95)
     view = np.asarray(top) * (1 - y[..., None]) + np.asarray(horizon) * y[..., None]
@@ -350,17 +352,25 @@ def _outside(rng: Rng, at: Place, ppm: float, day: float) -> list[Face]:
     else:
         start = 0.0
         while start < 1:
-            end = start + float(rng.uniform(0.12, 0.25))
-            roof = float(rng.uniform(0.12, 0.45))
+            end = start + float(rng.uniform(0.14, 0.28))
+            roof = float(rng.uniform(0.15, 0.5))
             stone = colour_like(
                 rng, ((0.66, 0.48, 0.38), (0.80, 0.76, 0.68), (0.62, 0.62, 0.62))[int(rng.integers(3))], 0.1
             )
             house = (x >= start) & (x < end) & (y > roof)
             view[house] = stone
-            u, v = (x - start) / (end - start) * 3, (y - roof) / 0.16
-            pane = house & (u % 1 > 0.3) & (u % 1 < 0.7) & (v % 1 > 0.3) & (v % 1 < 0.8)
-            view[pane] = (0.25, 0.30, 0.36)
+            tiles = np.array((0.42, 0.27, 0.22)) * rng.uniform(0.6, 1.2)
+            view[house & (y < roof + 0.05)] = tiles
+            u, v = (x - start) / (end - start) * 2, (y - roof - 0.04) / 0.24
+            pane = house & (u % 1 > 0.34) & (u % 1 < 0.66) & (v % 1 > 0.30) & (v % 1 < 0.74) & (y < 0.93)
+            sill = house & (u % 1 > 0.28) & (u % 1 < 0.72) & (v % 1 > 0.25) & (v % 1 < 0.79) & (y < 0.93)
+            view[sill & (v > 0)] = (0.88, 0.87, 0.84)
+            view[pane & (v > 0)] = (0.27, 0.33, 0.40)
+            view[pane & (v > 0) & (np.abs(u % 1 - 0.5) < 0.012)] = (0.88, 0.87, 0.84)
             start = end
+        hedge = 0.86 + 0.03 * noise(rng, (1, n), (1, 14), 2)[0]
+        leafy = (y > hedge[None]) & (y < 0.97)
+        view[leafy] = np.array((0.20, 0.30, 0.14)) * (1 + 0.15 * noise(rng, (n, n), 40, 2))[leafy][:, None]
     ground = floor(rng, "grass" if garden and rng.random() < 0.6 else "paving" if garden else "asphalt", ppm * 0.6)
     return [
         Face(point(-7, 4.8, far), point(15, 0, 0), point(0, low - 4.8, 0), to_bytes(view), glow=glow),

@@ -274,13 +274,14 @@ def lettering(text: str, tall: float, colour: Colour, size: tuple[int, int], at:
 
 def tinted(rng: Rng, colours: Sequence[Colour], spread: float = 0.06) -> Array:
     """One of several colours, varied a little."""
-    return colour_like(rng, colours[int(rng.integers(len(colours)))], spread)
+    base = np.asarray(colours[int(rng.integers(len(colours)))], dtype=np.float32)
+    return np.clip(base * (1 + rng.normal(0, spread)) * (1 + rng.normal(0, 0.035, 3)), 0.0, 1.0)
 
 
 def muted(rng: Rng) -> Array:
     """Some colour of everyday things, seldom a loud one."""
     colour = rng.uniform(0.12, 0.85, 3)
-    return np.asarray(blend(colour, (colour.mean(),) * 3, rng.uniform(0.1, 0.8)))
+    return np.asarray(blend(colour, (colour.mean(),) * 3, rng.uniform(0.3, 0.85)))
 
 
 def pane(rng: Rng, kind: str, bright: float) -> Array:
