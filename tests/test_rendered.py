@@ -181,6 +181,8 @@ def test_flaws_among_doors_come_in_the_share_asked_for():
             assert (shown.label, shown.truth["angle"]) == (picture.label, picture.truth["angle"])
             alike = np.corrcoef(pixels(shown.image, 16).ravel(), pixels(picture.image, 16).ravel())[0, 1]
             assert alike > 0.8 and shown.image.tobytes() != picture.image.tobytes()
+            before, now = (np.ptp(np.array(one.truth["leaf"])[:, 1]) for one in (shown, picture))
+            assert 1.01 < now / before < 1.09  # the second shot is a little nearer, and so is the leaf on record
 
 
 def test_a_door_of_another_size_is_the_same_door():
