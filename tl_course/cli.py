@@ -111,6 +111,35 @@ def _predict(options: argparse.Namespace) -> int:
     return 0
 
 
+def _suspects(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from tl_course.errors import ImageSetError
+    from tl_course.imageset import ImageSet
+    from tl_course.suspects import Suspects
+
+    examined = Suspects(
+        ImageSet.open(options.images), backbone=options.backbone, device=options.device, progress=not options.json
+    )
+    ranked = examined.rank()
+    rows = [asdict(one) for one in ranked]
+    if options.csv:
+        import pandas as pd
+
+        table = pd.DataFrame(rows)
+        table["neighbours"] = table["neighbours"].map(";".join)
+        try:
+            table.to_csv(options.csv, index=False)
+        except OSError as error:
+            raise ImageSetError(f"{options.csv} could not be written: {error.strerror or error}.") from None
+    values = {"accuracy": examined.accuracy, "suspects": rows}
+    lines = [
+        f"{one.score:.2f}  {one.file_name}  {one.label!r}: {one.reason}" for one in ranked[: options.n] if one.reason
+    ]
+    _give(options, values, "\n".join(lines or ["Nothing looks wrong."]))
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
     from tl_course.notebooks import parse_parameters, run_lessons
 
@@ -253,6 +282,12 @@ def _parser() -> argparse.ArgumentParser:
     one = _add(commands, "predict", _predict, "predict the labels of pictures", device, json_option)
     one.add_argument("model", metavar="MODEL", help="the folder of a saved model")
     one.add_argument("files", metavar="FILES", nargs="+", help="pictures, or folders of pictures")
+
+    one = _add(commands, "suspects", _suspects, "list the pictures that look wrong, and why", device, json_option)
+    one.add_argument("images", **images)
+    one.add_argument("--backbone", default="tf_efficientnet_lite0", metavar="NAME", help="whose features (%(default)s)")
+    one.add_argument("--n", type=int, default=30, metavar="N", help="how many to list (30); --json and --csv have all")
+    one.add_argument("--csv", metavar="FILE", help="write all as a table")
 
     one = _add(
         commands, "run", _run, "run lessons without a browser and hold them to their budgets", device, json_option
