@@ -265,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     # The default is repeated here rather than imported: the help has to come at once.
     images = {
         "metavar": "IMAGES",
-        "help": "a folder of class folders, a data set folder, a zip or its address, or a set's name (birds)",
+        "help": "a folder of class folders, a data set folder, a zip or its address, or a set's name (birds, doors)",
     }
 
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
