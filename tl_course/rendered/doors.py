@@ -26,7 +26,7 @@ def draw_angle(rng: Rng, *, is_open: bool) -> float:
     """How far a door stands open, in degrees; `is_open` is from `THRESHOLD` on, and many lie near it."""
     shut, ajar, share = rng.random(), rng.random(), rng.random()
     if is_open:
-        return float(THRESHOLD + (20 * share if ajar < 0.24 else 20 + (MAX_ANGLE - THRESHOLD - 20) * share**0.75))
+        return float(THRESHOLD + (20 * share if ajar < 0.22 else 20 + (MAX_ANGLE - THRESHOLD - 20) * share**0.75))
     return 0.0 if shut < 0.60 else float(1.0 + (THRESHOLD - 1.01) * share)
 
 
@@ -219,11 +219,11 @@ def _light(rng: Rng, at: Place) -> tuple[Any, float, Wall, float]:
     front, first = room(at.outdoors, 1.0)
     back, second = room(at.behind in ("garden", "street"), -1.0)
     # Next door it is seldom as bright as here.
-    ratio = float(rng.choice((0.28, 0.45, 1.0, 1.8, 2.5), p=(0.28, 0.22, 0.06, 0.22, 0.22)))
+    ratio = float(rng.choice((0.42, 0.58, 1.0, 1.6, 2.0), p=(0.28, 0.22, 0.06, 0.22, 0.22)))
     if at.behind not in ("garden", "street"):
         level = ratio * float(first.colour.mean() + front.mean()) / float(second.colour.mean() + back.mean() + 1e-6)
         back, second = back * level, replace(second, colour=second.colour * level)
     low = LIGHTS["noon" if time == "day" else "dawn" if time == "evening" else "noon"]
     hour = replace(low, gain=(1.0, 1.0, 1.0), saturation=float(rng.uniform(0.85, 1.05)))
-    key = {"day": 0.24, "evening": 0.19, "night": 0.14}[time] * float(np.exp(rng.normal(0, 0.17)))
+    key = {"day": 0.24, "evening": 0.19, "night": 0.14}[time] * float(np.exp(rng.normal(0, 0.27)))
     return hour, day, Wall(at.wide, at.tall, at.thick, front, back, (first, second)), key

@@ -73,7 +73,7 @@ def design(rng: Rng, *, outdoors: bool, sliding: bool = False) -> Design:
         style = str(rng.choice(("boards", "flush", "fully glazed", "ladder", "two panels", "four panels")))
     wooden = style == "boards" or rng.random() < 0.35
     bold = rng.random() < (0.65 if outdoors else 0.3)
-    colour = tinted(rng, WOODS if wooden else BOLD if bold else PAINTS) * rng.uniform(0.55, 1.12)
+    colour = tinted(rng, WOODS if wooden else BOLD if bold else PAINTS) * rng.uniform(0.42, 1.12)
     inner = colour if rng.random() < 0.7 else tinted(rng, PAINTS)
     extras = [name for name, odds in (("letter slot", 0.5 * outdoors), ("number", 0.45 * outdoors + 0.12),
                                       ("kick plate", 0.15), ("peephole", 0.2), ("knocker", 0.25 * outdoors),

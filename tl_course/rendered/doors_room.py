@@ -187,7 +187,12 @@ def behind(rng: Rng, at: Place, ppm: float, day: float) -> list[Face]:
         _laid(point(left, high, z), point(0, 0, far - z), point(0, -high, 0), skin, ppm),
         _laid(point(right, high, far), point(0, 0, z - far), point(0, -high, 0), skin, ppm),
         _laid(point(left, 0, far), point(right - left, 0, 0), point(0, 0, z - far), ground, ppm),
-        Face(point(left, high, z), point(right - left, 0, 0), point(0, 0, far - z), swatch((0.93, 0.93, 0.92))),
+        Face(
+            point(left, high, z),
+            point(right - left, 0, 0),
+            point(0, 0, far - z),
+            swatch(tinted(rng, PAINTS[:4]) * 0.92),
+        ),
     ]
     # The wall's far side, which one sees in the corner of an eye.
     for x0, x1, y1 in ((left, 0.0, high), (at.wide, right, high)):
@@ -217,7 +222,7 @@ def window(rng: Rng, x: float, z: float, wide: float, day: float) -> list[Face]:
                 point(wide / 2 - 0.02, 0, 0),
                 point(0, -1.12, 0),
                 to_bytes(view),
-                glow=0.08 + 1.6 * day,
+                glow=0.08 + 0.85 * day,
             )
         )
     if rng.random() < 0.6:
@@ -336,7 +341,7 @@ def _outside(rng: Rng, at: Place, ppm: float, day: float) -> list[Face]:
     far = z - float(rng.uniform(5, 9))
     low = -0.15
     garden = at.behind == "garden"
-    glow = 0.03 + 1.25 * day
+    glow = 0.03 + 0.75 * day
     n = int(np.clip(2.5 * ppm, 48, 900))
     x, y = np.meshgrid((np.arange(n) + 0.5) / n, (np.arange(n) + 0.5) / n)
     top, horizon = (0.52, 0.70, 0.92), (0.88, 0.92, 0.95)

@@ -281,7 +281,8 @@ def tinted(rng: Rng, colours: Sequence[Colour], spread: float = 0.06) -> Array:
 def muted(rng: Rng) -> Array:
     """Some colour of everyday things, seldom a loud one."""
     colour = rng.uniform(0.12, 0.85, 3)
-    return np.asarray(blend(colour, (colour.mean(),) * 3, rng.uniform(0.3, 0.85)))
+    colour[1] = max(colour[1], min(colour[0], colour[2]))  # purple is rare
+    return np.asarray(blend(colour, (colour.mean(),) * 3, rng.uniform(0.4, 0.9)))
 
 
 def pane(rng: Rng, kind: str, bright: float) -> Array:
