@@ -14,11 +14,12 @@ from hashlib import sha256 as sha256_hash
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, overload
+from uuid import uuid4
 
 from tl_course.credits import credits_html, credits_markdown
 from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.files import NEARBY, atomic_path
-from tl_course.journal import Edit, append_edit, inverse_of_last, read_edits, replay
+from tl_course.journal import Edit, again_of_last, append_edit, inverse_of_last, read_edits, replay
 from tl_course.packs import new_folder, pack, unpack
 from tl_course.shipped import render_folder, shipped_folder, shipped_names
 from tl_course.tables import COLUMNS, METADATA, TRUTH, Picture, Skipped, read_folder, read_truth, table_text, truth_text
@@ -35,7 +36,7 @@ class ImageSet:
     """Pictures with labels, a training and a validation split, and every edit ever made to them.
 
     On disk it is a folder in Hugging Face's ``imagefolder`` convention: picture files in any layout and a
-    ``metadata.csv``. That table stays as it was drawn: edits (relabel, drop, restore, note) go to ``edits.jsonl``
+    ``metadata.csv``. That table stays as it was drawn: edits (relabel, drop, restore, keep, note) go to ``edits.jsonl``
     beside it, only ever appended to, and the present state is the table with this journal replayed. So no picture is
     moved or deleted by an edit, and every edit can be undone. `copy_to` and `pack` write the present state as a fresh
     table.
@@ -69,6 +70,7 @@ class ImageSet:
         self._saved = saved
         self._shared = shared  # why this set must not be edited
         self._chosen = chosen  # what a subset is restricted to
+        self._step = ""
         self._edits, self._damaged = read_edits(root / EDITS)
         self._replay()
 
@@ -249,6 +251,11 @@ class ImageSet:
         return [picture for picture in self._all if picture.file_name in self._state.dropped]
 
     @property
+    def original(self) -> list[Picture]:
+        """All pictures as the table has them: before any edit."""
+        return [one for one in self._table if self._chosen is None or one.file_name in self._chosen]
+
+    @property
     def journal(self) -> list[Edit]:
         """Every edit so far, oldest first; undoing is an edit too."""
         return list(self._edits)
@@ -344,6 +351,11 @@ class ImageSet:
         if one.file_name in self._state.dropped:
             self._edit(Edit(action="restore", file_name=one.file_name, why=why))
 
+    def keep(self, picture: Picture | str, *, why: str = "") -> None:
+        """Put on record that someone looked at a picture and found its label right."""
+        one = self._find(picture)
+        self._edit(Edit(action="keep", file_name=one.file_name, was=one.label, to=one.label, why=why))
+
     def note(self, picture: Picture | str, text: str) -> None:
         """Write down something about a picture; a new note takes the place of the one before."""
         name = self._find(picture).file_name
@@ -351,24 +363,49 @@ class ImageSet:
 
     def undo(self) -> Edit | None:
         """Take the last edit back, and the one before when called again; None where nothing is left to undo."""
-        self._edits, _ = read_edits(self.root / EDITS)
+        self.refresh()
         inverse = inverse_of_last(self._edits)
         if inverse is not None:
             self._edit(inverse)
         return inverse
 
-    def _edit(self, edit: Edit) -> None:
+    def redo(self) -> Edit | None:
+        """Do again what was undone last; None where nothing is, or something else was edited since."""
+        self.refresh()
+        again = again_of_last(self._edits)
+        if again is not None:
+            self._edit(again)
+        return again
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Edits made inside are one step in the journal."""
+        self._step = uuid4().hex[:12]
+        try:
+            yield
+        finally:
+            self._step = ""
+
+    def refresh(self) -> None:
+        """Read the journal again: another object or process may have edited the same set."""
+        self._edits, self._damaged = read_edits(self.root / EDITS)
+        self._replay()
+
+    def check_editable(self) -> None:
+        """Raise an `ImageSetError` that says what to do instead where this set is shared and so must not be edited."""
         if self._shared:
             raise ImageSetError(
                 f"{self._shared}, so it is not edited. Make your own copy first: "
                 f"images = images.copy_to({'my_' + self.name.replace(' ', '_')!r})"
             )
+
+    def _edit(self, edit: Edit) -> None:
+        self.check_editable()
         if not self._saved:
             self.save()  # the split must be on record before anything depends on it
         with _written(f"the edit of {edit.file_name!r} in {self.root}", _OWN_PLACE):
-            append_edit(self.root / EDITS, edit)
-        self._edits, _ = read_edits(self.root / EDITS)
-        self._replay()
+            append_edit(self.root / EDITS, replace(edit, step=self._step))
+        self.refresh()
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
@@ -420,7 +457,9 @@ class ImageSet:
     def _replay(self) -> None:
         self._state = replay(self._edits)
         labels = self._state.labels
-        self._all = [replace(one, label=labels.get(one.file_name, one.label)) for one in self._table]
+        self._all = [
+            replace(one, label=labels[one.file_name]) if one.file_name in labels else one for one in self._table
+        ]
         self._by_name = {picture.file_name: picture for picture in self._all}
         if self._chosen is not None:
             self._all = [picture for picture in self._all if picture.file_name in self._chosen]

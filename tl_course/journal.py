@@ -12,9 +12,12 @@ from uuid import uuid4
 
 from tl_course.errors import ImageSetError
 
-__all__ = ["ACTIONS", "Edit", "State", "append_edit", "append_line", "inverse_of_last", "read_edits", "replay"]
+__all__ = [
+    "ACTIONS", "Edit", "State", "again_of_last", "append_edit", "append_line", "inverse_of_last", "last_step",
+    "last_undone_step", "read_edits", "replay", "standing",
+]  # fmt: skip
 
-ACTIONS = ("relabel", "drop", "restore", "note")
+ACTIONS = ("relabel", "drop", "restore", "keep", "note")
 
 
 def _who() -> str:
@@ -26,7 +29,11 @@ def _who() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One edit of one picture. `was` and `to` are labels for a relabel, texts for a note, and empty otherwise."""
+    """One edit of one picture. `was` and `to` are labels for a relabel, texts for a note, and empty otherwise.
+
+    A "keep" changes nothing: someone looked and found the picture right. Edits that were made together share a `step`.
+    An edit that `undoes` another takes it back; where that one took something back itself, it is done again.
+    """
 
     action: str
     file_name: str
@@ -37,12 +44,14 @@ class Edit:
     when: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     id: str = field(default_factory=lambda: uuid4().hex[:12])
     undoes: str = ""
+    step: str = ""
 
     def to_json(self) -> str:
         """The edit as one line of JSON; `was` is called "from" there."""
         record = {"id": self.id, "when": self.when, "who": self.who, "action": self.action, "file_name": self.file_name}
         record |= {"from": self.was, "to": self.to, "why": self.why}
-        return json.dumps(record | ({"undoes": self.undoes} if self.undoes else {}), ensure_ascii=False)
+        record |= {key: value for key, value in (("undoes", self.undoes), ("step", self.step)) if value}
+        return json.dumps(record, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, line: str) -> "Edit":
@@ -125,17 +134,70 @@ def replay(edits: Iterable[Edit]) -> State:
             state.dropped.add(edit.file_name)
         elif edit.action == "restore":
             state.dropped.discard(edit.file_name)
-        else:
+        elif edit.action == "note":
             state.notes[edit.file_name] = edit.to
     return state
 
 
+def standing(edits: Iterable[Edit]) -> list[Edit]:
+    """The edits that still count, in order: without undoings, and without what these took back."""
+    return _standing_and_undone(edits)[0]
+
+
+def last_step(edits: Iterable[Edit]) -> list[Edit]:
+    """The last edit that still counts and those made together with it, the last one first; empty where none is left."""
+    return _together(standing(edits))
+
+
+def last_undone_step(edits: Iterable[Edit]) -> list[Edit]:
+    """What was undone last and may be done again, the first one first; empty once something new was edited since."""
+    return _together(_standing_and_undone(edits)[1])
+
+
 def inverse_of_last(edits: Iterable[Edit]) -> Edit | None:
     """The edit that takes back the last one that still counts, or None where nothing is left to undo."""
-    edits = list(edits)
-    undone = {edit.undoes for edit in edits}
-    last = next((edit for edit in reversed(edits) if not edit.undoes and edit.id not in undone), None)
-    if last is None:
+    left = standing(edits)
+    if not left:
         return None
+    last = left[-1]
     action = {"drop": "restore", "restore": "drop"}.get(last.action, last.action)
     return Edit(action=action, file_name=last.file_name, was=last.to, to=last.was, why="undo", undoes=last.id)
+
+
+def again_of_last(edits: Iterable[Edit]) -> Edit | None:
+    """The edit that does again what was undone last, or None where nothing is left to do again."""
+    edits = list(edits)
+    undone = _standing_and_undone(edits)[1]
+    if not undone:
+        return None
+    last = undone[-1]
+    undoing = next(edit for edit in reversed(edits) if edit.undoes == last.id)
+    return Edit(action=last.action, file_name=last.file_name, was=last.was, to=last.to, why="redo", undoes=undoing.id)
+
+
+def _standing_and_undone(edits: Iterable[Edit]) -> tuple[list[Edit], list[Edit]]:
+    """The edits that count, in order; and those that were undone since the last new one, the last undone last."""
+    by_id: dict[str, Edit] = {}
+    counts: dict[str, Edit] = {}
+    undone: dict[str, Edit] = {}
+    for edit in edits:
+        by_id[edit.id] = edit
+        target = by_id.get(edit.undoes)
+        if not edit.undoes:
+            counts[edit.id] = edit
+            undone.clear()
+        elif target is not None and target.undoes:  # it does again what was undone
+            if (again := undone.pop(target.undoes, None)) is not None:
+                counts[again.id] = again
+        elif target is not None and counts.pop(target.id, None) is not None:
+            undone[target.id] = target
+    place = {name: number for number, name in enumerate(by_id)}
+    return sorted(counts.values(), key=lambda edit: place[edit.id]), list(undone.values())
+
+
+def _together(edits: list[Edit]) -> list[Edit]:
+    """The last of these and those of the same step, the last first."""
+    step = edits[-1].step if edits else ""
+    if not step:
+        return edits[-1:]
+    return [edit for edit in reversed(edits) if edit.step == step]

@@ -9,21 +9,20 @@ from typing import Any
 
 from tl_course.errors import ImageSetError
 from tl_course.imageset import Picture
-from tl_course.journal import Edit
 from tl_course.rendered import SETS
 from tl_course.sources import Collected
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = [
-    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "STEP", "Arriving", "Row", "advice", "last_step", "many",
-    "merge", "on_page", "pages", "plain", "seen", "short", "still", "told",
+    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "many", "merge",
+    "on_page", "pages", "plain", "seen", "short", "still", "told",
 ]  # fmt: skip
 
 ENOUGH = 20  # pictures a label: 16 to train on, which frozen features can do with, and 4 to see how well it went
 UNBALANCED = 3  # times as many pictures of one label as of another: then guessing the larger one looks like learning
 PAGE = 24  # pictures shown at a time
 MAX_UPLOAD = 256 * 2**20  # bytes of a file from the browser
-STEP = "all of a label:"  # begins the `why` that edits made as one step share
+WHOLE_LABEL = "all of a label:"  # begins the `why` of edits that say nothing about a single picture
 
 DRAWN = [label for labels in SETS.values() for label in labels]
 MENU = {  # what the page calls a source, what its free field asks for, and what it says beside
@@ -172,14 +171,6 @@ def plain(label: str) -> str:
 def many(n: int) -> str:
     """So many pictures, in words."""
     return f"{n} picture{'s' * (n != 1)}"
-
-
-def last_step(journal: Sequence[Edit]) -> list[Edit]:
-    """The last edit that still counts, with those that were made in one step with it."""
-    undone = {edit.undoes for edit in journal}
-    left = [edit for edit in reversed(journal) if not edit.undoes and edit.id not in undone]
-    whole = left and left[0].why.startswith(STEP)
-    return [edit for edit in left if edit.why == left[0].why] if whole else left[:1]
 
 
 def pages(pictures: Sequence[Picture]) -> int:

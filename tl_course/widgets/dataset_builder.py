@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import anywidget
 import traitlets
@@ -19,7 +18,7 @@ from tl_course.collection import Candidate, Collection, PassedOver, prepare
 from tl_course.errors import ImageSetError, TLCourseError
 from tl_course.files import atomic_path
 from tl_course.imageset import ImageSet, Picture
-from tl_course.journal import Edit
+from tl_course.journal import Edit, last_step
 from tl_course.sources import Collected, Progress, Source, named
 from tl_course.sources.base import MOST
 from tl_course.sources.local import Camera, Folder, Upload, camera_url
@@ -30,11 +29,10 @@ from tl_course.widgets.builder_page import (
     ENOUGH,
     MENU,
     PAGE,
-    STEP,
+    WHOLE_LABEL,
     Arriving,
     Row,
     advice,
-    last_step,
     many,
     merge,
     on_page,
@@ -346,7 +344,7 @@ class DatasetBuilder(anywidget.AnyWidget):
             self._say("Nothing is left to undo.")
             return []
         for row in self._rows:
-            if " renamed " in step[0].why and row.name == step[0].to and step[0].was not in self.labels:
+            if step[0].why == f"{WHOLE_LABEL} renamed" and row.name == step[0].to and step[0].was not in self.labels:
                 row.name = step[0].was
                 self._remember()
         self._follow()
@@ -439,14 +437,14 @@ class DatasetBuilder(anywidget.AnyWidget):
             raise ImageSetError(f"Pictures of {label!r} are being collected. Stop that first, or wait.")
 
     def _edit_all(self, label: str, edit: Callable[[ImageSet, Picture, str], None], why: str) -> int:
-        """Edit all pictures of a label as one step, which the same `why` marks in the journal."""
+        """Edit all pictures of a label as one step."""
         if not self._collection.counts()[label]:
             return 0
         with self._collection.editing() as images:
             pictures = [picture for picture in images if picture.label == label]
-            step = f"{STEP} {why} {uuid4().hex[:8]}"
-            for picture in pictures:
-                edit(images, picture, step)
+            with images.together():
+                for picture in pictures:
+                    edit(images, picture, f"{WHOLE_LABEL} {why}")
         return len(pictures)
 
     def _remembered(self) -> tuple[list[Row], list[str]]:
