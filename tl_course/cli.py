@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tl-course: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("\ntl-course: stopped. What was written is kept, and the same command goes on.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         sys.stderr.close()
@@ -220,15 +221,16 @@ def _images_collect(options: argparse.Namespace) -> int:
     pairs = [text.partition("=") for text in options.labels]
     labels = {label: query or label for label, _, query in pairs} or None
     n = options.n if options.n is not None or not source.endless else 40
-    with tqdm(total=n and n * len(labels or source.labels()), unit=" pictures", disable=options.json) as bar:
+    with tqdm(unit=" pictures", disable=options.json) as bar:
 
         def show(step: Progress) -> None:
             bar.update(bool(step.file_name))
 
         if source.name == "camera":  # which has to be pointed at one thing after the other
             for label in labels or {}:
-                input(f"\nPoint the camera at {label!r} and press Enter. ")
-                report = source.collect([label], n, options.out, progress=show)
+                print(f"\nPoint the camera at {label!r} and press Enter.", file=sys.stderr)
+                sys.stdin.readline()
+                source.collect([label], n, options.out, progress=show)
         report = source.collect(labels, n, options.out, progress=show)
     values = {
         "folder": str(report.folder),
@@ -240,7 +242,8 @@ def _images_collect(options: argparse.Namespace) -> int:
         "problems": report.problems,
         "complete": report.complete,
     }
-    _give(options, values, f"{report}\nNext: tl-course train {options.out}")
+    trainable = sum(count > 1 for count in report.counts.values()) > 1
+    _give(options, values, f"{report}\nNext: tl-course train {options.out}" if trainable else str(report))
     return 0 if all(report.counts.values()) else 1
 
 

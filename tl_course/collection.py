@@ -11,12 +11,14 @@ import json
 import random
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from PIL import Image
 
@@ -26,7 +28,7 @@ from tl_course.errors import ImageSetError
 from tl_course.files import atomic_path
 from tl_course.imageset import ImageSet
 from tl_course.journal import append_line
-from tl_course.tables import COLLECTED, read_collected
+from tl_course.tables import COLLECTED, METADATA, Picture, collected_row, read_collected
 
 __all__ = ["Candidate", "Collection", "PassedOver", "Prepared", "prepare"]
 
@@ -34,9 +36,15 @@ MAX_SIDE = 640  # pixels of the longer side; the course's networks look at 224 t
 MIN_SIDE = 64  # pixels of the shorter side; less is an icon or a tracking pixel
 NEAR = 6  # bits of 64 in which near-duplicates may differ: scaled and recompressed photos did, no two of 685 others
 QUALITY = 90
+LONGEST = 500  # characters of what is written down about a picture
+_ABANDONED = 600.0  # seconds after which a file that was not finished belongs to no process any more
 
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}  # Windows
 
+_PART = re.compile(r"\.[0-9a-f]{16}\.jpg\.[0-9a-f]{32}\.part")  # what `atomic_path` makes of our names
+
+_open: "WeakValueDictionary[Path, Collection]" = WeakValueDictionary()
+_opening = threading.Lock()
 _decoders = threading.BoundedSemaphore(max(2, cores()))  # a large photo takes 100 MB and more while it is decoded
 
 
@@ -65,6 +73,12 @@ class Candidate:
     license_url: str = ""
     page: str = ""
     title: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, str):  # half an emoji, or a novel for a title, must not spoil the table
+                plain = value.encode("utf-8", "replace").decode()
+                object.__setattr__(self, name, plain if name in ("url", "label") else plain[:LONGEST])
 
 
 @dataclass(frozen=True)
@@ -118,13 +132,14 @@ class Collection:
         self.folder = Path(folder).expanduser().absolute()
         self._lock = threading.RLock()
         self._images: ImageSet | None = None
-        self._new: Counter[str] = Counter()  # pictures by label that `_images` does not know of yet
+        self._new: list[Picture] = []  # what `_images` does not know of yet
         self._done: set[str] = set()  # what need not be fetched again
         self._hashes: dict[str, int] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for part in self.folder.rglob(".*.part"):
-                part.unlink()
+            for part in self.folder.glob("*/.*.part"):
+                if _PART.fullmatch(part.name) and time.time() - part.stat().st_mtime > _ABANDONED:
+                    part.unlink()
         except OSError as error:
             raise ImageSetError(
                 f"{self.folder} cannot be collected into: {error.strerror}. Choose another folder."
@@ -133,10 +148,21 @@ class Collection:
             if name := line.get("file_name"):
                 if not (self.folder / name).is_file():
                     continue  # killed between the line and the file, so that the picture is still to come
-                self._hashes[name] = int(line["hash"], 16)
+                with suppress(KeyError, TypeError, ValueError):
+                    self._hashes[name] = int(line["hash"], 16)
             if not line.get("again"):
                 self._done.add(line["url"])
         self._open()
+
+    @classmethod
+    def at(cls, folder: str | Path) -> "Collection":
+        """The one collection that this process has of a folder, so that two uses of it do not clash."""
+        path = Path(folder).expanduser().resolve()
+        with _opening:
+            found = _open.get(path)
+            if found is None or not found.folder.is_dir():
+                found = _open[path] = cls(path)
+            return found
 
     @property
     def images(self) -> ImageSet:
@@ -148,8 +174,11 @@ class Collection:
             There is no picture yet.
         """
         with self._lock:
-            if self._new:
+            if self._new and self._images is None:
                 self._open()
+            elif self._new and self._images is not None:
+                self._images.extend(self._new)
+                self._new = []
             if self._images is None:
                 raise ImageSetError(f"{self.folder} holds no pictures yet. Collect some first.")
             return self._images
@@ -163,7 +192,7 @@ class Collection:
     def counts(self) -> Counter[str]:
         """How many pictures each label has, without dropped ones."""
         with self._lock:
-            return self._new + Counter(picture.label for picture in self._images or ())
+            return Counter(picture.label for picture in [*(self._images or ()), *self._new])
 
     def knows(self, url: str) -> bool:
         """Whether a picture was kept before, or passed over for good."""
@@ -201,7 +230,7 @@ class Collection:
                     part.write_bytes(prepared.content)
             self._hashes[name] = prepared.hash
             self._done.add(candidate.url)
-            self._new[candidate.label] += 1
+            self._new.append(collected_row(line))
             return name
 
     def pass_over(self, candidate: Candidate, reason: PassedOver) -> None:
@@ -224,12 +253,14 @@ class Collection:
             ) from None
 
     def _open(self) -> None:
-        """Read the set anew, and write down the splits of pictures that are new."""
-        with suppress(ImageSetError):  # there is nothing in it yet
+        """Read the set, and write down the splits of pictures that are new."""
+        try:
             self._images = ImageSet.open(self.folder, warn=False)
-        self._new.clear()
-        if self._images is None:
-            return
+        except ImageSetError:
+            if self._hashes or (self.folder / METADATA).exists():
+                raise
+            return  # there is nothing in it yet
+        self._new = []
         kept = [*self._images, *self._images.dropped]
         self._hashes = {one.file_name: self._hashes[one.file_name] for one in kept if one.file_name in self._hashes}
         unknown = [one.file_name for one in kept if one.file_name not in self._hashes]

@@ -7,11 +7,14 @@ Kaggle) or the address of one. Both are looked at before the internet.
 import hashlib
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from tl_course.errors import FetchError, ImageSetError, TLCourseWarning
 from tl_course.fetching import TRIES, Client
@@ -133,10 +136,13 @@ class Download:
         with self._client.stream(self.url, headers=headers if self._position else {}) as response:
             head = response.headers
             resumed = response.status_code == 206
+            if response.status_code == 416 and head.get("content-range", "").endswith(f"/{self._position}"):
+                self._write_down(known | {"length": self._position})  # it told no length before, and all of it is here
+                return
             if not resumed and response.status_code != 200:
                 raise self._client.refusal(response)
             total = head.get("content-range", "").rpartition("/")[2] if resumed else head.get("content-length", "")
-            length = int(total) if total.isdigit() else None
+            length = int(total) if total.isdecimal() else None
             version = {"tag": _tag(head), "length": length}
             if self._position and version != {key: known.get(key) for key in version}:
                 self.forget()
@@ -226,36 +232,42 @@ def fetch_pack(
     ImageSetError
         It cannot be had, or is not the file that it should be.
     """
+    if not url.startswith(("http://", "https://")):
+        raise ImageSetError(f"{url} cannot be opened: an address starts with https:// or http://.")
     digest = sha256.strip().lower() if sha256 else None
+    if digest and not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ImageSetError(f"{sha256!r} is no SHA-256, which is 64 digits and letters a to f. Copy all of it.")
     kept = cache_dir("downloads") / f"{digest}.zip"
-    if digest and kept.is_file() and sha256_of(kept) == digest:
-        return kept
     reasons = []
     for place in [*nearby(url.rstrip("/").rpartition("/")[2].partition("?")[0]), url]:
+        if digest and kept.is_file() and sha256_of(kept) == digest:
+            return kept
         try:
-            if "://" in place:
-                return _fetch_whole(place, digest, progress)
-            if digest in (None, found := sha256_of(Path(place))):
-                return Path(place)
-            reasons.append(f"{place}: its SHA-256 is {found}, and should be {digest}")
+            path = Path(place) if "://" not in place else _fetch_whole(place, progress)
+            if digest in (None, found := sha256_of(path)):
+                return path
+            reasons.append(f"{place} is another file: its SHA-256 is {found}, and should be {digest}")
         except (FetchError, OSError) as error:
             reasons.append(f"{place}: {error}")
         if place != url:
             warnings.warn(f"Passed over a copy nearby. {reasons[-1]}.", TLCourseWarning, stacklevel=4)
-    raise ImageSetError(
-        f"{url} cannot be had ({'; '.join(reasons)}). Check the address and the network, and run this again: what has "
-        "come so far is kept. Or fetch the zip by other means and open it by its path."
+    advice = (
+        "Ask whoever gave you the SHA-256"
+        if "another file" in reasons[-1]
+        else (
+            "Check the address and the network, and run this again: what has come so far is kept. Or fetch the zip by "
+            "other means and open it by its path"
+        )
     )
+    raise ImageSetError(f"The pack cannot be had. {'; '.join(reasons)}. {advice}.")
 
 
-def _fetch_whole(url: str, digest: str | None, progress: Callable[[int, int | None], None] | None) -> Path:
+def _fetch_whole(url: str, progress: Callable[[int, int | None], None] | None) -> Path:
+    """The file of an address, called after its SHA-256; several processes that want it fetch it once."""
     with Client(trusted=[url]) as client, Download(client, url) as download:
-        path = download.finish(progress)
-        found = sha256_of(path)
-        if digest is not None and found != digest:
+        with FileLock(download.path.with_suffix(".lock")):
+            path = download.finish(progress)
+            whole = path.with_name(f"{sha256_of(path)}.zip")
+            path.replace(whole)
             download.forget()
-            raise FetchError(f"its SHA-256 is {found}, and should be {digest}")
-        whole = path.with_name(f"{found}.zip")
-        path.replace(whole)
-        download.forget()
         return whole

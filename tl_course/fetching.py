@@ -38,7 +38,7 @@ _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _FAULTS = (
-    *(httpx2.HTTPError, httpx2.InvalidURL, OSError, httpcore2.UnsupportedProtocol),
+    *(httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError, httpcore2.UnsupportedProtocol),
     *(httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError),
 )
 
@@ -263,9 +263,7 @@ class _Transport(httpx2.BaseTransport):
         if url.scheme not in ("http", "https"):
             raise FetchError(f"refused: an address that starts with {url.scheme}:")
         proxy = self._proxies.get(url.scheme)
-        if proxy and origin_of(str(url)) not in self._trusted and not urllib.request.proxy_bypass(url.host):
-            if url.host == "localhost" or _is_address(url.host):
-                _public_addresses(url.host, 80)  # names are the proxy's to resolve; what is plain is refused here
+        if proxy and not urllib.request.proxy_bypass(url.host) and self._is_for_a_proxy(url):
             return proxy.handle_request(request)
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         answer = self._pool.handle_request(
@@ -274,6 +272,18 @@ class _Transport(httpx2.BaseTransport):
         return httpx2.Response(
             answer.status, headers=answer.headers, stream=_Stream(answer), extensions=answer.extensions
         )
+
+    def _is_for_a_proxy(self, url: httpx2.URL) -> bool:
+        """False for a private address that the user named; a FetchError for one that nobody did."""
+        try:
+            _public_addresses(url.host, 80)
+        except _NotNowError:  # a name that only the proxy can resolve
+            return True
+        except FetchError:
+            if origin_of(str(url)) in self._trusted:
+                return False
+            raise
+        return True
 
     def close(self) -> None:
         self._pool.close()
@@ -290,15 +300,6 @@ class _Stream(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._answer.close()
-
-
-def _is_address(host: str) -> bool:
-    """Whether a host is written as an IP address."""
-    try:
-        ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def _public_addresses(host: str, port: int) -> list[str]:
@@ -335,7 +336,7 @@ def _translated(error: Exception) -> FetchError:
         return FetchError("no answer in time", passing=True)
     if isinstance(error, httpx2.TooManyRedirects):
         return FetchError("one redirect after another")
-    if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
+    if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | UnicodeError):
         return FetchError("not an address that can be fetched")
     if isinstance(error, httpcore2.ConnectError | httpx2.ConnectError):
         return FetchError(f"no connection ({error})", passing=True)
@@ -348,7 +349,7 @@ def _retry_after(text: str) -> float | None:
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

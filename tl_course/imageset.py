@@ -22,7 +22,19 @@ from tl_course.files import NEARBY, atomic_path
 from tl_course.journal import Edit, again_of_last, append_edit, inverse_of_last, read_edits, replay
 from tl_course.packs import new_folder, pack, unpack
 from tl_course.shipped import render_folder, shipped_folder, shipped_names
-from tl_course.tables import COLUMNS, METADATA, TRUTH, Picture, Skipped, read_folder, read_truth, table_text, truth_text
+from tl_course.splits import draw_splits
+from tl_course.tables import (
+    COLUMNS,
+    METADATA,
+    TRUTH,
+    Picture,
+    Skipped,
+    listed_rows,
+    read_folder,
+    read_truth,
+    table_text,
+    truth_text,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -418,8 +430,23 @@ class ImageSet:
         if self._shared:
             raise ImageSetError(f"{self._shared}, so nothing is written into it. Use copy_to.")
         with _written(f"{METADATA} in {self.root}", _OWN_PLACE):
-            _write_text(self.root / METADATA, table_text([*self._table, *self._absent]))
+            known = {picture.file_name for picture in [*self._table, *self._absent]}
+            others = [
+                row for row in listed_rows(self.root) if row.file_name not in known
+            ]  # another process's additions
+            _write_text(self.root / METADATA, table_text([*self._table, *self._absent, *others]))
         self._saved = True
+
+    def extend(self, pictures: Iterable[Picture]) -> None:
+        """Take in pictures whose files have been put into the folder, each with its `sha256`, and save.
+
+        Those without a split are given one; the splits of all others stay.
+        """
+        known = {picture.file_name for picture in self._table}
+        table = [*self._table, *(picture for picture in pictures if picture.file_name not in known)]
+        self._table = [replace(one, split=split) for one, split in zip(table, draw_splits(table), strict=True)]
+        self._replay()
+        self.save()
 
     def copy_to(self, folder: str | Path) -> "ImageSet":
         """Write the present state into a new folder, without dropped pictures and without the journal, and open it."""

@@ -26,6 +26,8 @@ __all__ = [
     "TRUTH",
     "Picture",
     "Skipped",
+    "collected_row",
+    "listed_rows",
     "read_collected",
     "read_folder",
     "read_truth",
@@ -86,7 +88,8 @@ def read_folder(root: Path) -> tuple[list[Picture], list[Picture], list[Skipped]
     """
     files, skipped = _scan(root)
     listed: list[Picture] = []
-    collected = {row.file_name: row for line in read_collected(root) if (row := _collected_row(line))}
+    rows = (collected_row(line) for line in read_collected(root) if line.get("file_name"))
+    collected = {row.file_name: row for row in rows}
     if METADATA in files:
         found, listed, more = _read_table(root, files, collected)
     else:
@@ -163,10 +166,9 @@ def read_collected(root: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _collected_row(record: Mapping[str, Any]) -> Picture | None:
+def collected_row(record: Mapping[str, Any]) -> Picture:
+    """What a record of `read_collected` says of the picture that it names."""
     texts = {key: value for key, value in record.items() if isinstance(value, str)}
-    if not texts.get("file_name"):
-        return None
     fixed = {key: texts[key] for key in COLUMNS if key in texts and key != "split"}
     return Picture(**fixed, extra={key: texts.get(key, "") for key in ORIGIN})
 
@@ -318,6 +320,11 @@ def table_text(pictures: Iterable[Picture]) -> str:
         fixed = [getattr(picture, column) for column in COLUMNS]
         writer.writerow([*fixed, *(picture.extra.get(key, "") for key in extra)])
     return text.getvalue()
+
+
+def listed_rows(root: Path) -> list[Picture]:
+    """All rows of a folder's ``metadata.csv``, whether their files are there or not."""
+    return _read_table(root, [], {})[1] if (root / METADATA).exists() else []
 
 
 def read_truth(path: Path) -> dict[str, dict[str, Any]]:

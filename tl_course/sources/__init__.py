@@ -1,6 +1,8 @@
 """Where pictures come from. Every source is used alike: ``Openverse().collect(["cat", "dog"], 40, "my_pets")``."""
 
+import difflib
 import importlib
+from pathlib import Path
 from typing import Any
 
 from tl_course.errors import ImageSetError
@@ -49,12 +51,21 @@ def source_of(text: str, *, api: str | None = None, sha256: str | None = None) -
     sha256
         What a zip must have.
     """
-    if text in SOURCES and text not in ("folder", "pack", "upload"):
-        if api is not None and text not in ("openverse", "commons", "public"):
-            raise ImageSetError(f"The source {text!r} has no address that could be another one. Leave it out.")
-        return named(text, **({"api": api} if api is not None else {}))
-    if text in SOURCES:
-        raise ImageSetError(f"Where is the {text}? Give its path (or a zip's address) in place of the word {text!r}.")
+    name = text.lower()
+    if name in SOURCES and name not in ("folder", "pack", "upload"):
+        if api is not None and name not in ("openverse", "commons", "public"):
+            raise ImageSetError(f"The source {name!r} has no address that could be another one. Leave it out.")
+        return named(name, **({"api": api} if api is not None else {}))
+    if name in SOURCES:
+        raise ImageSetError(f"Where is the {name}? Give its path (or a zip's address) in place of the word {text!r}.")
     if sha256 is not None or "://" in text or text.lower().endswith(".zip"):
         return named("pack", text, sha256=sha256)
-    return named("folder", text)
+    try:
+        return named("folder", text)
+    except ImageSetError:
+        close = difflib.get_close_matches(name, SOURCES, n=1)
+        if close and not Path(text).exists():
+            raise ImageSetError(
+                f"There is no source {text!r}, and no such folder. Did you mean {close[0]!r}?"
+            ) from None
+        raise

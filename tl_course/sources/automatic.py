@@ -1,5 +1,6 @@
 """Pictures for a lesson: real photos where some can be had at once, pictures that the course draws otherwise."""
 
+import os
 import threading
 from pathlib import Path
 from queue import Empty, Queue
@@ -14,6 +15,7 @@ from tl_course.sources.public import Public
 __all__ = ["lesson_images"]
 
 PATIENCE = 2.0  # seconds in which a place has to answer; a class does not wait for one that may never
+LONGEST = 60.0  # seconds for photos to come from a public source that did answer
 PUBLIC = {"cats_dogs": ("cat", "dog")}  # sets for which a public source has photos, and their labels there
 N = 100  # pictures a label from a public source
 
@@ -47,20 +49,23 @@ def lesson_images(name: str, source: str | Path = "auto") -> ImageSet:
 
 
 def _automatic(name: str) -> tuple[ImageSet, str]:
-    reasons = []
+    tried = [f"{name}={os.environ[name]}" for name in NEARBY if os.environ.get(name)]
+    why = f"none of {', '.join(tried)} had {name}/ or {name}.zip within {PATIENCE:.0f} s" if tried else ""
+    why = why or f"no place with photos is named ({' or '.join(NEARBY)})"
     if (place := _in_time(name)) is not None:
         try:
             if place == Public.name:
-                report = Public().collect(PUBLIC[name], N, cache_dir("collected") / name)
+                stop = threading.Event()
+                threading.Timer(LONGEST, stop.set).start()
+                print(f"Fetching photos from {Public.help}, for {LONGEST:.0f} s at most …")
+                report = Public().collect(PUBLIC[name], N, cache_dir("collected") / name, stop=stop)
                 if not report.complete:
                     raise ImageSetError("; ".join(report.problems))
                 return report.images, f"real photos from {Public.help}"
             return ImageSet.open(place), f"real photos from {place}"
         except TLCourseError as error:
-            reasons.append(f"{place} did not work ({error})")
-    if not reasons:
-        reasons.append(f"no photos were named ({' or '.join(NEARBY)}) or answered within {PATIENCE:.0f} s")
-    return ImageSet.open(name), f"drawn by the course itself, for {reasons[0]}"
+            why = f"{place} did not work ({error})"
+    return ImageSet.open(name), f"drawn by the course itself, for {why}"
 
 
 def _in_time(name: str) -> str | None:

@@ -1,10 +1,11 @@
 """What every source of pictures has in common: one call that collects, and an account of what came of it."""
 
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ MAX_PICTURE = 20 * 2**20  # bytes
 MOST = 10_000  # pictures a label
 _AT_ONCE = 256  # pictures under way, of which CONNECTIONS are fetched at a time
 _ELSEWHERE = ". Without it there are: rendered pictures, a folder or zip that is here, files of your own, the camera."
+_PATIENCE = 120.0  # seconds for one picture, however slowly its server drips
 _LOST = 24  # pictures in a row that could not be reached: then it is not the pictures
 
 
@@ -74,12 +76,14 @@ class Collected:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{label} {n}" for label, n in self.counts.items())
-        lines = [f"{len(self.kept)} new pictures in {self.folder} ({counts})"]
-        # of "nearly the same picture as cat/…" the kind is what counts
-        kinds = Counter(reason.partition(" picture as ")[0] for _, reason in self.passed_over)
-        if kinds:
-            listed = "; ".join(f"{n} {reason}" for reason, n in kinds.most_common(5))
-            lines.append(f"passed over {len(self.passed_over)}: {listed}")
+        new = f"{len(self.kept)} new pictures" if self.kept or not self.complete else "Nothing was missing"
+        lines = [f"{new} in {self.folder} ({counts})"]
+        kinds: defaultdict[str, list[str]] = defaultdict(list)
+        for name, reason in self.passed_over:  # of "nearly the same picture as cat/…" the kind is what counts
+            kinds[reason.partition(" picture as ")[0]].append(name)
+        for reason, names in sorted(kinds.items(), key=lambda item: -len(item[1])):
+            few = ", ".join(name.rpartition("/")[2] or name for name in names[:3])
+            lines.append(f"passed over {len(names)} ({reason}): {few}{', …' * (len(names) > 3)}")
         return "\n".join(lines + self.problems)
 
 
@@ -97,6 +101,7 @@ class Source(ABC):
     at_once: ClassVar[int] = 2 * CONNECTIONS  # pictures; none lies idle while others are decoded or wait for a try
     near: ClassVar[int] = NEAR  # bits of 64; see Collection.add
     trusted: Sequence[str] = ()  # addresses that the user named
+    skipped: Sequence[tuple[str, str]] = ()  # what it has and cannot offer, and why
 
     @abstractmethod
     def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
@@ -106,13 +111,15 @@ class Source(ABC):
         ------
         FetchError
             The source does not answer or refuses; what it gave before stays good.
-        ImageSetError
-            It cannot have what is asked for.
         """
 
     def labels(self) -> list[str]:
         """Labels that the source brings with it; empty where it can be asked for anything."""
         return []
+
+    def check(self, query: str) -> None:
+        """Raise an `ImageSetError` where the source cannot have what `query` asks for, before anything is fetched."""
+        return
 
     def collect(
         self,
@@ -149,15 +156,19 @@ class Source(ABC):
             What is asked for makes no sense, or the folder cannot be written.
         """
         queries = self._queries(labels, n)
-        collection = into if isinstance(into, Collection) else Collection(into)
-        report = Collected(collection.folder, dict.fromkeys(queries, n))
-        for label, query in queries.items():
-            with Client(trusted=self.trusted) as client:  # one a label, for it is closed where a label is given up
-                run = _Run(self, collection, client, report, progress or _ignore, stop or threading.Event())
+        for query in queries.values():
+            self.check(query)
+        collection = into if isinstance(into, Collection) else Collection.at(into)
+        report = Collected(collection.folder, dict.fromkeys(queries, n), passed_over=list(self.skipped))
+        with Client(trusted=self.trusted) as client:
+            run = _Run(self, collection, client, report, progress or _ignore, stop or threading.Event())
+            for label, query in queries.items():
                 if problem := run.fill(label, query, n):
                     report.problems.append(f"{self.name}: {problem}")
         with suppress(ImageSetError):
             _ = collection.images  # writes the table, where there is anything
+        with suppress(OSError):
+            collection.folder.rmdir()  # nothing came, and nothing was there
         counts = collection.counts()
         report.counts = {label: counts[label] for label in queries}
         return report
@@ -169,8 +180,9 @@ class Source(ABC):
             labels = self.labels()
             if not labels:
                 raise ImageSetError(f"The source {self.name!r} brings no labels of its own. Say which you want.")
-        queries = dict(labels) if isinstance(labels, Mapping) else {label: label for label in labels}
-        if not queries or not all(label.strip() and query.strip() for label, query in queries.items()):
+        pairs = labels.items() if isinstance(labels, Mapping) else ((label, label) for label in labels)
+        queries = {" ".join(label.split()): " ".join(query.split()) for label, query in pairs}
+        if not queries or not all(label and query for label, query in queries.items()):
             raise ImageSetError("Pictures are collected for labels. Name at least one, such as 'cat', and none empty.")
         if n is None and self.endless:
             raise ImageSetError(f"The source {self.name!r} has no end. Say how many pictures each label shall have.")
@@ -201,23 +213,21 @@ class _Run:
         under_way: deque[tuple[Candidate, Future[Prepared]]] = deque()
         candidates = self._candidates(label, query)
         lost = 0
-        with ThreadPoolExecutor(self.source.at_once) as pool:
-            try:
-                while not self.stop.is_set() and (missing := self._missing(label, n)) > 0:
-                    while len(under_way) < min(missing, _AT_ONCE) and (candidate := next(candidates, None)):
-                        under_way.append((candidate, pool.submit(self._obtain, candidate)))
-                    if not under_way and self.failure:
-                        return self.failure + _ELSEWHERE
-                    if not under_way:
-                        return "" if n is None else f"{label} has {n - missing} of {n}, and no more came"
-                    reason = self._take(*under_way.popleft())
-                    lost = lost + 1 if reason and reason.again else 0
-                    if lost >= _LOST:
-                        return f"{lost} pictures in a row could not be fetched (the last: {reason}){_ELSEWHERE}"
-            finally:
-                if under_way:  # an end before its time: nobody waits for what is on its way
-                    self.client.close()
-                    pool.shutdown(wait=False, cancel_futures=True)
+        pool = ThreadPoolExecutor(self.source.at_once)
+        try:
+            while not self.stop.is_set() and (missing := self._missing(label, n)) > 0:
+                while len(under_way) < min(missing, _AT_ONCE) and (candidate := next(candidates, None)):
+                    under_way.append((candidate, pool.submit(self._obtain, candidate)))
+                if not under_way and self.failure:
+                    return self.failure + _ELSEWHERE
+                if not under_way:
+                    return "" if n is None else f"{label} has {n - missing} of {n}, and no more came"
+                reason = self._take(*under_way.popleft())
+                lost = lost + 1 if reason and reason.again else 0
+                if lost >= _LOST:
+                    return f"{lost} pictures in a row could not be fetched (the last: {reason}){_ELSEWHERE}"
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # an end before its time waits for nobody
         return ""
 
     def _missing(self, label: str, n: int | None) -> int:
@@ -232,6 +242,8 @@ class _Run:
                     yield candidate
         except FetchError as error:
             self.failure = str(error)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            self.failure = f"answered with something that makes no sense here ({type(error).__name__})"
 
     def _obtain(self, candidate: Candidate) -> Prepared:
         """Runs in a thread of the pool."""
@@ -248,7 +260,7 @@ class _Run:
     def _take(self, candidate: Candidate, future: Future[Prepared]) -> PassedOver | None:
         name, reason = "", None
         try:
-            name = self.collection.add(candidate, future.result(), near=self.source.near)
+            name = self.collection.add(candidate, self._result(future), near=self.source.near)
             self.report.kept.append(name)
         except PassedOver as error:
             reason = error
@@ -257,6 +269,17 @@ class _Run:
         counts = self.collection.counts()
         self.progress(Progress(candidate.label, candidate.url, name, str(reason or ""), counts))
         return reason
+
+    def _result(self, future: "Future[Prepared]") -> Prepared:
+        """What a thread made of a picture, unless it takes too long or nobody waits any more."""
+        until = time.monotonic() + _PATIENCE
+        while not self.stop.is_set() and time.monotonic() < until:
+            if wait([future], timeout=0.2).done:
+                try:
+                    return future.result()
+                except (MemoryError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+                    raise PassedOver(f"could not be read ({type(error).__name__})") from None
+        raise PassedOver("stopped" if self.stop.is_set() else f"not there after {_PATIENCE:.0f} s", again=True)
 
 
 def _ignore(_: Progress) -> None:

@@ -30,25 +30,32 @@ class Folder(Source):
     online = False
     endless = False
 
-    def __init__(self, where: str | Path) -> None:
-        self._images = ImageSet.open(where, warn=False)
+    def __init__(self, where: str | Path, *, sha256: str | None = None) -> None:
+        self._images = ImageSet.open(where, sha256=sha256, warn=False)
+        self.skipped = self._images.skipped
 
     def labels(self) -> list[str]:
         """The labels that it has."""
         return self._images.labels
 
+    def check(self, query: str) -> None:
+        """See `Source.check`."""
+        if query not in self._images.labels:
+            found = " and ".join(map(repr, self._images.labels))
+            raise ImageSetError(
+                f"{self._images.name} has no label {query!r}; it has {found}. Say which of these is meant: "
+                "LABEL=ITS_LABEL in a terminal, {'LABEL': 'ITS_LABEL'} in Python."
+            )
+
     def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
         """See `Source.search`."""
-        if query not in self._images.labels:
-            found = ", ".join(self._images.labels)
-            raise ImageSetError(f"{self._images.name} has no label {query!r}. It has {found}: write {label}=ITS_LABEL.")
         return (self._candidate(picture, label) for picture in self._images if picture.label == query)
 
     def _candidate(self, picture: Picture, label: str) -> Candidate:
         known = {key: picture.extra.get(key, "") for key in ("page", "title", "license_url")}
         return Candidate(
             label=label,
-            url=picture.url or f"{self.name}:{self._images.name}/{picture.file_name}",
+            url=picture.url or f"{self.name}:{picture.sha256[:16]}/{picture.file_name}",
             data=self._images.path(picture),
             source=picture.source or self.name,
             creator=picture.creator,
@@ -62,9 +69,6 @@ class Pack(Folder):
 
     name = "pack"
     help = "a zip that somebody packed, such as your instructor: its path or its address"
-
-    def __init__(self, where: str | Path, *, sha256: str | None = None) -> None:
-        self._images = ImageSet.open(where, sha256=sha256, warn=False)
 
 
 class Upload(Source):
@@ -110,11 +114,14 @@ class Rendered(Source):
         """The labels that it has."""
         return [label for labels in SETS.values() for label in labels]
 
+    def check(self, query: str) -> None:
+        """See `Source.check`."""
+        if query not in self.labels():
+            raise ImageSetError(f"No rendered set has {query!r}; there is {', '.join(self.labels())}.")
+
     def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
         """See `Source.search`."""
-        set_name = next((name for name, labels in SETS.items() if query in labels), None)
-        if set_name is None:
-            raise ImageSetError(f"No rendered set has {query!r}; there is {', '.join(self.labels())}.")
+        set_name = next(name for name, labels in SETS.items() if query in labels)
         return self._draw(set_name, label, query)
 
     def _draw(self, set_name: str, label: str, query: str) -> Iterator[Candidate]:

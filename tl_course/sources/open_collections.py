@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Any
 
@@ -196,6 +197,7 @@ class _Words(HTMLParser):
 
 def _plain(html: str) -> str:
     parser = _Words()
-    parser.feed(html)
-    parser.close()
+    with suppress(AssertionError):  # what Python's parser says of "<![foo[", which anybody may write there
+        parser.feed(html)
+        parser.close()
     return " ".join(parser.seen.split())

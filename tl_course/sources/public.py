@@ -118,6 +118,10 @@ class Public(Source):
         """The labels that the set divides into. The kinds within them can be asked for too."""
         return list(self._set.kinds)
 
+    def check(self, query: str) -> None:
+        """See `Source.check`."""
+        self._set.asked_for(query)
+
     def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
         """See `Source.search`."""
         return self._from_anywhere(label, self._set.asked_for(query), client)

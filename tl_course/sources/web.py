@@ -94,7 +94,7 @@ def _ask(engine: Any, label: str, query: str, page: int) -> Iterator[Candidate]:
     except TimeoutException:
         raise FetchError("gave no answer in time") from None
     except DDGSException as error:
-        lost = "connect" in str(error).lower()
+        lost = any(word in str(error).lower() for word in ("connect", "dns", "resolv"))
         raise FetchError("cannot be reached" if lost else "refused (it takes us for a robot)") from None
     except Exception:  # a captcha in place of an answer may raise anything from inside the parsers
         raise FetchError("answered with something else than pictures (a captcha?)") from None
