@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -42,6 +43,21 @@ def said(builder: DatasetBuilder, do: str, *buffers: bytes, **what: Any) -> dict
     """Send what the page would send, and return what the page would see then."""
     builder._handle_custom_msg({"do": do, **what}, [memoryview(data) for data in buffers])
     return dict(builder._state)
+
+
+def zipped(given: dict[str, bytes]) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name, data in given.items():
+            packed.writestr(f"inner/{name}", data)
+    return archive.getvalue()
+
+
+def until(good: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not good():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -88,18 +104,44 @@ def test_pictures_of_a_folder_come_with_their_labels(class_folders: Callable[...
 
 
 def test_files_and_zips_are_taken_in_and_bad_ones_are_named(builder: DatasetBuilder) -> None:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as packed:
-        for name, data in files(3, first=10).items():
-            packed.writestr(f"inner/{name}", data)
-    given = files(2) | {"notes.txt": b"no picture"} | {"more.zip": archive.getvalue(), "torn.zip": b"PK\x03\x04"}
+    given = (
+        files(2) | {"notes.txt": b"no picture"} | {"more.zip": zipped(files(3, first=10)), "torn.zip": b"PK\x03\x04"}
+    )
     report = builder.upload(given, "open")
     assert builder.counts == {"open": 5, "closed": 0}
-    assert {name.rpartition("/")[2] for name, _ in report.passed_over} == {"notes.txt", "torn.zip"}
+    assert {name for name, _ in report.passed_over} == {"notes.txt", "torn.zip"}
     assert dict(builder.passed_over)["notes.txt"]
-    builder.upload(files(1), "closed")
-    assert builder.counts["closed"] == 0
-    assert builder.passed_over[-1] == ("0.png", "handed over before")
+
+
+def test_what_is_handed_over_again_is_named_and_what_was_removed_comes_back(builder: DatasetBuilder) -> None:
+    given = files(1) | {"more.zip": zipped(files(2, first=10))}
+    builder.upload(given, "open")
+    report = builder.upload(given, "closed")
+    assert builder.counts == {"open": 3, "closed": 0} and not report.kept
+    assert {name for name, _ in report.passed_over} == {"0.png", "10.png", "11.png"}
+    assert all("the same picture as open/" in why for _, why in builder.passed_over), "a reason that can be understood"
+    for picture in builder.images[:2]:
+        builder.remove(picture)
+    report = builder.upload(given, "closed")
+    assert builder.counts == report.counts | {"open": 1} == {"open": 1, "closed": 2}
+    assert "2 pictures came back" in builder.status
+    builder.undo()
+    assert builder.counts == {"open": 1, "closed": 0}
+
+
+def test_files_are_handed_over_by_path_too(builder: DatasetBuilder, tmp_path: Path) -> None:
+    for number, name in enumerate(("a/one.png", "b/one.png", "two.png", "more.zip")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(encoded(drawn(number)) if name != "more.zip" else zipped(files(2, first=10)))
+    builder.upload([tmp_path / "a" / "one.png", str(tmp_path / "b" / "one.png")], "open")
+    assert builder.counts["open"] == 2
+    builder.upload({"2.png": tmp_path / "two.png"}, "open")
+    builder.upload(tmp_path / "more.zip", "open")
+    assert builder.counts["open"] == 5
+    with pytest.raises(ImageSetError, match=r"gone\.png cannot be read"):
+        builder.upload([tmp_path / "gone.png"], "open")
+    with pytest.raises(ImageSetError, match=r"2\.png is neither a path nor"):
+        builder.upload({"2.png": drawn(2)}, "open")  # type: ignore[dict-item]
 
 
 def test_a_still_camera_gives_one_picture(builder: DatasetBuilder) -> None:
@@ -137,6 +179,19 @@ def test_sorting_is_undone_step_by_step(builder: DatasetBuilder) -> None:
     assert builder.undo() == [] and "Nothing" in builder.status
 
 
+def test_an_empty_label_that_was_removed_comes_back_before_older_edits(builder: DatasetBuilder) -> None:
+    builder.upload(files(2), "open")
+    builder.remove(builder.images[0])
+    builder.set_source("closed", "folder", where="/some/where")
+    builder.remove_label("closed")
+    assert builder.undo() == [] and builder.counts == {"open": 1, "closed": 0}
+    assert builder._state["labels"][1]["where"] == "/some/where"
+    assert len(builder.undo()) == 1 and builder.counts["open"] == 2
+    builder.remove_label("closed")
+    builder.remove(builder.images[0])
+    assert len(builder.undo()) == 1 and builder.counts == {"open": 2}, "what came last goes first"
+
+
 def test_the_same_folder_goes_on_where_it_was_left(builder: DatasetBuilder) -> None:
     builder.upload(files(3) | {"bad.jpg": b"no"}, "open")
     builder.rename_label("closed", "shut")
@@ -165,9 +220,27 @@ def test_a_source_that_fails_says_why_and_what_works(builder: DatasetBuilder) ->
     with pytest.raises(ImageSetError, match="giraffe"):
         builder.collect("open", source="rendered", query="giraffe")
     builder.set_source("open", "folder")
-    with pytest.raises(ImageSetError, match="path of a folder"):
+    with pytest.raises(ImageSetError, match=r"path of a folder.*set_source\('open', 'folder', where="):
         builder.collect("open")
+    with pytest.raises(ImageSetError, match=r"builder\.upload"):
+        builder.collect("open", source="upload")
+    with pytest.raises(ImageSetError, match="0 pictures"):
+        builder.collect("open", 0)
     assert not builder._state["labels"][0]["busy"]
+
+
+def test_a_source_may_be_a_path_or_a_name(
+    builder: DatasetBuilder, class_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = class_folders(open=4, shut=3, size=80)
+    builder.collect("open", 2, source=str(folder))
+    builder.collect("closed", 2, source=folder, query="shut")
+    assert builder.counts == {"open": 2, "closed": 2}
+    ImageSet.open(folder).pack(tmp_path / "packed.zip")
+    builder.collect("open", 3, source=str(tmp_path / "packed.zip"))
+    assert builder.counts["open"] == 3
+    with pytest.raises(ImageSetError, match="Did you mean 'openverse'"):
+        builder.collect("open", source="opnverse")
 
 
 def test_collecting_aside_can_be_stopped(builder: DatasetBuilder) -> None:
@@ -187,6 +260,52 @@ def test_collecting_aside_can_be_stopped(builder: DatasetBuilder) -> None:
     assert "Stopped" in builder.status
     assert builder.counts == {"open": len(report.kept) - 1, "closed": 1}
     assert sum(builder.counts.values()) == len(ImageSet.open(builder.folder))
+
+
+def test_each_label_is_stopped_by_itself(builder: DatasetBuilder) -> None:
+    builder.set_source("open", n=10_000)
+    builder.set_source("closed", n=2)
+    report = builder.collect(source=Slow(), wait=False)
+    until(lambda: builder.counts["open"] > 0)
+    builder.stop("open")
+    until(lambda: "Stopped." in builder.status)
+    assert builder.counts["closed"] == 2, "it was not closed that was stopped"
+    assert not report.complete
+
+
+def test_a_new_name_is_not_taken_back_while_it_is_collected_for(builder: DatasetBuilder) -> None:
+    builder.upload(files(1), "open")
+    builder.rename_label("open", "ajar")
+    builder.collect("ajar", 10_000, Slow(), wait=False)
+    until(lambda: builder.counts["ajar"] > 1)
+    with pytest.raises(ImageSetError, match="'ajar' are being collected"):
+        builder.undo()
+    builder.remove(builder.page("ajar")[0])
+    assert len(builder.undo()) == 1, "sorting goes on meanwhile"
+    builder.stop()
+    until(lambda: "Stopped." in builder.status)
+    n = builder.counts["ajar"]
+    builder.undo()
+    assert builder.counts == {"open": 1, "ajar": n - 1, "closed": 0}, "what came later has its name from the start"
+    assert not any(row["busy"] for row in builder._state["labels"])
+
+
+def test_saving_and_showing_do_not_wait_for_each_other(
+    builder: DatasetBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder.upload(files(1), "open")
+    save = ImageSet.save
+
+    def slow(images: ImageSet) -> None:
+        threading.Thread(target=builder.add_label, args=["ajar"], daemon=True).start()
+        time.sleep(0.3)  # so that the other has begun to show what it did
+        save(images)
+
+    monkeypatch.setattr(ImageSet, "save", slow)
+    saving = threading.Thread(target=builder.save, daemon=True)
+    saving.start()
+    saving.join(10)
+    assert not saving.is_alive() and "ajar" in builder.labels
 
 
 def test_advice_leads_to_a_set_to_train_on(tmp_path: Path) -> None:
@@ -214,9 +333,11 @@ def test_what_the_page_sends_calls_the_methods(builder: DatasetBuilder, monkeypa
     assert len(parts) > 2
     for number, part in enumerate(parts):
         said(builder, "chunk", part, ack=number, label="open", name="a.png", size=len(picture), offset=number * 9000)
-    state = said(builder, "uploaded", ack=99, label="open")
-    assert builder.counts["open"] == 1
-    assert [content for content, _ in sent] == [{"ack": n, "good": True} for n in [*range(len(parts)), 99]]
+        assert builder.counts["open"] == (number == len(parts) - 1), "taken in as soon as it is whole"
+    assert [content for content, _ in sent] == [{"ack": n, "good": True} for n in range(len(parts))]
+    state = said(builder, "chunk", b"", ack=99, label="open", name="large.zip", size=300 * 2**20, offset=0)
+    assert sent[-1][0] == {"ack": 99, "good": False}
+    assert "large.zip has 300 MB" in dict(builder.passed_over)["large.zip"]
 
     (shown,) = state["labels"][0]["pictures"]
     assert shown["alt"] == "open, picture 1 of 1, from upload"

@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from uuid import uuid4
 
 from tl_course.collection import Candidate
 from tl_course.errors import ImageSetError
@@ -84,6 +85,7 @@ class Upload(Source):
 
     def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
         """See `Source.search`."""
+        self._time = uuid4().hex[:8]
         for name, data in self._files.items():
             digest = hashlib.sha256(data).hexdigest()
             if not name.lower().endswith(".zip"):
@@ -99,7 +101,9 @@ class Upload(Source):
                     yield self._candidate(label, f"{digest[:16]}/{path.relative_to(folder).as_posix()}", path)
 
     def _candidate(self, label: str, name: str, data: bytes | Path) -> Candidate:
-        return Candidate(label=label, url=f"upload:{name}", data=data, source=self.name, title=Path(name).name)
+        # Whoever hands a file over again shall hear what became of it, so that no name is known from the time before.
+        url = f"upload:{name}#{self._time}"
+        return Candidate(label=label, url=url, data=data, source=self.name, title=Path(name).name)
 
 
 class Rendered(Source):

@@ -3,8 +3,9 @@
 import base64
 import html
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from tl_course.errors import ImageSetError
@@ -14,8 +15,8 @@ from tl_course.sources import Collected
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = [
-    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "many", "merge",
-    "on_page", "pages", "plain", "seen", "short", "still", "told",
+    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "handed_over", "many",
+    "merge", "on_page", "pages", "plain", "seen", "short", "still", "told",
 ]  # fmt: skip
 
 ENOUGH = 20  # pictures a label: 16 to train on, which frozen features can do with, and 4 to see how well it went
@@ -44,7 +45,6 @@ ASKED: dict[str, set[str]] = {
     "collect": {"label"},
     "stop": {"label"},
     "chunk": {"label", "name", "size", "offset"},
-    "uploaded": {"label"},
     "capture": {"label", "recording"},
     "remove": {"picture"},
     "move": {"picture", "label"},
@@ -54,17 +54,22 @@ ASKED: dict[str, set[str]] = {
 }
 
 
+_ids = count(1)
+
+
 @dataclass
 class Row:
-    """A label, and how its pictures are collected."""
+    """A label, and how its pictures are collected; `page` and `id` are the page's own and not kept."""
 
     name: str
     source: str
     n: int
     query: str = ""
     where: str = ""
-    page: int = 1
-    id: int = field(default_factory=count(1).__next__)
+
+    def __post_init__(self) -> None:
+        self.page = 1
+        self.id = next(_ids)
 
 
 class Arriving:
@@ -72,10 +77,9 @@ class Arriving:
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, str], bytearray] = {}
-        self._whole: dict[str, dict[str, bytes]] = {}  # by label
 
-    def add(self, label: str, name: str, size: int, offset: int, data: bytes) -> dict[str, bytes]:
-        """Take the next part of a file, and return files that have to be taken in before there is room for it."""
+    def add(self, label: str, name: str, size: int, offset: int, data: bytes) -> bytes | None:
+        """Take the next part of a file, and return the file once it is whole."""
         if size > MAX_UPLOAD:
             raise ImageSetError(
                 f"{name} has {size / 2**20:,.0f} MB, and the page takes {MAX_UPLOAD // 2**20}. Put it beside the "
@@ -87,16 +91,30 @@ class Arriving:
         part += data
         if len(part) < size:
             self._parts[label, name] = part
-            return {}
-        whole = self._whole.setdefault(label, {})
-        full = name in whole or sum(map(len, whole.values())) + size > MAX_UPLOAD  # two files may have one name
-        before = self.take(label) if full else {}
-        self._whole.setdefault(label, {})[name] = bytes(part)
-        return before
+            return None
+        return bytes(part)
 
-    def take(self, label: str) -> dict[str, bytes]:
-        """The files that are here for a label, by name."""
-        return self._whole.pop(label, {})
+
+def handed_over(files: Mapping[str, bytes | str | Path] | Iterable[str | Path] | str | Path) -> dict[str, bytes]:
+    """The bytes of files by name, read where paths are given; an ImageSetError where that fails."""
+    if isinstance(files, Mapping):
+        given = list(files.items())
+    else:
+        paths = [Path(one) for one in ([files] if isinstance(files, str | Path) else files)]
+        given = [(path.name, path) for path in paths]
+    found: dict[str, bytes] = {}
+    for name, one in given:
+        try:
+            data = Path(one).expanduser().read_bytes() if isinstance(one, str | Path) else bytes(memoryview(one))
+        except OSError as error:
+            raise ImageSetError(f"{one} cannot be read: {error.strerror}. Nothing was added.") from None
+        except TypeError:
+            raise ImageSetError(
+                f"{name} is neither a path nor the bytes of a file. Hand over paths, or bytes by name: "
+                "{'a.jpg': data}."
+            ) from None
+        found[name if name not in found else f"{len(found)}/{name}"] = data  # files of two folders may share a name
+    return found
 
 
 def advice(counts: Mapping[str, int]) -> str:
@@ -131,6 +149,7 @@ def seen(
         first = (row.page - 1) * PAGE + 1
         shown.append(
             asdict(row)
+            | {"id": row.id, "page": row.page}
             | {"count": len(pictures), "pages": pages(pictures), "busy": row.name in busy}
             | {"pictures": _described(on_page(pictures, row.page), row.name, first, len(pictures))}
             | {"skips": [[why, len(names), names[-3:]] for why, names in skips.get(row.name, {}).items()]}
@@ -197,6 +216,8 @@ def _described(shown: Iterable[Picture], label: str, first: int, total: int) -> 
 
 def short(url: str) -> str:
     """What to call a picture that was passed over: its file's name, or the number of its frame."""
+    if url.startswith("upload:"):
+        return url.rsplit("#", 1)[0].rpartition("/")[2]
     last = url.partition("?")[0].rstrip("/").rpartition("/")[2] or url
     return f"frame {int(frame) + 1}" if url.startswith("camera:") and (frame := last.partition("#")[2]) else last
 

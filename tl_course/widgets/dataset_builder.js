@@ -10,35 +10,6 @@ const CAMERA_TROUBLE = {
   NotReadableError: "The camera is in use by another program. Close that, then try again.",
 };
 
-/** An element with properties, attributes (those with a dash, and role) and children. */
-function h(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key.includes("-") || key === "role" || key === "for" || key === "list") node.setAttribute(key, value);
-    else node[key] = value;
-  }
-  node.append(...children);
-  return node;
-}
-
-function button(text, onclick, properties = {}) {
-  return h("button", { type: "button", textContent: text, onclick, ...properties });
-}
-
-const many = (n, noun = "picture") => `${n} ${noun}${n === 1 ? "" : "s"}`;
-
-function set(node, key, value) {
-  if (node[key] !== value) node[key] = value;
-}
-
-/** Give a select these options ([value, text], …) without closing it where nothing changed. */
-function setOptions(select, options) {
-  const wanted = JSON.stringify(options);
-  if (select.dataset.options === wanted) return;
-  select.dataset.options = wanted;
-  select.replaceChildren(...options.map(([value, text]) => h("option", { value, textContent: text })));
-}
-
 function render({ model, el }) {
   const state = () => model.get("_state");
   const ask = (what, buffers) => model.send(what, undefined, buffers);
@@ -48,6 +19,7 @@ function render({ model, el }) {
   const idBase = `tlb-${Math.random().toString(36).slice(2, 8)}`;
   let serial = 0;
   let camera = null; // the one live view
+  let opening = false; // while the browser asks whether it may
 
   const answered = (what, buffers) =>
     new Promise((resolve) => {
@@ -306,6 +278,7 @@ function render({ model, el }) {
     // ---- the camera
 
     async function toggleCamera() {
+      if (opening) return;
       if (camera?.section === section) return closeCamera();
       closeCamera();
       if (!navigator.mediaDevices?.getUserMedia) {
@@ -315,11 +288,15 @@ function render({ model, el }) {
         return say(`${why} Or add files that a phone took.`, true);
       }
       let stream;
+      opening = true;
       try {
         stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: 1280 } });
       } catch (error) {
         return say(CAMERA_TROUBLE[error.name] ?? `The camera did not open (${error.message || error.name}).`, true);
+      } finally {
+        opening = false;
       }
+      if (!section.isConnected) return stream.getTracks().forEach((track) => track.stop());
       const video = h("video", { autoplay: true, muted: true, playsInline: true, srcObject: stream });
       video.setAttribute("aria-label", "What the camera sees");
       const shutter = button("Hold to record", () => {}, { className: "tlb-shutter" });
@@ -327,11 +304,11 @@ function render({ model, el }) {
       const close = button("Close camera", () => closeCamera(true));
       const view = h("div", { className: "tlb-camera" }, video, h("div", {}, shutter, taken, close));
       const canvas = h("canvas");
-      let holding = false;
+      let holding = ""; // the recording under way
+      let single = ""; // the recording of pictures that are taken one by one
       let count = 0;
-      let recording = "";
 
-      async function take() {
+      async function take(recording) {
         const scale = Math.min(1, FRAME / Math.max(video.videoWidth, video.videoHeight));
         if (!video.videoWidth) return;
         canvas.width = Math.round(video.videoWidth * scale);
@@ -344,17 +321,16 @@ function render({ model, el }) {
       }
       async function hold() {
         if (holding) return;
-        holding = true;
-        recording = `${id}-${Date.now()}`;
+        const recording = (holding = `${id}-${Date.now()}`);
         shutter.classList.add("tlb-held");
-        while (holding) {
+        while (holding === recording) {
           const began = Date.now();
-          await take();
+          await take(recording);
           await new Promise((done) => setTimeout(done, Math.max(0, RATE - (Date.now() - began))));
         }
       }
       function release() {
-        holding = false;
+        holding = "";
         shutter.classList.remove("tlb-held");
       }
       const isKey = (event) => event.key === " " || event.key === "Enter";
@@ -366,8 +342,7 @@ function render({ model, el }) {
       shutter.onclick = (event) => {
         // A screen reader's click has no pointer that is held: it takes one picture.
         if (event.detail === 0 && !holding) {
-          recording ||= `${id}-${Date.now()}`;
-          take();
+          take((single ||= `${id}-${Date.now()}`));
         }
       };
       camera = { section, release, stream, view, button: cameraButton };
@@ -464,7 +439,6 @@ function render({ model, el }) {
         if (!(await answered(chunk, [data]))) break;
       }
     }
-    if (files.length) await answered({ do: "uploaded", label });
   }
 
   // ---- from the kernel ----------------------------------------------------------------------------------------------
@@ -494,7 +468,7 @@ function render({ model, el }) {
     for (let at = 0; at < missing.length; at += 24) {
       const names = missing.slice(at, at + 24);
       names.forEach((name) => asked.add(name));
-      ask({ do: "thumbnails", names });
+      answered({ do: "thumbnails", names }).then((good) => good || names.forEach((name) => asked.delete(name)));
     }
     if (urls.size > 600) {
       for (const [name, url] of urls) {
