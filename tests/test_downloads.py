@@ -39,7 +39,7 @@ def digest_of(data: bytes) -> str:
 
 
 def kept(cache: Path) -> list[Path]:
-    return sorted((cache / "downloads").iterdir()) if (cache / "downloads").exists() else []
+    return sorted(path for path in (cache / "downloads").glob("*") if path.suffix != ".lock")
 
 
 def test_a_pack_is_opened_by_its_address_and_its_sha256(pack: bytes, cache: Path) -> None:

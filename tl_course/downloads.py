@@ -246,6 +246,8 @@ def fetch_pack(
             path = Path(place) if "://" not in place else _fetch_whole(place, progress)
             if digest in (None, found := sha256_of(path)):
                 return path
+            if "://" in place:
+                path.unlink()
             reasons.append(f"{place} is another file: its SHA-256 is {found}, and should be {digest}")
         except (FetchError, OSError) as error:
             reasons.append(f"{place}: {error}")

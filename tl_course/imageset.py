@@ -295,10 +295,12 @@ class ImageSet:
 
     def check_trainable(self) -> None:
         """Raise an `ImageSetError` that says what is missing where a classifier cannot be trained on this set."""
-        labels = {picture.label for picture in self.train}
-        if len(labels) < 2:
-            found = f"only {labels.pop()!r}" if labels else "none"
+        counts = Counter(picture.label for picture in self.train)
+        if len(counts) < 2:
+            found = f"only {next(iter(counts))!r}" if counts else "none"
             raise ImageSetError(f"{self.name} needs at least two labels to train on and has {found}. {_LAYOUT}")
+        if lone := [label for label, n in counts.items() if n < 2]:
+            raise ImageSetError(f"{self.name} has a single picture of {', '.join(lone)} to train on. Add some more.")
 
     def subset(self, n: int | None = None, *, labels: Iterable[str] | None = None, seed: int = 0) -> "ImageSet":
         """The same set with only `n` training pictures, spread evenly over the labels, or with only some `labels`.

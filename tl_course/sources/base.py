@@ -16,7 +16,7 @@ from tl_course.errors import FetchError, ImageSetError
 from tl_course.fetching import CONNECTIONS, Client
 from tl_course.imageset import ImageSet
 
-__all__ = ["Collected", "Progress", "Source"]
+__all__ = ["Collected", "Progress", "Source", "kind_of"]
 
 MAX_PICTURE = 20 * 2**20  # bytes
 MOST = 10_000  # pictures a label
@@ -79,8 +79,8 @@ class Collected:
         new = f"{len(self.kept)} new pictures" if self.kept or not self.complete else "Nothing was missing"
         lines = [f"{new} in {self.folder} ({counts})"]
         kinds: defaultdict[str, list[str]] = defaultdict(list)
-        for name, reason in self.passed_over:  # of "nearly the same picture as cat/…" the kind is what counts
-            kinds[reason.partition(" picture as ")[0]].append(name)
+        for name, reason in self.passed_over:
+            kinds[kind_of(reason)].append(name)
         for reason, names in sorted(kinds.items(), key=lambda item: -len(item[1])):
             few = ", ".join(name.rpartition("/")[2] or name for name in names[:3])
             lines.append(f"passed over {len(names)} ({reason}): {few}{', …' * (len(names) > 3)}")
@@ -280,6 +280,12 @@ class _Run:
                 except (MemoryError, ArithmeticError, LookupError, TypeError, ValueError) as error:
                     raise PassedOver(f"could not be read ({type(error).__name__})") from None
         raise PassedOver("stopped" if self.stop.is_set() else f"not there after {_PATIENCE:.0f} s", again=True)
+
+
+def kind_of(reason: str) -> str:
+    """A reason without the one picture that it names: "the same picture" of "the same picture as cat/…"."""
+    kind, picture, _ = reason.partition(" picture as ")
+    return kind + " picture" * bool(picture)
 
 
 def _ignore(_: Progress) -> None:
