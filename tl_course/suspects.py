@@ -11,7 +11,7 @@ Five kinds of suspicion are looked at, from kept features:
 How they are weighed was chosen by measuring: ``benchmarks/suspects.py`` plants errors in photos and looks for them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +38,12 @@ DIMENSIONS = 128  # principal components that are looked at: ten times faster th
 NEIGHBOURS = 15
 STRENGTH = 0.003  # of the head: strongly regularised, so that it does not learn wrong labels by heart
 TWIN = 0.9  # cosine of features: crops by 4 %, mirror images and brighter copies lie above, other photos below .88
+NEARLY = 0.6  # cosine of principal components from which on that of the features themselves is looked at: it is slower
+HINT = 0.6  # from here on pixels are compared: copies that were compressed again and again lie between
+ALIKE = 0.98  # correlation of pixels
 FAR = 2.5, 1.5  # off-topic: robust standard deviations at which the suspicion is one half, and how fast it grows
 MIN_SIDE, MAX_ASPECT = 32, 4.0  # pixels; width by height
+ODD = 0.8
 
 WORTH_A_WORD = 0.3  # suspicions below it are not spoken of
 
@@ -103,8 +107,8 @@ class Suspects:
 
     Raises
     ------
-    ImageSetError
-        There are too few pictures to compare: fewer than two labels, or a label with a single picture.
+    BackboneError
+        There is no such backbone here.
 
     References
     ----------
@@ -127,35 +131,49 @@ class Suspects:
         hashes = [picture.sha256 for picture in everything]
         found = extract(paths, Backbone.get(backbone), device=device, hashes=hashes, progress=progress)
         good = [i for i in range(len(everything)) if i not in found.failed]
-        self._unreadable = {everything[i].file_name: reason for i, reason in found.failed.items()}
+        self._unreadable = {
+            everything[i].file_name: reason.removeprefix(f"{paths[i]}: ") for i, reason in found.failed.items()
+        }
         pictures = [everything[i] for i in good]
         self._index = {picture.file_name: i for i, picture in enumerate(pictures)}
         self._unit, self._compact = _compact(found.vectors[good])
-        self._twins = _twins(self._unit, [picture.sha256 for picture in pictures])
+        self._twins = _twins(self._unit, self._compact, [paths[i] for i in good])
         self._groups = _merged(groups_of(pictures), self._twins)
         self._near, self._nearness = _neighbours(self._compact, self._groups)
         with ThreadPoolExecutor(cores()) as pool:
-            self._odd = list(pool.map(_oddity, (paths[i] for i in good)))
-        self._heads: dict[int, Head] = {}  # of the last ranking, from which the next one starts
+            parts = pool.map(lambda some: [_oddity(paths[i]) for i in some], np.array_split(good, cores()))
+            self._odd = [reason for part in parts for reason in part]
+        self._heads: dict[int, Head] = {}  # of the first ranking, from which the later ones start
         self._labels: list[str] = []
+        self._first_tried: Head | None = None
+        self._first_labels: list[str] = []
 
     def rank(self) -> list[Suspect]:
         """All live pictures by the labels that they have now, the most suspicious first.
 
+        Where there is a single label, labels cannot be doubted, and all else is looked at. A picture whose file cannot
+        be read comes first: it is "odd", and the reason says why.
+
         Raises
         ------
         ImageSetError
-            There are fewer than two labels.
+            All pictures are dropped.
         """
+        if not len(self.images):
+            raise ImageSetError(f"All pictures of {self.images.name} are dropped. Bring some back: images.undo().")
+        broken = [
+            Suspect(one.file_name, one.label, one.split, 1.0, "odd", self._unreadable[one.file_name], "", 0.0, ())
+            for one in self.images
+            if one.file_name in self._unreadable
+        ]
         live = [picture for picture in self.images if picture.file_name in self._index]
+        if not live:
+            return sorted(broken, key=lambda one: one.file_name)
         labels = sorted({picture.label for picture in live})
-        if len(labels) < 2:
-            raise ImageSetError(
-                f"{self.images.name} has {len(labels)} label. Suspects are found by comparing: add pictures of another."
-            )
         rows = np.array([self._index[picture.file_name] for picture in live])
         targets = np.array([labels.index(picture.label) for picture in live])
-        guesses = self._out_of_fold(rows, targets, labels)
+        alone = _alone(targets, np.array([self._groups[row] for row in rows])) & (len(labels) > 1)
+        guesses = self._out_of_fold(rows, targets, labels, alone)
         predicted = guesses.argmax(1)
         self.accuracy = float((predicted == targets).mean())
 
@@ -166,80 +184,119 @@ class Suspects:
         other = targets[near] != targets[:, None]
         disagreement = (other * weight).sum(1) / np.maximum(weight.sum(1), 1e-6)
         doubt = _trust(self.accuracy, targets) * (1 - guesses[np.arange(len(live)), targets] + disagreement) / 2
+        doubt[alone] = 0  # nobody could have known that label
         far = _sigmoid((_deviations(self._unit[rows], targets) - FAR[0]) * FAR[1])
         twins = self._suspicious_twins(live, rows, place)
 
-        suspects = []
+        odd = [self._odd[row] for row in rows.tolist()]
+        shares = np.stack([doubt, far, 0.5 * alone, [twins[i][0] if i in twins else 0 for i in range(len(live))]])
+        innocent = np.prod(1 - shares, axis=0) * np.where([bool(reason) for reason in odd], 1 - ODD, 1)
+        own, guess = targets.tolist(), predicted.tolist()
+        sure = guesses[np.arange(len(live)), predicted].astype(float).tolist()
+        names = np.array([picture.file_name for picture in live], object)
+        there = near >= 0
+        suspects = broken
         for i, picture in enumerate(live):
-            neighbours = near[i][near[i] >= 0]
-            odds = int(other[i][near[i] >= 0].sum())
-            confidence = float(guesses[i, predicted[i]])
-            found = [
-                (
-                    float(doubt[i]),
-                    "label",
-                    _in_words(picture.label, labels[predicted[i]], confidence, odds, len(neighbours)),
-                ),
-                (float(far[i]), "off-topic", f"unlike everything else called {picture.label!r}"),
-                *twins.get(i, ()),
-                *([(0.8, "odd", self._odd[rows[i]])] if self._odd[rows[i]] else []),
-            ]
+            found: list[Found] = []
+            if doubt[i] >= WORTH_A_WORD:
+                others = int((other[i] & there[i]).sum())
+                words = _in_words(labels[own[i]], labels[guess[i]], sure[i], others, int(there[i].sum()))
+                found.append((float(doubt[i]), "label", words))
+            if far[i] >= WORTH_A_WORD:
+                found.append((float(far[i]), "off-topic", f"unlike everything else called {picture.label!r}"))
+            if alone[i]:
+                found.append((0.5, "label", f"nothing else is called {picture.label!r}"))
+            if i in twins:
+                found.append(twins[i])
+            if odd[i]:
+                found.append((ODD, "odd", odd[i]))
+            found.sort(reverse=True)
             suspects.append(
                 Suspect(
                     picture.file_name,
                     picture.label,
                     picture.split,
-                    score=1 - float(np.prod([1 - share for share, _, _ in found])),
-                    kind=max(found)[1] if max(found)[0] >= WORTH_A_WORD else "",
-                    reason="; ".join(
-                        reason for share, _, reason in sorted(found, reverse=True) if share >= WORTH_A_WORD
-                    ),
-                    predicted=labels[predicted[i]],
-                    confidence=confidence,
-                    neighbours=tuple(live[j].file_name for j in neighbours),
+                    score=float(1 - innocent[i]),
+                    kind=found[0][1] if found else "",
+                    reason="; ".join(reason for _, _, reason in found),
+                    predicted=labels[guess[i]],
+                    confidence=sure[i],
+                    neighbours=tuple(names[near[i][there[i]]].tolist()),
                 )
             )
         return sorted(suspects, key=lambda one: (-one.score, one.file_name))
 
-    def _out_of_fold(self, rows: Indices, targets: Indices, labels: list[str]) -> Array:
+    def tried(self, train: Mapping[str, str], test: Mapping[str, str]) -> float:
+        """Share of `test` that a head trained on `train` gets right, both labels by file name; nan where it cannot be.
+
+        The head is as strongly regularised as those that rank. What has no features counts as not there.
+        """
+        labels = sorted({label for name, label in train.items() if name in self._index})
+        names, asked = ([name for name in part if name in self._index] for part in (train, test))
+        if len(labels) < 2 or not asked:
+            return float("nan")
+        targets = np.array([labels.index(train[name]) for name in names])
+        with threadpool_limits(1):
+            head = logistic_regression(
+                self._compact[[self._index[name] for name in names]], targets, len(labels), strength=STRENGTH,
+                start=self._first_tried if labels == self._first_labels else None,
+            )  # fmt: skip
+            if self._first_tried is None:  # where all later ones start from, so that equal labels give equal heads
+                self._first_tried, self._first_labels = head, labels
+            guesses = head.probabilities(self._compact[[self._index[name] for name in asked]]).argmax(1)
+        return float(np.mean([labels[guess] == test[name] for guess, name in zip(guesses, asked, strict=True)]))
+
+    def _out_of_fold(self, rows: Indices, targets: Indices, labels: list[str], alone: NDArray[np.bool_]) -> Array:
         """Probabilities (n, n_labels) of every picture from a head that has not seen it, nor its twins."""
-        fold_of = folds_of(targets, [self._groups[row] for row in rows])
-        start = self._heads if labels == self._labels else {}
-        self._heads, self._labels = {}, labels
+        groups = [str(self._groups[row]) for row in rows]
+        if len(labels) == 1 or len(set(groups)) == 1:  # nothing to learn from: as likely as it is frequent
+            return np.tile(np.bincount(targets) / np.float32(len(targets)), (len(targets), 1))
+        spread = np.where(alone, np.bincount(targets[~alone], minlength=1).argmax(), targets)  # they fit into any fold
+        fold_of = folds_of(spread, groups)
+        if labels != self._labels:
+            self._heads, self._labels = {}, labels
         guesses = np.zeros((len(rows), len(labels)), np.float32)
         vectors = self._compact[rows]
         with threadpool_limits(1):
             for fold in range(int(fold_of.max()) + 1):
                 out = fold_of == fold
                 head = logistic_regression(
-                    vectors[~out], targets[~out], len(labels), strength=STRENGTH, start=start.get(fold)
+                    vectors[~out],
+                    targets[~out],
+                    len(labels),
+                    strength=STRENGTH,
+                    start=self._heads.get(fold),
+                    tolerance=1e-5,
                 )
                 guesses[out] = head.probabilities(vectors[out])
-                self._heads[fold] = head
+                self._heads.setdefault(fold, head)  # not the last one, so that equal labels give equal rankings
         return guesses
 
-    def _suspicious_twins(self, live: list[Picture], rows: Indices, place: Indices) -> dict[int, list[Found]]:
-        """What is to be said of pictures that are there more than once, by index into `live`."""
-        said: dict[int, list[Found]] = {}
-        for a, b, same in self._twins:
-            i, j = sorted((int(place[a]), int(place[b])))
-            if i < 0:
-                continue  # one of them is dropped
-            what = "the same picture as" if same else "nearly the same picture as"
-            one, two = live[i], live[j]
-            if one.label != two.label:
-                for index, twin in ((i, two), (j, one)):
-                    said.setdefault(index, []).append(
-                        (0.9, "duplicate", f"{what} {twin.file_name}, called {twin.label!r}")
-                    )
-            elif one.split != two.split:
-                index, twin = (i, two) if one.split == "train" else (j, one)
-                said.setdefault(index, []).append(
-                    (0.85, "leak", f"{what} {twin.file_name}, which is in {twin.split!r}")
-                )
-            else:
-                said.setdefault(j, []).append((0.75, "duplicate", f"{what} {one.file_name}"))
-        return {index: [max(found)] for index, found in said.items()}
+    def _suspicious_twins(self, live: list[Picture], rows: Indices, place: Indices) -> dict[int, Found]:
+        """The worst that is to be said of each picture that is there more than once, by index into `live`."""
+        pairs = np.sort(place[self._twins], axis=1)
+        pairs = pairs[pairs[:, 0] >= 0]  # both are live
+        labels = np.array([one.label for one in live])[pairs]
+        splits = np.array([one.split for one in live])[pairs]
+        said: dict[int, Found] = {}
+
+        def say(which: NDArray[np.bool_], share: float, kind: str, suspects: Array, others: Array, more: str) -> None:
+            for i, j in zip(suspects[which].tolist(), others[which].tolist(), strict=True):
+                if i not in said:
+                    one, twin = live[i], live[j]
+                    same = one.sha256 == twin.sha256 != ""
+                    what = "the same picture as" if same else "nearly the same picture as"
+                    said[i] = share, kind, f"{what} {twin.file_name}" + more.format(label=twin.label, split=twin.split)
+
+        first, second = pairs.T
+        torn, leaks = labels[:, 0] != labels[:, 1], splits[:, 0] != splits[:, 1]
+        for suspects, others in ((first, second), (second, first)):
+            say(torn, 0.9, "duplicate", suspects, others, ", called {label!r}")
+        in_train = splits[:, 0] == "train"
+        train, held_out = np.where(in_train, first, second), np.where(in_train, second, first)
+        say(~torn & leaks, 0.85, "leak", train, held_out, ", which is in {split!r}")
+        say(~torn & ~leaks, 0.75, "duplicate", second, first, "")
+        return said
 
 
 # ---- what does not depend on labels ----------------------------------------------------------------------------------
@@ -247,16 +304,19 @@ class Suspects:
 
 def _compact(vectors: Array) -> tuple[Array, Array]:
     """Vectors of length 1, and their principal components, scaled so that heads of one strength suit every set."""
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    if not len(vectors):
+        return vectors, vectors
+    unit = (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)).astype(np.float32)
     centred = unit - unit.mean(0)
-    if len(centred) > centred.shape[1]:
-        _, basis = np.linalg.eigh(centred.T @ centred)
-        components = centred @ basis[:, ::-1][:, :DIMENSIONS]
-    else:
-        basis, scale, _ = np.linalg.svd(centred, full_matrices=False)
-        components = (basis * scale)[:, :DIMENSIONS]
+    # Subspace iteration: nothing here depends on a rotation of the components, so their span is all that is wanted.
+    start = np.random.default_rng(0).normal(size=(vectors.shape[1], min(DIMENSIONS, *vectors.shape)))
+    basis = start.astype(np.float32)
+    with threadpool_limits(1):
+        for _ in range(6):
+            basis = np.linalg.qr(centred.T @ (centred @ basis))[0]
+    components = centred @ basis
     size = np.sqrt((components**2).sum(1).mean() / vectors.shape[1])
-    return unit.astype(np.float32), np.ascontiguousarray(components / max(float(size), 1e-12), np.float32)
+    return unit, np.ascontiguousarray(components / max(float(size), 1e-12), np.float32)
 
 
 def _nearest(vectors: Array, use: Callable[[int, Array], None]) -> None:
@@ -267,29 +327,61 @@ def _nearest(vectors: Array, use: Callable[[int, Array], None]) -> None:
         use(first, unit[first : first + 512] @ unit.T)
 
 
-def _twins(unit: Array, hashes: Sequence[str]) -> list[tuple[int, int, bool]]:
-    """Pairs of pictures that are the same (True) or nearly so (False), as indices."""
-    pairs: list[tuple[int, int, bool]] = []
+def _twins(unit: Array, compact: Array, paths: Sequence[Path]) -> Indices:
+    """Pairs (n, 2) of pictures that are the same or nearly so: the features say it, or hint at it and pixels tell."""
+    maybe: list[Indices] = []
+    nearest = np.zeros(len(unit), np.int64)
 
     def use(first: int, cosines: Array) -> None:
-        for i, j in np.argwhere(cosines >= TWIN):
-            if first + i < j:
-                pairs.append((int(first + i), int(j), hashes[first + i] == hashes[j]))
+        rows = np.arange(len(cosines))
+        cosines[rows, first + rows] = -1
+        nearest[first : first + len(cosines)] = cosines.argmax(1)
+        pairs = np.argwhere(cosines >= NEARLY) + np.array([first, 0])
+        maybe.append(pairs[pairs[:, 0] < pairs[:, 1]])
 
-    _nearest(unit, use)
-    return pairs
+    _nearest(compact, use)
+    found = [pairs[_cosines(unit, pairs) >= TWIN] for pairs in maybe]
+    if len(unit) == 2:  # whose principal component holds them apart, whatever they show
+        found = [np.array([[0, 1]])[_cosines(unit, np.array([[0, 1]])) >= TWIN]]
+    mine = np.arange(len(unit))
+    mutual = (nearest[nearest] == mine) & (mine < nearest)
+    pairs = np.stack([mine[mutual], nearest[mutual]], axis=1)
+    cosine = _cosines(unit, pairs)
+    pairs = pairs[(cosine >= HINT) & (cosine < TWIN)]
+    with ThreadPoolExecutor(cores()) as pool:
+        glimpses = list(pool.map(_glimpse, (paths[i] for i in pairs.ravel().tolist())))
+    alike = [bool(one @ two >= ALIKE) for one, two in zip(glimpses[::2], glimpses[1::2], strict=True)]
+    return np.concatenate([*found, pairs[np.array(alike, bool)]])
+
+
+def _cosines(unit: Array, pairs: Indices) -> Array:
+    parts = [
+        np.einsum("ij,ij->i", unit[some[:, 0]], unit[some[:, 1]])
+        for some in np.split(pairs, range(4096, len(pairs), 4096))
+    ]
+    return np.concatenate(parts)
+
+
+def _glimpse(path: Path) -> Array:
+    """A picture at 16 x 16 pixels without its mean and contrast; zeros where there is none, or no picture."""
+    try:
+        pixels = np.asarray(load(path, size=32).resize((16, 16), Image.Resampling.BOX), np.float32).ravel()
+    except ImageSetError:
+        return np.zeros(16 * 16 * 3, np.float32)
+    pixels -= pixels.mean()
+    return np.asarray(pixels / max(float(np.linalg.norm(pixels)), 16 * 16.0))
 
 
 def _neighbours(vectors: Array, groups: Sequence[int]) -> tuple[Indices, Array]:
     """For each picture its nearest of other scenes (n, k), and how near they are: cosines, 0 at least."""
     group = np.asarray(groups)
-    k = min(NEIGHBOURS, len(vectors) - 1)
+    k = min(NEIGHBOURS, max(len(vectors) - 1, 0))
     index = np.zeros((len(vectors), k), np.int64)
     nearness = np.zeros((len(vectors), k), np.float32)
 
     def use(first: int, cosines: Array) -> None:
         cosines[group[first : first + len(cosines), None] == group] = -1
-        best = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        best = np.argpartition(-cosines, max(k - 1, 0), axis=1)[:, :k]
         order = np.argsort(-np.take_along_axis(cosines, best, 1), axis=1)
         best = np.take_along_axis(best, order, 1)
         index[first : first + len(cosines)] = best
@@ -299,7 +391,7 @@ def _neighbours(vectors: Array, groups: Sequence[int]) -> tuple[Indices, Array]:
     return index, nearness.clip(0)
 
 
-def _merged(groups: Sequence[str], twins: Sequence[tuple[int, int, bool]]) -> list[int]:
+def _merged(groups: Sequence[str], twins: Indices) -> list[int]:
     """Groups as numbers, those of twins made one."""
     first: dict[str, int] = {}
     leader = [first.setdefault(group, i) for i, group in enumerate(groups)]
@@ -310,15 +402,18 @@ def _merged(groups: Sequence[str], twins: Sequence[tuple[int, int, bool]]) -> li
             i = leader[i]
         return i
 
-    for a, b, _ in twins:
+    for a, b in twins.tolist():
         leader[find(a)] = find(b)
     return [find(i) for i in range(len(leader))]
 
 
 def _oddity(path: Path) -> str:
     """What is odd about a picture's shape or content, judged by its header unless it is suspiciously short."""
-    with Image.open(path) as image:
-        width, height = image.size
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+    except (OSError, ValueError):  # its features are kept, and its file has changed or gone since
+        return "the file cannot be read any more"
     if min(width, height) < MIN_SIDE:
         return f"tiny: {width} x {height} pixels"
     if max(width, height) > MAX_ASPECT * min(width, height):
@@ -344,14 +439,21 @@ def _deviations(unit: Array, targets: Indices) -> Array:
     distance = np.zeros(len(unit), np.float32)
     for target in np.unique(targets):
         mine = unit[targets == target]
-        middle = np.median(mine, axis=0)
+        near = mine @ mine.mean(0)
+        middle = mine[near >= np.quantile(near, 0.25)].mean(0)  # up to a quarter may be junk and not drag it along
         distance[targets == target] = 1 - mine @ (middle / max(float(np.linalg.norm(middle)), 1e-12))
     off = distance - np.median(distance)
     return np.asarray(off / max(1.4826 * float(np.median(np.abs(off))), 1e-6))
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-x)))
+    return np.asarray(1 / (1 + np.exp(-x.clip(-30, 30))))
+
+
+def _alone(targets: Indices, groups: Indices) -> NDArray[np.bool_]:
+    """Whether a picture's label is that of a single scene, so that a head that has not seen it cannot know it."""
+    scenes = [len(np.unique(groups[targets == target])) for target in range(int(targets.max()) + 1)]
+    return np.asarray(np.asarray(scenes)[targets] == 1)
 
 
 def _in_words(label: str, predicted: str, confidence: float, others: int, neighbours: int) -> str:
