@@ -1,0 +1,194 @@
+"""The cleaner in JupyterLab: cleaned by keyboard alone, undone after a restart, filtered without losing a thing."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_dataset_builder import WAIT, axe, use_theme
+
+from tl_course import ImageSet
+from tl_course.backbones import Backbone
+from tl_course.features import extract
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CELL = "from tl_course.widgets import Cleaner\ncleaner = Cleaner('doors', page_size=12)\ncleaner"
+
+
+@pytest.fixture
+def doors(tmp_path: Path, backbone: Backbone) -> ImageSet:
+    """Rendered doors with flaws, their features kept."""
+    images = ImageSet.render(
+        "doors", tmp_path / "doors", n=60, seed=5, size=224, wrong_labels=0.06, off_topic=0.05, near_duplicates=0.04
+    )
+    extract([images.path(one) for one in images], backbone, hashes=[one.sha256 for one in images])
+    return images
+
+
+@pytest.fixture
+def opened(notebook: Callable[..., Any], doors: ImageSet) -> Callable[..., Any]:
+    def run(*more: str, first: str = CELL) -> Any:
+        page = notebook(first, *more)
+        page.wait_for_selector(".tlc-card >> nth=11", timeout=WAIT)
+        pictures_are_there(page)
+        return page
+
+    return run
+
+
+def pictures_are_there(page: Any) -> None:
+    page.wait_for_function(
+        "[...document.querySelectorAll('.tlc-card img')].every(one => one.complete && one.naturalWidth > 0)",
+        timeout=WAIT,
+    )
+
+
+def names(page: Any) -> list[str]:
+    return page.eval_on_selector_all(".tlc-card", "cards => cards.map(one => one.dataset.name)")
+
+
+def focused(page: Any) -> str:
+    return page.evaluate("document.activeElement.dataset.name ?? ''")
+
+
+def tallied(page: Any, text: str) -> None:
+    page.locator(".tlc-tally", has_text=text).wait_for(timeout=WAIT)
+
+
+def into_the_grid(page: Any) -> None:
+    page.get_by_role("button", name="Select page").focus()
+    page.keyboard.press("Tab")
+
+
+def picture_of(page: Any, name: str) -> None:
+    if folder := os.environ.get("TL_COURSE_SCREENSHOTS"):
+        page.locator(".tlc").screenshot(path=str(Path(folder) / f"cleaner_{name}.png"))
+
+
+def test_a_page_is_cleaned_by_keyboard_alone(opened: Callable[..., Any], doors: ImageSet) -> None:
+    page = opened("print('unused')")
+    shown = names(page)
+    into_the_grid(page)
+    assert focused(page) == shown[0]
+    done = []
+    for key in "dk12d21kdk":  # as quick as it goes: no key waits for the kernel
+        done.append((focused(page), key))
+        page.keyboard.press(key)
+    assert [name for name, _ in done] == shown[:10]
+    page.keyboard.press("x")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("x")
+    page.locator(".tlc-left >> text=2 selected").wait_for(timeout=WAIT)
+    page.keyboard.press("Delete")
+    tallied(page, "12 looked at")
+    assert names(page) == shown, "the page keeps its order"
+    page.keyboard.press("u")
+    tallied(page, "10 looked at")
+    page.keyboard.press("Shift+U")
+    tallied(page, "12 looked at")
+
+    # The journal agrees with what was done.
+    images = ImageSet.open(doors.root, warn=False)
+    label = {one.file_name: one.label for one in doors}
+    expected = []
+    for name, key in done:
+        to = images_labels(doors)[int(key) - 1] if key in "12" else ""
+        expected.append((name, {"d": "drop", "k": "keep"}.get(key, "keep" if to == label[name] else "relabel")))
+    expected += [(name, "drop") for name in shown[10:]]
+    assert [(edit.file_name, edit.action) for edit in images.journal if not edit.undoes] == expected
+    assert {one.file_name for one in images.dropped} == {name for name, action in expected if action == "drop"}
+
+    began = time.perf_counter()
+    page.keyboard.press("PageDown")
+    page.locator(".tlc-pager >> text=page 2 of").wait_for(timeout=WAIT)
+    pictures_are_there(page)
+    print(f"page turned in {1000 * (time.perf_counter() - began):.0f} ms, with its pictures")
+    assert not set(names(page)) & set(shown)
+    assert focused(page) == names(page)[0]
+    page.keyboard.press("?")
+    page.get_by_role("region", name="Keys").wait_for(timeout=WAIT)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == 2, "no key reached the notebook"
+
+
+def images_labels(images: ImageSet) -> list[str]:
+    return images.labels
+
+
+def test_filters_lose_nothing_and_a_restart_can_be_undone_across(opened: Callable[..., Any], doors: ImageSet) -> None:
+    page = opened()
+    into_the_grid(page)
+    page.keyboard.press("d")
+    page.keyboard.press("k")
+    tallied(page, "2 looked at")
+    page.keyboard.press("ArrowRight")
+    here = focused(page)
+    show, label = page.locator(".tlc-filters select >> nth=0"), page.locator(".tlc-filters select >> nth=1")
+    show.select_option("dropped")
+    page.locator(".tlc-pager >> text=1 picture").wait_for(timeout=WAIT)
+    show.select_option("all")
+    page.locator(".tlc-pager >> text=60 pictures").wait_for(timeout=WAIT)
+    assert page.locator(".tlc-current").get_attribute("data-name") == here, "the focus comes back"
+    for value in ("open", "closed", "all"):
+        label.select_option(value)
+    page.locator(".tlc-filters select >> nth=2").select_option("valid")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.tlc-card')].every(one => !one.querySelector('.tlc-split').hidden)",
+        timeout=WAIT,
+    )
+    tallied(page, "2 looked at")
+    assert [edit.action for edit in ImageSet.open(doors.root, warn=False).journal] == ["drop", "keep"]
+
+    page.click("li.lm-MenuBar-item:has-text('Kernel')")
+    page.click(".lm-Menu-item[data-command='notebook:restart-run-all']")
+    page.click(".jp-Dialog button.jp-mod-accept")
+    page.wait_for_function("!document.querySelector('.tlc-card')", timeout=WAIT)
+    page.wait_for_selector(".tlc-card >> nth=11", timeout=WAIT)
+    tallied(page, "2 looked at")
+    into_the_grid(page)
+    page.keyboard.press("u")
+    tallied(page, "1 looked at · 0 relabelled · 1 dropped · 0 kept")
+    page.keyboard.press("u")
+    tallied(page, "0 looked at")
+    images = ImageSet.open(doors.root, warn=False)
+    assert [edit.action for edit in images.journal] == ["drop", "keep", "keep", "restore"]
+    assert list(images) == list(doors)
+
+
+def test_it_is_accessible_in_light_and_dark_and_on_a_phone(opened: Callable[..., Any]) -> None:
+    library = axe().read_text(encoding="utf-8")
+    page = opened()
+    into_the_grid(page)
+    for key in "d1k2":
+        page.keyboard.press(key)
+    tallied(page, "4 looked at")
+    page.keyboard.press("x")
+    page.locator(".tlc-view").wait_for(timeout=WAIT)
+    page.get_by_role("button", name="Keys ?").click()
+    page.get_by_role("button", name="Report").click()
+    page.locator(".tlc-panel td >> nth=0").wait_for(timeout=WAIT)
+    page.evaluate(library)
+    page.add_style_tag(content="body { width: 100vw; height: 100vh; }")  # of no size, axe takes all in it for hidden
+    page.click(".jp-SideBar.jp-mod-left .lm-TabBar-tab.lm-mod-current")  # a phone has no room for the list of files
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        use_theme(page, theme)
+        for width, height in ((1200, 1600), (360, 3600)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(1000)
+            room = page.locator(".tlc").evaluate("one => [one.clientWidth, one.scrollWidth]")
+            assert 200 < room[0] <= width and room[1] <= room[0], "nothing sticks out"
+            found = page.evaluate("axe.run(document.querySelector('.tlc'))")
+            grave = [
+                f"{one['id']}: {one['help']} {[node['html'][:120] for node in one['nodes']]}"
+                for one in found["violations"]
+                if one["impact"] in ("serious", "critical")
+            ]
+            assert not grave, "\n".join(grave)
+            contrast = [
+                node["any"] for one in found["passes"] if one["id"] == "color-contrast" for node in one["nodes"]
+            ]
+            assert sum("contrastRatio" in str(checks) for checks in contrast) > 10, "axe saw colours"
+            picture_of(page, f"{theme.split()[1].lower()}_{width}")
+        page.set_viewport_size({"width": 1200, "height": 1000})
