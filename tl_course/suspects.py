@@ -147,8 +147,6 @@ class Suspects:
         self._labels: list[str] = []
         self._first_tried: Head | None = None
         self._first_labels: list[str] = []
-        self._first_tried: Head | None = None
-        self._first_labels: list[str] = []
 
     def rank(self) -> list[Suspect]:
         """All live pictures by the labels that they have now, the most suspicious first.
@@ -227,26 +225,6 @@ class Suspects:
                 )
             )
         return sorted(suspects, key=lambda one: (-one.score, one.file_name))
-
-    def tried(self, train: Mapping[str, str], test: Mapping[str, str]) -> float:
-        """Share of `test` that a head trained on `train` gets right, both labels by file name; nan where it cannot be.
-
-        The head is as strongly regularised as those that rank. What has no features counts as not there.
-        """
-        labels = sorted({label for name, label in train.items() if name in self._index})
-        names, asked = ([name for name in part if name in self._index] for part in (train, test))
-        if len(labels) < 2 or not asked:
-            return float("nan")
-        targets = np.array([labels.index(train[name]) for name in names])
-        with threadpool_limits(1):
-            head = logistic_regression(
-                self._compact[[self._index[name] for name in names]], targets, len(labels), strength=STRENGTH,
-                start=self._first_tried if labels == self._first_labels else None,
-            )  # fmt: skip
-            if self._first_tried is None:  # where all later ones start from, so that equal labels give equal heads
-                self._first_tried, self._first_labels = head, labels
-            guesses = head.probabilities(self._compact[[self._index[name] for name in asked]]).argmax(1)
-        return float(np.mean([labels[guess] == test[name] for guess, name in zip(guesses, asked, strict=True)]))
 
     def tried(self, train: Mapping[str, str], test: Mapping[str, str]) -> float:
         """Share of `test` that a head trained on `train` gets right, both labels by file name; nan where it cannot be.
