@@ -24,7 +24,7 @@ PACKAGE = ROOT / "tl_course"
 FLOORS = [
     "errors", "files", "devices", "pictures", "splits", "tables", "credits", "journal", "fetching", "downloads",
     "packs", "rendered", "shipped", "imageset", "collection", "sources", "backbones", "features", "heads", "suspects",
-    "history", "models", "recording", "fine_tuning", "training", "explain", "plots", "widgets", "records", "notebooks",
+    "agreement", "history", "models", "recording", "fine_tuning", "training", "explain", "plots", "widgets", "records", "notebooks",
     "links", "grading", "exercises", "doctor", "cli",
 ]  # fmt: skip
 

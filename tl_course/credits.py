@@ -12,6 +12,7 @@ __all__ = ["credits_html", "credits_markdown"]
 
 _UNKNOWN = frozenset({"", "unstated", "unknown", "none", "n/a", "?"})
 _NO_LICENSE = "No known licence"
+_RULE = "The rule by which the labels were given"
 _ADVICE = "Ask their makers before you pass these pictures on."
 
 _STYLE = """
@@ -28,8 +29,10 @@ th { font-weight: 600; white-space: nowrap }
 """
 
 
-def credits_html(pictures: Iterable[Picture]) -> str:
+def credits_html(pictures: Iterable[Picture], *, rule: str = "") -> str:
     """The credits as a web page of its own, without scripts and without anything from elsewhere.
+
+    Where there is a `rule` by which the labels were given, it is on the page too, word for word.
 
     What pictures say of their origin was written by strangers: it is shown as text, and only http and https are linked.
     """
@@ -40,6 +43,11 @@ def credits_html(pictures: Iterable[Picture]) -> str:
         """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">""",
         f"<title>Picture credits</title>\n<style>{_STYLE}</style>\n<h1>Picture credits</h1>",
         f"<p>{_total(groups)}</p>",
+        *(
+            [f"<h2>{_RULE}</h2>", *(f"<p>{_text(line)}</p>" for line in rule.splitlines() if line.strip())]
+            if rule
+            else []
+        ),
         '<table><thead><tr><th scope="col">Source</th><th scope="col">Licence</th>'
         '<th scope="col" class="n">Pictures</th></tr></thead>',
     ]
@@ -61,10 +69,16 @@ def credits_html(pictures: Iterable[Picture]) -> str:
     return "\n".join(out) + "\n</html>\n"
 
 
-def credits_markdown(pictures: Iterable[Picture]) -> str:
-    """The credits as Markdown; what strangers wrote is escaped, and only http and https are linked."""
+def credits_markdown(pictures: Iterable[Picture], *, rule: str = "") -> str:
+    """The credits as Markdown, with the `rule` of the labels where there is one.
+
+    What strangers wrote is escaped, and only http and https are linked.
+    """
     groups = _groups(pictures)
-    out = ["# Picture credits", "", _total(groups), "", "| Source | Licence | Pictures |", "|---|---|---:|"]
+    said = [f"> {_escaped(line)}" if line.strip() else ">" for line in rule.splitlines()]
+    out = ["# Picture credits", "", _total(groups), ""]
+    out += [f"## {_RULE}", "", *said, ""] if rule else []
+    out += ["| Source | Licence | Pictures |", "|---|---|---:|"]
     for (source, name, link), group in groups.items():
         out.append(f"| {_escaped(source)} | {_link(name, link)} | {len(group)} |")
     for (source, name, link), group in groups.items():

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageSet", "Picture"]
 
 EDITS = "edits.jsonl"
+RULE = "rule.md"
 
 
 class ImageSet:
@@ -282,6 +283,14 @@ class ImageSet:
         """What a rendered set knows about its pictures (scene, true label, planted flaws), by file name; else empty."""
         return read_truth(self.root / TRUTH)
 
+    @property
+    def rule(self) -> str:
+        """The written rule by which labels are given: what ``rule.md`` beside the table says; empty without one."""
+        try:
+            return (self.root / RULE).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
+
     def path(self, picture: Picture | str) -> Path:
         """Where the file of a picture lies."""
         return self.root / self._find(picture).file_name
@@ -439,6 +448,12 @@ class ImageSet:
             _write_text(self.root / METADATA, table_text([*self._table, *self._absent, *others]))
         self._saved = True
 
+    def write_rule(self, text: str) -> None:
+        """Write down the rule by which labels are given: ``rule.md``, which packs and their credits bring along."""
+        self.check_editable()
+        with _written(f"{RULE} in {self.root}", _OWN_PLACE):
+            _write_text(self.root / RULE, text.strip() + "\n" * bool(text.strip()))
+
     def extend(self, pictures: Iterable[Picture]) -> None:
         """Take in pictures whose files have been put into the folder, each with its `sha256`, and save.
 
@@ -470,13 +485,18 @@ class ImageSet:
         Beside the pictures and their table lie ``credits.html`` and ``credits.md``: who made them, under which licence.
         """
         path = Path(out).expanduser().absolute()
-        pages = {"credits.html": credits_html(self).encode(), "credits.md": credits_markdown(self).encode()}
+        pages = {
+            "credits.html": credits_html(self, rule=self.rule).encode(),
+            "credits.md": credits_markdown(self, rule=self.rule).encode(),
+        }
         with _written(str(path), _ELSEWHERE):
             return pack(self._files() | pages, path)
 
     def _files(self) -> dict[str, Path | bytes]:
         files: dict[str, Path | bytes] = {picture.file_name: self.path(picture) for picture in self}
         files[METADATA] = table_text(self).encode()
+        if self.rule:
+            files[RULE] = f"{self.rule}\n".encode()
         if truth := {one.file_name: self.truth[one.file_name] for one in self if one.file_name in self.truth}:
             files[TRUTH] = truth_text(truth).encode()
         return files

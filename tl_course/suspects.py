@@ -72,6 +72,8 @@ class Suspect:
         The probability of `predicted`.
     neighbours : tuple of str
         File names of the pictures most like it, the nearest first.
+    margin : float
+        `confidence` less the probability of the next likely label: near 0 where two labels are as likely.
     """
 
     file_name: str
@@ -83,6 +85,7 @@ class Suspect:
     predicted: str
     confidence: float
     neighbours: tuple[str, ...]
+    margin: float = 1.0
 
 
 class Suspects:
@@ -193,6 +196,7 @@ class Suspects:
         innocent = np.prod(1 - shares, axis=0) * np.where([bool(reason) for reason in odd], 1 - ODD, 1)
         own, guess = targets.tolist(), predicted.tolist()
         sure = guesses[np.arange(len(live)), predicted].astype(float).tolist()
+        margins = np.diff(np.sort(guesses, axis=1)[:, -2:], axis=1)[:, 0].astype(float) if len(labels) > 1 else None
         names = np.array([picture.file_name for picture in live], object)
         there = near >= 0
         suspects = broken
@@ -222,6 +226,7 @@ class Suspects:
                     predicted=labels[guess[i]],
                     confidence=sure[i],
                     neighbours=tuple(names[near[i][there[i]]].tolist()),
+                    margin=1.0 if margins is None else float(margins[i]),
                 )
             )
         return sorted(suspects, key=lambda one: (-one.score, one.file_name))

@@ -1,0 +1,142 @@
+"""The consistency check without a browser: its methods, and the messages that a page would send."""
+
+import json
+import shutil
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tl_course import ImageSet
+from tl_course.backbones import Backbone
+from tl_course.errors import ImageSetError
+from tl_course.widgets import Consistency
+
+
+@pytest.fixture
+def own(birds_folder: Path, tmp_path: Path) -> ImageSet:
+    shutil.copytree(birds_folder, tmp_path / "own")
+    return ImageSet.open(tmp_path / "own")
+
+
+@pytest.fixture
+def check(own: ImageSet) -> Consistency:
+    return Consistency(own, pictures=own[:6], who="Ada")
+
+
+def said(check: Consistency, **what: Any) -> dict[str, Any]:
+    check._handle_custom_msg(what, [])
+    return dict(check._state)
+
+
+def answer_all(check: Consistency, doubtful: str = "") -> None:
+    """As the pictures are called, except that of one the opposite is said the second time."""
+    seen = set()
+    while (name := check.next) is not None:
+        label = check._images[name].label
+        other = next(one for one in check.labels if one != label)
+        check.answer(other if name == doubtful and name in seen else label)
+        seen.add(name)
+
+
+def test_the_most_ambiguous_are_asked_twice(own: ImageSet, backbone: Backbone) -> None:
+    from tl_course.suspects import Suspects
+
+    check = Consistency(own, n=5)
+    margins = {one.file_name: one.margin for one in Suspects(own).rank() if one.kind in ("", "label", "off-topic")}
+    assert check.pictures == sorted(margins, key=lambda name: (margins[name], name))[:5]
+    assert check._state["total"] == 10 and check._view[:2] == b"\xff\xd8"
+    assert Consistency(own, n=5).pictures == check.pictures
+    assert len(Consistency(own, n=7).pictures) == 7
+
+
+def test_a_contradiction_is_found_and_shown(check: Consistency, own: ImageSet) -> None:
+    doubtful = check.pictures[2]
+    answer_all(check, doubtful)
+    report = check.report()
+    assert report.people["Ada"].n == 6 and report.people["Ada"].share == pytest.approx(5 / 6)
+    assert [name for name, *_ in report.contradictions["Ada"]] == [doubtful]
+    shown = check._state["contradictions"]
+    assert len(shown) == 1 and shown[0]["src"].startswith("data:image/jpeg;base64,")
+    assert "kappa" in check._state["report"][0]
+    with pytest.raises(ImageSetError, match="anew=True"):
+        check.answer("bird")
+    assert own.journal == [] and [p.label for p in ImageSet.open(own.root)] == [p.label for p in own], (
+        "no label changed"
+    )
+    data, _ = check._repr_mimebundle_()
+    assert "kappa" in data["text/html"] and "data:image/jpeg" in data["text/html"] and "kappa" in data["text/plain"]
+
+
+def test_answers_are_on_disk_at_once_and_go_on_in_another_session(check: Consistency, own: ImageSet) -> None:
+    asked = check.next
+    check.answer("bird")
+    again = Consistency(ImageSet.open(own.root), n=6, who="Ada")
+    assert again.pictures == check.pictures and again.next == check.next != asked
+    taken_back = again.undo()
+    assert taken_back is not None and taken_back.file_name == asked == again.next == check.next
+    assert again.undo() is None
+    lines = (own.root / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3 and json.loads(lines[1])["label"] == "bird", "undoing only adds"
+    assert Consistency(own, pictures=own[:6], who="Ada").answers == [], "other pictures begin anew"
+
+
+def test_several_people_answer_side_by_side(check: Consistency) -> None:
+    answer_all(check)
+    assert check._state["report"]
+    check.set_person("  Bo ")
+    assert check.who == "Bo" and check.next is not None
+    assert check._state["report"] == [], "what others said is not shown to who is still answering"
+    answer_all(check, check.pictures[0])
+    report = check.report()
+    assert set(report.people) == {"Ada", "Bo"}
+    assert report.pairs["Ada", "Bo"].kappa == 1 and report.people["Bo"].share < 1
+    assert "Ada beside Bo" in str(report)
+    check.undo()
+    assert check._state["place"] == 11, "only Bo's last answer"
+
+
+def test_the_page_may_ask_for_these_things_only(check: Consistency) -> None:
+    state = said(check, do="answer", label="bird", place=0)
+    assert state["place"] == 1
+    assert said(check, do="answer", label="bird", place=0)["place"] == 1, "a key that was held down"
+    assert said(check, do="undo")["place"] == 0
+    assert said(check, do="set_person", who="Bo")["who"] == "Bo"
+    assert said(check, do="set_rule", text="Any beak.")["rule"] == "Any beak." == check.rule
+    for wrong in ({"do": "answer", "label": "cat", "place": 0}, {"do": "__init__"}, {"do": "undo", "who": "x"}, {}):
+        state = said(check, **wrong)
+        assert state["alert"] and state["place"] == 0
+
+
+def test_the_rule_goes_with_the_pictures(own: ImageSet, tmp_path: Path) -> None:
+    rule = "A *bird* is a bird\neven <b>behind</b> a branch."
+    check = Consistency(own, pictures=own[:3], rule=rule)
+    assert check._state["rule"] == rule and (own.root / "rule.md").read_text("utf-8").strip() == rule
+    own.pack(tmp_path / "own.zip")
+    with zipfile.ZipFile(tmp_path / "own.zip") as archive:
+        page, markdown = (archive.read(f"credits.{kind}").decode() for kind in ("html", "md"))
+    assert "even &lt;b&gt;behind&lt;/b&gt; a branch." in page and "<b>behind" not in page
+    assert r"> A \*bird\* is a bird" in markdown
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ImageSet.open(tmp_path / "own.zip").rule == own.copy_to(tmp_path / "copy").rule == rule
+        assert ImageSet.open(own.root).skipped == []
+    own.write_rule("")
+    own.pack(tmp_path / "bare.zip")
+    with zipfile.ZipFile(tmp_path / "bare.zip") as archive:
+        assert "rule" not in archive.read("credits.md").decode() and "rule.md" not in archive.namelist()
+
+
+def test_what_cannot_be_checked_is_said(own: ImageSet) -> None:
+    with pytest.raises(ImageSetError, match="copy_to"):
+        Consistency(ImageSet.open("birds"))
+    with pytest.raises(ImageSetError, match="between 2 and"):
+        Consistency(own, n=1)
+    with pytest.raises(ImageSetError, match="no picture 'x'"):
+        Consistency(own, pictures=["x", "y"])
+    for picture in [one for one in own if one.label == "bird"]:
+        own.relabel(picture, "forest")
+    with pytest.raises(ImageSetError, match="one label"):
+        Consistency(own)

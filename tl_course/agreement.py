@@ -1,0 +1,208 @@
+"""How well people agree with each other and with themselves: answers on record, and kappa with its uncertainty.
+
+Answers lie in ``answers.jsonl`` beside the data set, one JSON object a line, only ever appended to.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_course.errors import ImageSetError
+from tl_course.journal import append_line
+
+__all__ = [
+    "ANSWERS", "Agreement", "Answer", "ConsistencyReport", "agreement", "append_answer", "consistency", "order_for",
+    "read_answers",
+]  # fmt: skip
+
+ANSWERS = "answers.jsonl"
+Z = 1.959964  # of a 95 % interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What someone called a picture, the first or the second time; or that an earlier answer does not count."""
+
+    who: str
+    file_name: str
+    time: int  # 1 or 2
+    label: str
+    series: str = ""  # which choice of pictures it belongs to
+    undoes: str = ""
+    when: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    id: str = field(default_factory=lambda: uuid4().hex[:12])
+
+
+def append_answer(path: Path, answer: Answer) -> None:
+    """Add one answer and wait until it is on the disk."""
+    try:
+        append_line(path, json.dumps(asdict(answer), ensure_ascii=False))
+    except OSError as error:
+        raise ImageSetError(
+            f"{path} could not be written: {error.strerror}. The answers before are kept. Make room, then go on."
+        ) from None
+
+
+def read_answers(path: Path) -> list[Answer]:
+    """The answers that count, in order; damaged lines are passed over, and no file means none."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ImageSetError(f"{path} cannot be read: {error.strerror}.") from None
+    found: dict[str, Answer] = {}
+    for line in lines:
+        try:
+            answer = Answer(**json.loads(line))
+        except (ValueError, TypeError, RecursionError):
+            continue
+        if answer.undoes:
+            found.pop(answer.undoes, None)
+        elif answer.time in (1, 2):
+            found[answer.id] = answer
+    return list(found.values())
+
+
+def order_for(names: Sequence[str], who: str) -> list[tuple[str, int]]:
+    """Every name twice, as (name, 1) and later (name, 2), in an order of this person's own that is always the same.
+
+    All come a first time before any comes again, and what came last does not come first.
+    """
+    random = np.random.default_rng([*who.encode(), len(names)])
+    first = random.permutation(len(names)).tolist()
+    late = set(first[-(len(names) // 3) :]) if len(names) > 2 else set()
+    second = random.permutation(len(names)).tolist()
+    # Those seen a moment ago go to the back, all else stays shuffled.
+    second.sort(key=lambda i: i in late)
+    return [(names[i], 1) for i in first] + [(names[i], 2) for i in second]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two series of labels of the same pictures agree.
+
+    Attributes
+    ----------
+    n : int
+        Pictures.
+    share : float
+        Of them on which both agree.
+    kappa : float
+        Cohen's kappa: 1 for perfect agreement, 0 for what chance would give; nan where only one label was used.
+    low, high : float
+        Ends of a 95 % interval for kappa.
+    labels : tuple of str
+    confusion : array of shape (n_labels, n_labels), int
+        Rows for the first series, columns for the second.
+    """
+
+    n: int
+    share: float
+    kappa: float
+    low: float
+    high: float
+    labels: tuple[str, ...]
+    confusion: NDArray[np.int64]
+
+    def __str__(self) -> str:
+        agreed = f"{self.share:.0%} of {self.n} picture{'s' * (self.n != 1)}"
+        if math.isnan(self.kappa):
+            return f"{agreed}; kappa says nothing where only one label is used"
+        return f"{agreed}; kappa {self.kappa:.2f} (95 % interval {self.low:.2f} to {self.high:.2f})"
+
+
+def agreement(first: Sequence[str], second: Sequence[str]) -> Agreement:
+    """Compare two series of labels, given in the same order of pictures.
+
+    The interval takes the agreement that chance would give as known, as Cohen's own standard error does (Cohen 1960,
+    A coefficient of agreement for nominal scales, Educ. Psychol. Meas. 20), and has Wilson's limits for the share on
+    which both agree (Wilson 1927, Probable inference, JASA 22): so it does not shrink to nothing where a few pictures
+    happen to agree completely, as a normal approximation or a bootstrap does.
+
+    Raises
+    ------
+    ImageSetError
+        The series are empty or of unequal length.
+    """
+    if len(first) != len(second) or not first:
+        raise ImageSetError("To compare two series of labels, both need a label for each of the same pictures.")
+    labels = sorted({*first, *second})
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    for one, two in zip(first, second, strict=True):
+        confusion[labels.index(one), labels.index(two)] += 1
+    n = len(first)
+    share = float(np.trace(confusion) / n)
+    chance = float(confusion.sum(0) @ confusion.sum(1) / n**2)
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+
+    def kappa(agreed: float) -> float:
+        return (agreed - chance) / (1 - chance) if chance < 1 else math.nan
+
+    return Agreement(
+        n, share, kappa(share), kappa(middle - half), kappa(min(middle + half, 1.0)), tuple(labels), confusion
+    )
+
+
+@dataclass(frozen=True)
+class ConsistencyReport:
+    """What several people's answers amount to.
+
+    Attributes
+    ----------
+    people : dict of str to Agreement
+        Each person's first answers beside the second ones; those who saw no picture twice are not in it.
+    pairs : dict of (str, str) to Agreement
+        The first answers of each two people on the pictures that both saw.
+    contradictions : dict of str to list of (file name, first label, second label)
+        The pictures on which a person was not of the same mind twice.
+    """
+
+    people: dict[str, Agreement]
+    pairs: dict[tuple[str, str], Agreement]
+    contradictions: dict[str, list[tuple[str, str, str]]]
+
+    def lines(self) -> list[str]:
+        """All of it in words."""
+        if not self.people and not self.pairs:
+            return ["No picture was seen twice yet."]
+        said = [
+            f"{who or 'You'} beside {'themselves' if who else 'yourself'}: {one}." for who, one in self.people.items()
+        ]
+        said += [f"{a or 'You'} beside {b or 'you'}: {one}." for (a, b), one in self.pairs.items()]
+        return said + [
+            f"{who or 'You'} said two things of {len(found)} picture{'s' * (len(found) != 1)}."
+            for who, found in self.contradictions.items()
+            if found
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def consistency(answers: Sequence[Answer]) -> ConsistencyReport:
+    """Each person beside themselves, and each two beside each other."""
+    said: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    for one in answers:
+        said.setdefault(one.who, ({}, {}))[one.time - 1][one.file_name] = one.label
+    people: dict[str, Agreement] = {}
+    contradictions: dict[str, list[tuple[str, str, str]]] = {}
+    for who, (first, second) in said.items():
+        if twice := [name for name in first if name in second]:
+            people[who] = agreement([first[name] for name in twice], [second[name] for name in twice])
+            contradictions[who] = [(n, first[n], second[n]) for n in twice if first[n] != second[n]]
+    pairs = {
+        (a, b): agreement([said[a][0][name] for name in both], [said[b][0][name] for name in both])
+        for a, b in combinations(said, 2)
+        if (both := [name for name in said[a][0] if name in said[b][0]])
+    }
+    return ConsistencyReport(people, pairs, contradictions)

@@ -1,0 +1,301 @@
+"""How consistently are the labels given? Ambiguous pictures, twice, shuffled; each key is a method of the same name."""
+
+import base64
+import html
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from tl_course.agreement import (
+    ANSWERS,
+    Answer,
+    ConsistencyReport,
+    append_answer,
+    consistency,
+    order_for,
+    read_answers,
+)
+from tl_course.errors import ImageSetError, TLCourseError
+from tl_course.imageset import ImageSet, Picture
+from tl_course.journal import append_line
+from tl_course.suspects import Suspects
+from tl_course.widgets.look import looks
+from tl_course.widgets.thumbnails import Thumbnails
+
+__all__ = ["Consistency"]
+
+SERIES = "series"  # the key of the lines that say which pictures are asked
+MOST = 200
+ASKED = {"answer": {"label", "place"}, "undo": set(), "set_person": {"who"}, "set_rule": {"text"}}
+
+
+class Consistency(anywidget.AnyWidget):
+    """Label the most ambiguous pictures twice, one at a time, and see how far you agree with yourself and with others.
+
+    Answers change no label: they go at once to ``answers.jsonl`` beside the data set, and whoever opens the set later
+    goes on where they were. All people are asked about the same pictures, each in an order of their own. The rule by
+    which labels are given is in view, and in ``rule.md``.
+
+    Parameters
+    ----------
+    images : ImageSet or path
+        A set of one's own: one that is shared is not written into.
+    n : int
+        How many pictures are shown twice, 2 to 200.
+    who : str
+        Whose answers these are; anything that tells people apart.
+    rule : str, optional
+        The rule in words; as it was where None.
+    pictures : iterable of pictures or file names, optional
+        Those to ask about, instead of the most ambiguous ones.
+    anew : bool
+        Choose the pictures once more, rather than go on with those of the last time; its answers stay on record.
+    backbone, device : str
+        What finds the most ambiguous ones (`tl_course.suspects.Suspects`).
+
+    Raises
+    ------
+    ImageSetError
+        The set is shared, cannot be written, or has too few pictures or labels.
+    """
+
+    _esm, _css = looks("consistency")
+    _state = traitlets.Dict().tag(sync=True)
+    _view = traitlets.Bytes().tag(sync=True)
+
+    def __init__(
+        self,
+        images: ImageSet | str | Path,
+        *,
+        n: int = 12,
+        who: str = "",
+        rule: str | None = None,
+        pictures: Iterable[Picture | str] | None = None,
+        anew: bool = False,
+        backbone: str = "tf_efficientnet_lite0",
+        device: str = "auto",
+    ) -> None:
+        if not 2 <= n <= MOST:
+            raise ImageSetError(f"{n} pictures were asked for; between 2 and {MOST} can be shown.")
+        self._images = images if isinstance(images, ImageSet) else ImageSet.open(images)
+        self._images.check_editable()
+        if len(self._images.labels) < 2:
+            raise ImageSetError(
+                f"{self._images.name} has one label: there is nothing to decide. Add pictures of another."
+            )
+        self._path = self._images.root / ANSWERS
+        self._views = Thumbnails(self._images.root, side=512, keep=60)
+        self._thumbnails = Thumbnails(self._images.root, side=128)
+        self.who = _plain(who)
+        self._status, self._alert, self._times_said = "", False, 0
+        known = None if anew or pictures is not None else _last_series(self._path)
+        live = {picture.file_name for picture in self._images}
+        if known is None or not live.issuperset(known[1]) or len(known[1]) != min(n, len(live)):
+            names = self._chosen(n, backbone, device) if pictures is None else self._named(pictures)
+            known = self._begin(names)
+        self._series, self.pictures = known
+        if rule is not None and rule.strip() != self.rule:
+            self._images.write_rule(rule)
+        super().__init__()
+        self._push()
+        self.on_msg(self._message)
+
+    # ---- looking -------------------------------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels in the order of their digits."""
+        return self._images.labels
+
+    @property
+    def rule(self) -> str:
+        """The rule by which labels are given."""
+        return self._images.rule
+
+    @property
+    def answers(self) -> list[Answer]:
+        """What everybody answered about these pictures and did not take back, in order."""
+        return [one for one in read_answers(self._path) if one.series == self._series]
+
+    @property
+    def next(self) -> str | None:
+        """The file name of the picture that is asked about; None when all were answered twice."""
+        left = self._left()
+        return left[0][0] if left else None
+
+    @property
+    def status(self) -> str:
+        """What was said last."""
+        return self._status
+
+    def report(self) -> ConsistencyReport:
+        """Everybody beside themselves and beside each other, with the pictures on which one contradicted oneself."""
+        return consistency(self.answers)
+
+    # ---- answering -----------------------------------------------------------------------------------------------
+
+    def answer(self, label: str) -> None:
+        """Say what the picture is; the next one comes."""
+        left = self._left()
+        if not left:
+            raise ImageSetError("All pictures were answered twice. See report(), or begin once more with anew=True.")
+        if label not in self.labels:
+            raise ImageSetError(f"{label!r} is no label of {self._images.name}, which has {self.labels}.")
+        name, time = left[0]
+        append_answer(self._path, Answer(who=self.who, file_name=name, time=time, label=label, series=self._series))
+        self._say(f"{label}." if len(left) > 1 else f"{label}. That was the last one.")
+
+    def undo(self) -> Answer | None:
+        """Take back this person's last answer and ask again; None where there is none."""
+        mine = [one for one in self.answers if one.who == self.who]
+        if not mine:
+            self._say("Nothing is left to undo.")
+            return None
+        last = mine[-1]
+        taken_back = Answer(
+            who=self.who, file_name=last.file_name, time=last.time, label="", series=self._series, undoes=last.id
+        )
+        append_answer(self._path, taken_back)
+        self._say(f"Taken back: {last.label}.")
+        return last
+
+    def set_person(self, who: str) -> None:
+        """Go on as another person, where they were."""
+        self.who = _plain(who)
+        self._say(f"Now {self.who or 'without a name'}.")
+
+    def set_rule(self, text: str) -> None:
+        """Write down the rule by which labels are given."""
+        self._images.write_rule(text)
+        self._say("The rule is kept in rule.md.")
+
+    # ---- underneath ----------------------------------------------------------------------------------------------
+
+    def _left(self) -> list[tuple[str, int]]:
+        done = {(one.file_name, one.time) for one in self.answers if one.who == self.who}
+        return [asked for asked in order_for(self.pictures, self.who) if asked not in done]
+
+    def _chosen(self, n: int, backbone: str, device: str) -> list[str]:
+        found = Suspects(self._images, backbone=backbone, device=device, progress=True).rank()
+        good = [one for one in found if one.kind not in ("odd", "duplicate", "leak")] or found
+        return [one.file_name for one in sorted(good, key=lambda one: (one.margin, one.file_name))[:n]]
+
+    def _named(self, pictures: Iterable[Picture | str]) -> list[str]:
+        names = list(dict.fromkeys(self._images[p if isinstance(p, str) else p.file_name].file_name for p in pictures))
+        if not 2 <= len(names) <= MOST:
+            raise ImageSetError(f"{len(names)} pictures were named; between 2 and {MOST} can be shown.")
+        return names
+
+    def _begin(self, names: list[str]) -> tuple[str, list[str]]:
+        series = Answer(who="", file_name="", time=0, label="").id
+        line = json.dumps({SERIES: series, "pictures": names}, ensure_ascii=False)
+        try:
+            append_line(self._path, line)
+        except OSError as error:
+            raise ImageSetError(f"{self._path} could not be written: {error.strerror}. Make room.") from None
+        return series, names
+
+    def _say(self, text: str, *, alert: bool = False) -> None:
+        self._status, self._alert = text, alert
+        self._times_said += 1
+        self._push()
+
+    def _push(self) -> None:
+        left, total = self._left(), 2 * len(self.pictures)
+        place = total - len(left)
+        report = self.report()
+        self._view = self._views([left[0][0]]).get(left[0][0], b"") if left else b""
+        self._state = {
+            "folder": self._images.name,
+            "who": self.who,
+            "people": sorted({one.who for one in self.answers} - {""}),
+            "labels": self.labels,
+            "place": place,
+            "total": total,
+            "rule": self.rule,
+            "report": [] if left else report.lines(),  # not before: it would sway who is still answering
+            "contradictions": [] if left else self._contradictions(report),
+            "status": self._status,
+            "alert": self._alert,
+            "said": self._times_said,
+        }
+
+    def _contradictions(self, report: ConsistencyReport) -> list[dict[str, str]]:
+        found = report.contradictions.get(self.who, [])[:24]
+        small = self._thumbnails(name for name, _, _ in found)
+        return [
+            {
+                "first": first,
+                "second": second,
+                "src": f"data:image/jpeg;base64,{base64.b64encode(small[name]).decode()}",
+            }
+            for name, first, second in found
+        ]
+
+    # ---- what the page asks for ----------------------------------------------------------------------------------
+
+    def _message(self, _: object, content: object, buffers: Sequence[Any]) -> None:
+        asked = dict(content) if isinstance(content, dict) else {}
+        try:
+            self._obey(asked.pop("do", None), asked)
+        except TLCourseError as error:
+            self._say(str(error), alert=True)
+        except Exception as error:
+            self._say(f"That did not work ({type(error).__name__}: {error}). The answers are safe.", alert=True)
+
+    def _obey(self, do: object, asked: dict[str, Any]) -> None:
+        if not isinstance(do, str) or do not in ASKED or set(asked) != ASKED[do]:
+            raise ImageSetError(f"The page asked for {do!r}, which is not done here. Run the cell again.")
+        if do == "answer" and asked.pop("place") != self._state["place"]:
+            return  # a key that was held down, for a picture that nobody has seen yet
+        getattr(self, do)(**asked)
+
+    # ---- without a kernel ----------------------------------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        left = len(self._left())
+        report = self.report()
+        lines = [f"Consistency of {self._images.name!r}: {left} of {2 * len(self.pictures)} left.", *report.lines()]
+        shown = self._contradictions(report)
+        images = "".join(
+            "<figure style='margin:0 8px 8px 0;width:128px'>"
+            f"<img src='{one['src']}' alt='{html.escape(_in_words(one))}' style='max-width:128px;border-radius:4px'>"
+            f"<figcaption>{html.escape(_in_words(one))}</figcaption></figure>"
+            for one in shown
+        )
+        rule = f"<p><b>Rule:</b> {html.escape(self.rule)}</p>" if self.rule else ""
+        page = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+        return {
+            **live,
+            "text/html": f"<div>{page}{rule}<div style='display:flex;flex-wrap:wrap'>{images}</div></div>",
+            "text/plain": "\n".join(lines),
+        }, metadata
+
+
+def _in_words(contradiction: dict[str, str]) -> str:
+    return f"first {contradiction['first']}, then {contradiction['second']}"
+
+
+def _plain(who: str) -> str:
+    return " ".join(who.split())[:60]
+
+
+def _last_series(path: Path) -> tuple[str, list[str]] | None:
+    """The pictures that were asked about last, with the name of their series; None where there are none."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines):
+        try:
+            record = json.loads(line)
+            if isinstance(record, dict) and SERIES in record and isinstance(record.get("pictures"), list):
+                return str(record[SERIES]), [str(name) for name in record["pictures"]]
+        except (ValueError, RecursionError):
+            continue
+    return None
