@@ -108,7 +108,7 @@ class DatasetBuilder(anywidget.AnyWidget):
     ) -> None:
         if source not in MENU:
             raise ImageSetError(f"{source!r} is no source to begin with. There is: {', '.join(MENU)}.")
-        self._collection = Collection(folder)
+        self._collection = Collection.at(folder)
         self.folder = self._collection.folder
         self._thumbnails = Thumbnails(self.folder)
         self._source, self._n = source, n
