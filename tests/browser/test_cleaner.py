@@ -1,13 +1,12 @@
 """The cleaner in JupyterLab: cleaned by keyboard alone, undone after a restart, filtered without losing a thing."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_dataset_builder import WAIT, axe, use_theme
+from pages import WAIT, axe, use_theme
 
 from tl_course import ImageSet
 from tl_course.backbones import Backbone
@@ -58,6 +57,22 @@ def tallied(page: Any, text: str) -> None:
     page.locator(".tlc-tally", has_text=text).wait_for(timeout=WAIT)
 
 
+def turned(page: Any, key: str) -> float:
+    """Milliseconds from the key until the other page is there with all its pictures."""
+    return page.evaluate(
+        """async key => {
+            const text = () => document.querySelector('.tlc-pager span').textContent;
+            const before = text(), began = performance.now();
+            document.querySelector('.tlc-current').dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+            const there = one => one.src && one.complete && one.naturalWidth > 0;
+            while (text() === before || ![...document.querySelectorAll('.tlc-card img')].every(there))
+                await new Promise(requestAnimationFrame);
+            return performance.now() - began;
+        }""",
+        key,
+    )
+
+
 def into_the_grid(page: Any) -> None:
     page.get_by_role("button", name="Select page").focus()
     page.keyboard.press("Tab")
@@ -95,26 +110,19 @@ def test_a_page_is_cleaned_by_keyboard_alone(opened: Callable[..., Any], doors: 
     label = {one.file_name: one.label for one in doors}
     expected = []
     for name, key in done:
-        to = images_labels(doors)[int(key) - 1] if key in "12" else ""
+        to = doors.labels[int(key) - 1] if key in "12" else ""
         expected.append((name, {"d": "drop", "k": "keep"}.get(key, "keep" if to == label[name] else "relabel")))
     expected += [(name, "drop") for name in shown[10:]]
     assert [(edit.file_name, edit.action) for edit in images.journal if not edit.undoes] == expected
     assert {one.file_name for one in images.dropped} == {name for name, action in expected if action == "drop"}
 
-    began = time.perf_counter()
-    page.keyboard.press("PageDown")
+    print(f"page turned in {turned(page, 'PageDown'):.0f} ms, with its pictures")
     page.locator(".tlc-pager >> text=page 2 of").wait_for(timeout=WAIT)
-    pictures_are_there(page)
-    print(f"page turned in {1000 * (time.perf_counter() - began):.0f} ms, with its pictures")
     assert not set(names(page)) & set(shown)
     assert focused(page) == names(page)[0]
     page.keyboard.press("?")
     page.get_by_role("region", name="Keys").wait_for(timeout=WAIT)
     assert page.locator(".jp-Notebook .jp-Cell").count() == 2, "no key reached the notebook"
-
-
-def images_labels(images: ImageSet) -> list[str]:
-    return images.labels
 
 
 def test_filters_lose_nothing_and_a_restart_can_be_undone_across(opened: Callable[..., Any], doors: ImageSet) -> None:
@@ -141,8 +149,8 @@ def test_filters_lose_nothing_and_a_restart_can_be_undone_across(opened: Callabl
     tallied(page, "2 looked at")
     assert [edit.action for edit in ImageSet.open(doors.root, warn=False).journal] == ["drop", "keep"]
 
-    page.click("li.lm-MenuBar-item:has-text('Kernel')")
-    page.click(".lm-Menu-item[data-command='notebook:restart-run-all']")
+    page.click("li.lm-MenuBar-item:has-text('Run')")
+    page.click(".lm-Menu-item[data-command='runmenu:restart-and-run-all']")
     page.click(".jp-Dialog button.jp-mod-accept")
     page.wait_for_function("!document.querySelector('.tlc-card')", timeout=WAIT)
     page.wait_for_selector(".tlc-card >> nth=11", timeout=WAIT)
