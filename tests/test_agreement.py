@@ -59,7 +59,7 @@ def test_people_are_compared_on_what_both_saw_first() -> None:
     assert report.people["Ada"].n == 2 and report.people["Ada"].share == 0.5 and "Bo" not in report.people
     assert report.contradictions == {"Ada": [("b", "y", "x")]}
     assert report.pairs["Ada", "Bo"].n == 2 and report.pairs["Ada", "Bo"].kappa == 1
-    assert "Ada said two things of 1 picture." in str(report)
+    assert "Ada, first and second time: 1 of 2 pictures called the same; kappa" in str(report)
 
 
 def test_nothing_comes_again_at_once() -> None:

@@ -114,7 +114,7 @@ class Agreement:
     confusion: NDArray[np.int64]
 
     def __str__(self) -> str:
-        agreed = f"{self.share:.0%} of {self.n} picture{'s' * (self.n != 1)}"
+        agreed = f"{np.trace(self.confusion)} of {self.n} picture{'s' * (self.n != 1)} called the same"
         if math.isnan(self.kappa):
             return f"{agreed}; kappa says nothing where only one label is used"
         return f"{agreed}; kappa {self.kappa:.2f} (95 % interval {self.low:.2f} to {self.high:.2f})"
@@ -175,15 +175,8 @@ class ConsistencyReport:
         """All of it in words."""
         if not self.people and not self.pairs:
             return ["No picture was seen twice yet."]
-        said = [
-            f"{who or 'You'} beside {'themselves' if who else 'yourself'}: {one}." for who, one in self.people.items()
-        ]
-        said += [f"{a or 'You'} beside {b or 'you'}: {one}." for (a, b), one in self.pairs.items()]
-        return said + [
-            f"{who or 'You'} said two things of {len(found)} picture{'s' * (len(found) != 1)}."
-            for who, found in self.contradictions.items()
-            if found
-        ]
+        said = [f"{who or 'You'}, first and second time: {one}." for who, one in self.people.items()]
+        return said + [f"{a or 'You'} and {b or 'you'}: {one}." for (a, b), one in self.pairs.items()]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -93,7 +93,7 @@ def test_several_people_answer_side_by_side(check: Consistency) -> None:
     report = check.report()
     assert set(report.people) == {"Ada", "Bo"}
     assert report.pairs["Ada", "Bo"].kappa == 1 and report.people["Bo"].share < 1
-    assert "Ada beside Bo" in str(report)
+    assert "Ada and Bo: 6 of 6" in str(report)
     check.undo()
     assert check._state["place"] == 11, "only Bo's last answer"
 
