@@ -28,10 +28,18 @@ function render({ model, el }) {
   let anchor = ""; // where a range that is selected begins
   let selected = new Set();
   const decided = new Set(); // asked for, and not yet answered
-  let looking = 0;
+  let looking = null; // the picture that the kernel has not been told of yet
+  let lookTimer = 0;
 
+  function tellLook() {
+    clearTimeout(lookTimer);
+    if (!looking) return;
+    model.send({ do: "look", picture: looking });
+    fetchPictures("view", [looking]);
+    looking = null;
+  }
   function ask(what) {
-    clearTimeout(looking); // what it would say is out of date
+    tellLook(); // in the order in which things happened
     model.send(what);
   }
 
@@ -150,11 +158,9 @@ function render({ model, el }) {
     mark();
     if (focus) cardOf(picture)?.focus();
     showDetail();
-    clearTimeout(looking);
-    looking = setTimeout(() => {
-      model.send({ do: "look", picture });
-      fetchPictures("view", [picture]);
-    }, 60);
+    looking = picture;
+    clearTimeout(lookTimer);
+    lookTimer = setTimeout(tellLook, 60); // held down, an arrow key passes many
   }
   function choose(pictures) {
     selected = new Set(pictures);
@@ -293,7 +299,7 @@ function render({ model, el }) {
     part("state").hidden = one.state === "undecided";
     set(part("state"), "textContent", SAID[one.state]);
     set(part("given"), "textContent", called(one));
-    set(part("predicted"), "textContent", predicted(one));
+    set(part("predicted"), "textContent", one.predicted && `seems ${one.predicted}, ${percent(one.confidence)}`);
     part("predicted").classList.toggle("tlc-other", one.predicted !== one.label);
     set(part("reason"), "textContent", one.reason || "nothing speaks against it");
     card.title = `${one.name}\n${one.reason}`;
@@ -434,6 +440,7 @@ function render({ model, el }) {
     heardChosen = now.chosen;
     if (now.moved !== heardMoved || !names().includes(current)) {
       current = now.focus;
+      looking = null;
       anchor = "";
       fetchPictures("view", current ? [current] : []);
     }
@@ -490,7 +497,7 @@ function render({ model, el }) {
   return () => {
     model.off("change:_state", show);
     model.off("msg:custom", heard);
-    clearTimeout(looking);
+    clearTimeout(lookTimer);
     for (const kept of Object.values(urls)) kept.forEach((url) => URL.revokeObjectURL(url));
   };
 }

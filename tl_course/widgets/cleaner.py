@@ -105,6 +105,7 @@ class Cleaner(anywidget.AnyWidget):
         self._score()
         self._arrange()
         self._push()
+        self._look_ahead()
         self.on_msg(self._message)
 
     # ---- looking -------------------------------------------------------------------------------------------------
@@ -167,9 +168,10 @@ class Cleaner(anywidget.AnyWidget):
             self._unselect()
             self._left = ""
             self._go((self._on_page() or [""])[0])
+            if self._asked_by_page:  # and will ask for these next: one journey less
+                self._give("thumbnails", self._thumbnails(self._on_page()))
             self._push()
-            ahead = self._on_page(self._page + 1)
-            threading.Thread(target=self._thumbnails, args=(ahead,), daemon=True).start()
+            self._look_ahead()
         return [self._known[name] for name in self._on_page()]
 
     def look(self, picture: Which) -> None:
@@ -403,6 +405,11 @@ class Cleaner(anywidget.AnyWidget):
             self._go(self._order[0] if self._order else "")
         self._reached = self._page
 
+    def _look_ahead(self) -> None:
+        """Have the next page's thumbnails ready when it is turned to."""
+        names = self._on_page(self._page + 1)
+        threading.Thread(target=self._thumbnails, args=(names,), daemon=True).start()
+
     def _on_page(self, number: int = 0) -> list[str]:
         number = number or self._page
         return self._order[(number - 1) * self.page_size : number * self.page_size]
@@ -489,14 +496,16 @@ class Cleaner(anywidget.AnyWidget):
     def _obey(self, do: object, asked: dict[str, Any]) -> None:
         if do in ("thumbnails", "view") and isinstance(asked.get("names"), list):
             names = [str(name) for name in asked["names"][: MOST if do == "thumbnails" else 1]]
-            made = (self._thumbnails if do == "thumbnails" else self._views)(names)
-            self.send({do: list(made)}, list(made.values()))
+            self._give(do, (self._thumbnails if do == "thumbnails" else self._views)(names))
             return
         if not isinstance(do, str) or do not in ASKED or set(asked) - ASKED[do]:
             raise ImageSetError(f"The page asked for {do!r}, which the cleaner does not do. Run the cell again.")
         answer = getattr(self, do)(**asked)
         if isinstance(answer, CleaningReport):
             self.send({"report": answer._repr_html_()})
+
+    def _give(self, what: str, made: dict[str, bytes]) -> None:
+        self.send({what: list(made)}, list(made.values()))
 
     # ---- without a kernel ----------------------------------------------------------------------------------------
 
