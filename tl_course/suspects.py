@@ -37,6 +37,7 @@ KINDS = ("label", "off-topic", "duplicate", "leak", "odd")
 DIMENSIONS = 128  # principal components that are looked at: ten times faster than all, and no worse on planted errors
 NEIGHBOURS = 15
 STRENGTH = 0.003  # of the head: strongly regularised, so that it does not learn wrong labels by heart
+TOLERANCE = 1e-4  # of the heads: what they would learn further moves no picture
 TWIN = 0.9  # cosine of features: crops by 4 %, mirror images and brighter copies lie above, other photos below .88
 NEARLY = 0.6  # cosine of principal components from which on that of the features themselves is looked at: it is slower
 HINT = 0.6  # from here on pixels are compared: copies that were compressed again and again lie between
@@ -188,7 +189,7 @@ class Suspects:
         disagreement = (other * weight).sum(1) / np.maximum(weight.sum(1), 1e-6)
         doubt = _trust(self.accuracy, targets) * (1 - guesses[np.arange(len(live)), targets] + disagreement) / 2
         doubt[alone] = 0  # nobody could have known that label
-        far = _sigmoid((_deviations(self._unit[rows], targets) - FAR[0]) * FAR[1])
+        far = _sigmoid((_deviations(self._unit, rows, targets) - FAR[0]) * FAR[1])
         twins = self._suspicious_twins(live, rows, place)
 
         odd = [self._odd[row] for row in rows.tolist()]
@@ -271,7 +272,7 @@ class Suspects:
                     len(labels),
                     strength=STRENGTH,
                     start=self._heads.get(fold),
-                    tolerance=1e-5,
+                    tolerance=TOLERANCE,
                 )
                 guesses[out] = head.probabilities(vectors[out])
                 self._heads.setdefault(fold, head)  # not the last one, so that equal labels give equal rankings
@@ -439,14 +440,16 @@ def _trust(accuracy: float, targets: Indices) -> float:
     return float(np.sqrt(max(0.0, (accuracy - lazy) / max(1 - lazy, 1e-6))))
 
 
-def _deviations(unit: Array, targets: Indices) -> Array:
+def _deviations(unit: Array, rows: Indices, targets: Indices) -> Array:
     """How far each picture is from the middle of its label: robust standard deviations of the cosine distance."""
-    distance = np.zeros(len(unit), np.float32)
-    for target in np.unique(targets):
-        mine = unit[targets == target]
-        near = mine @ mine.mean(0)
-        middle = mine[near >= np.quantile(near, 0.25)].mean(0)  # up to a quarter may be junk and not drag it along
-        distance[targets == target] = 1 - mine @ (middle / max(float(np.linalg.norm(middle)), 1e-12))
+    member = np.zeros((int(targets.max()) + 1, len(unit)), np.float32)
+    member[targets, rows] = 1
+    near = (unit @ (member @ unit).T)[rows, targets]
+    floor = np.array([np.quantile(near[targets == target], 0.25) for target in range(len(member))])
+    member[targets, rows] = near >= floor[targets]  # up to a quarter may be junk and not drag the middle along
+    middle = member @ unit
+    middle /= np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), 1e-12)
+    distance = 1 - (unit @ middle.T)[rows, targets]
     off = distance - np.median(distance)
     return np.asarray(off / max(1.4826 * float(np.median(np.abs(off))), 1e-6))
 
