@@ -96,10 +96,10 @@ def test_duplicates_are_found_whatever_was_done_to_the_copy(pets: Path) -> None:
                 lambda one: one,
                 ImageOps.mirror,
                 lambda one, w=width, h=height: one.crop((w // 25, h // 25, w - w // 25, h - h // 25)),
-                lambda one, w=width, h=height: one.resize((w * 2 // 3, h * 2 // 3)),
+                lambda one, w=width, h=height: one.resize((w * 7 // 10, h * 7 // 10)),
             ][number](image)
             into = pets / ("dog" if number == 1 else "cat") / f"zz{number}.jpg"
-            copy.convert("RGB").save(into, quality=60 if number == 3 else 95)
+            copy.convert("RGB").save(into, quality=45 if number == 3 else 95)
         planted[into.relative_to(pets).as_posix()] = path.relative_to(pets).as_posix()
     found = ranked(pets)
     for name, original in planted.items():
