@@ -157,7 +157,7 @@ def test_an_endless_body_is_given_up(server: Collection, tmp_path: Path, monkeyp
 def test_a_body_that_drips_is_given_up(server: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "DEADLINE", 1.0)
     over = threading.Event()
-    url = server.bad(lambda request: as_jpeg((b"x" for _ in itertools.count() if not over.wait(0.02)), length=2**16))
+    url = server.bad(lambda request: as_jpeg((b"x" for _ in iter(lambda: over.wait(0.02), True)), length=2**16))
     reason = collect_around(server, url, tmp_path / "set")
     over.set()
     assert reason == "not complete after 1 s"
