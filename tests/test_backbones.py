@@ -25,6 +25,7 @@ def test_the_packaged_weights_know_a_cat_from_a_cup(photos: Path) -> None:
     assert alike[:8, :8].mean() > alike[:8, 8:].mean() + 0.1
 
 
+@pytest.mark.slow
 def test_the_export_agrees_with_torch(backbone: Backbone) -> None:
     import onnxruntime
     import torch
@@ -38,6 +39,7 @@ def test_the_export_agrees_with_torch(backbone: Backbone) -> None:
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_torch_stays_out_of_this_process(backbone: Backbone) -> None:
     code = "import sys; from tl_course.backbones import Backbone; Backbone.get(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -46,6 +48,7 @@ def test_torch_stays_out_of_this_process(backbone: Backbone) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut off", "half a description"])
+@pytest.mark.slow
 def test_a_damaged_export_is_made_again(backbone: Backbone, damage: str) -> None:
     onnx, description = backbone.onnx_path, backbone.onnx_path.with_name("backbone.json")
     whole = onnx.read_bytes()
@@ -57,11 +60,13 @@ def test_a_damaged_export_is_made_again(backbone: Backbone, damage: str) -> None
     assert onnx.stat().st_size == len(whole)
 
 
+@pytest.mark.slow
 def test_an_unknown_name_is_answered_with_likely_ones() -> None:
     with pytest.raises(BackboneError, match=r"no model called 'resnet-18'.*resnet18.*can be had here"):
         Backbone.get("resnet-18")
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_had_are_refused_with_those_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
     with pytest.raises(BackboneError, match=rf"weights of 'resnet18'.*no answer.*{DEFAULT} \(package"):

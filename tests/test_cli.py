@@ -90,6 +90,7 @@ def test_doctor_names_the_backbones_here() -> None:
     assert "Lessons can run here" in run("doctor").stdout
 
 
+@pytest.mark.slow
 def test_run_fails_where_a_lesson_fails(tmp_path: Path) -> None:
     import nbformat
 
@@ -102,6 +103,7 @@ def test_run_fails_where_a_lesson_fails(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in done.stderr
 
 
+@pytest.mark.slow
 def test_cuda_is_refused_where_there_is_none(birds: ImageSet, backbone: Backbone) -> None:
     import torch
 
@@ -162,6 +164,7 @@ def test_collect_pack_open_and_train_in_a_row(photos: Path, backbone: Backbone, 
     assert json.loads(trained.stdout)["cross_validated_accuracy"] > 0.9
 
 
+@pytest.mark.slow
 def test_collect_takes_folders_zips_and_drawn_pictures(class_folders: Callable[..., Path], tmp_path: Path) -> None:
     folder = class_folders(bird=5, forest=5, size=96)
     assert run("images", "collect", tmp_path / "mine", "--source", folder).returncode == 0

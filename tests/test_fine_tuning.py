@@ -45,6 +45,7 @@ def state(body: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in body.state_dict().items() if tensor.is_floating_point()}
 
 
+@pytest.mark.slow
 def test_it_learns(frozen: Classifier, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for label, channel in (("bird", 0), ("forest", 1)):  # told apart by colour
@@ -120,6 +121,7 @@ def test_from_scratch_learns_everything_and_names_what_it_left_out(
     assert model.backbone.picture_size < backbone.picture_size
 
 
+@pytest.mark.slow
 def test_train_gives_a_classifier_that_predicts_and_is_kept(
     birds: ImageSet, backbone: Backbone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

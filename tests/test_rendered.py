@@ -60,6 +60,7 @@ def test_size_changes_the_pixels_and_not_the_scene():
         assert alike > 0.9
 
 
+@pytest.mark.slow
 def test_flaws_come_in_the_share_asked_for():
     drawn = list(draw("birds", 60, seed=3, size=40, wrong_labels=0.1, near_duplicates=0.1, off_topic=0.05))
     found = Counter(flaw for picture in drawn for flaw in picture.truth["flaws"])
@@ -103,6 +104,7 @@ def test_every_species_can_be_drawn_in_each_of_its_poses(name):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.slow
 def test_colour_alone_does_not_tell_the_labels_apart(name):
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_score
@@ -194,6 +196,7 @@ def test_a_door_of_another_size_is_the_same_door():
         assert np.corrcoef(pixels(small.image, 24).ravel(), pixels(large.image, 24).ravel())[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_the_leaf_turns_about_its_hinge_in_perspective():
     seen = 0
     for seed in range(30):

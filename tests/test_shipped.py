@@ -34,6 +34,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return indices
 
 
+@pytest.mark.slow
 def test_a_rendered_set_is_the_same_on_one_core_and_on_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shipped, "cores", lambda: 2)
     images = ImageSet.render("birds", tmp_path / "two", n=32, size=32, seed=5, wrong_labels=0.1, near_duplicates=0.2)

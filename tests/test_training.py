@@ -139,6 +139,7 @@ def test_photos_are_told_apart(photos: Path, backbone: Backbone) -> None:
         assert train(ImageSet.open(photos / name)).metrics["cross_validated_accuracy"] >= 0.985
 
 
+@pytest.mark.slow
 def test_frozen_training_imports_neither_torch_nor_fastai(birds: ImageSet, backbone: Backbone) -> None:
     code = (
         f"import sys; from tl_course import ImageSet, train; train(ImageSet.open({str(birds.root)!r})); "

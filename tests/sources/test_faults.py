@@ -164,6 +164,7 @@ def test_a_body_that_drips_is_given_up(server: Collection, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.slow
 def test_a_server_that_hangs_is_left(
     server: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
 ) -> None:
@@ -202,6 +203,7 @@ def test_what_may_be_had_later_is_tried_again_by_the_next_run_and_the_rest_is_no
     assert server.asked_for(never.removeprefix(server.elsewhere)) == asked
 
 
+@pytest.mark.slow
 def test_when_every_picture_fails_it_is_not_the_pictures(server: Collection, tmp_path: Path) -> None:
     urls = [server.bad(Answer(b"", 503)) for _ in range(40)]
     report = server.collect(tmp_path / "set", robin=urls, wren=[server.good(1)])

@@ -243,6 +243,7 @@ def test_a_source_may_be_a_path_or_a_name(
         builder.collect("open", source="opnverse")
 
 
+@pytest.mark.slow
 def test_collecting_aside_can_be_stopped(builder: DatasetBuilder) -> None:
     report = builder.collect("open", 10_000, Slow(), wait=False)
     with pytest.raises(ImageSetError, match="being collected"):
@@ -262,6 +263,7 @@ def test_collecting_aside_can_be_stopped(builder: DatasetBuilder) -> None:
     assert sum(builder.counts.values()) == len(ImageSet.open(builder.folder))
 
 
+@pytest.mark.slow
 def test_each_label_is_stopped_by_itself(builder: DatasetBuilder) -> None:
     builder.set_source("open", n=10_000)
     builder.set_source("closed", n=2)
@@ -273,6 +275,7 @@ def test_each_label_is_stopped_by_itself(builder: DatasetBuilder) -> None:
     assert not report.complete
 
 
+@pytest.mark.slow
 def test_a_new_name_is_not_taken_back_while_it_is_collected_for(builder: DatasetBuilder) -> None:
     builder.upload(files(1), "open")
     builder.rename_label("open", "ajar")
@@ -397,6 +400,7 @@ def test_without_a_kernel_a_still_picture_remains(builder: DatasetBuilder) -> No
     assert data["text/plain"].splitlines()[1:] == lines
 
 
+@pytest.mark.slow
 def test_drawn_pictures_are_collected_where_there_are_some(tmp_path: Path) -> None:
     builder = DatasetBuilder(tmp_path / "mine", labels=["bird", "dog"], n=2)
     assert [row["source"] for row in builder._state["labels"]] == ["rendered", "openverse"]
