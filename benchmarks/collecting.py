@@ -15,7 +15,6 @@ import argparse
 import io
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -24,9 +23,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, default=300, help="(300)")
     parser.add_argument("--runs", type=int, default=3, help="(3)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "collecting.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "collecting.json")
     options = parser.parse_args()
     command = [sys.executable, __file__, "serve", str(options.pictures)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
@@ -63,14 +63,9 @@ def main() -> None:
         "latency": LATENCY,
         "faults": FAULTS,
         "rows": {row: summary(found) for row, found in runs.items()},
-        "cores": os.cpu_count(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {package: version(package) for package in PACKAGES},
-    }
-    print(table(report))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    } | machine(*PACKAGES)
+    print(in_words(report))
+    write(report, options.out)
 
 
 def measured(row: str, url: str, n: int) -> dict[str, Any]:
@@ -91,21 +86,26 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def table(report: dict[str, Any]) -> str:
+def in_words(report: dict[str, Any]) -> str:
     rows = report["rows"]
-    lines = [
+    ours = rows["ours"]["seconds"]
+    return (
         f"{report['pictures']} pictures of {report['bytes_each'] / 1000:.0f} KB, {report['latency'] * 1000:.0f} ms a "
-        f"request, {report['faults']:.0%} faults, {report['cores']} cores; medians of {len(rows['ours']['runs'])} runs",
-        "",
-        f"{'':<16}{'kept':>6}{'collecting':>12}{'process':>10}{'ours is faster':>16}",
-    ]
-    for row, found in rows.items():
-        ratio = "" if row == "ours" else f"{found['seconds'] / rows['ours']['seconds']:.1f} x"
-        lines.append(
-            f"{row:<16}{min(found['kept']):>6}{found['seconds']:>10.1f} s{found['process_seconds']:>8.1f} s{ratio:>16}"
-            f"  {ROWS[row]}"
-        )
-    return "\n".join(lines)
+        f"request, {report['faults']:.0%} faults, {report['cores']} cores; medians of {len(rows['ours']['runs'])} runs"
+        "\n\n"
+    ) + table(
+        [
+            {
+                "": row,
+                "kept": min(found["kept"]),
+                "collecting": f"{found['seconds']:.1f} s",
+                "process": f"{found['process_seconds']:.1f} s",
+                "ours is faster": "" if row == "ours" else f"{found['seconds'] / ours:.1f} x",
+                "what": ROWS[row],
+            }
+            for row, found in rows.items()
+        ]
+    )
 
 
 # ---- the rows --------------------------------------------------------------------------------------------------------

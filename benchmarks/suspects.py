@@ -15,7 +15,6 @@ import argparse
 import io
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -24,17 +23,16 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
+from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tl_course.backbones import DEFAULT, Backbone, create
-from tl_course.devices import cores
 from tl_course.features import _Store
 from tl_course.imageset import ImageSet
 from tl_course.suspects import Suspect, Suspects
@@ -378,30 +376,6 @@ def mean(values: list[dict[str, float]]) -> dict[str, Any]:
     return {key: float(np.mean([one[key] for one in values])) for key in values[0]} | {"seeds": len(values)}
 
 
-def table(rows: Table) -> str:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-
-    def text(value: Any) -> str:
-        return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-    cells = [[text(row.get(column, "")) for column in columns] for row in rows]
-    widths = [max(len(column), *(len(row[i]) for row in cells)) for i, column in enumerate(columns)]
-    lines = [
-        "  ".join(
-            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in [columns, *cells]
-    ]
-    return "\n".join(lines)
-
-
-def version_of(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = os.environ.get("TL_COURSE_PHOTOS") or Path(__file__).parents[2] / "shared" / "photos"
@@ -409,7 +383,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="(5)")
     parser.add_argument("--fastai-seeds", type=int, default=2, help="about a minute each, three times (2)")
     parser.add_argument("--only", nargs="+", choices=("labels", "off-topic", "duplicates", "all", "speed"))
-    parser.add_argument("--out", type=Path, help="(benchmarks/results/suspects.json)")
+    parser.add_argument("--out", type=Path, default=RESULTS / "suspects.json")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
@@ -433,15 +407,8 @@ def main() -> None:
     report = {
         "backbone": DEFAULT,
         "tables": answers,
-        "cores": cores(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {package: version_of(package) for package in PACKAGES},
     }
-    out = options.out or Path(__file__).parent / "results" / "suspects.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(f"\nwritten to {out.name}")
+    write(report | machine(*PACKAGES), options.out)
 
 
 if __name__ == "__main__":

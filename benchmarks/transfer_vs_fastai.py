@@ -20,16 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tl_course.backbones import DEFAULT, create
-from tl_course.devices import cores
 from tl_course.heads import folds_of
 from tl_course.imageset import ImageSet, Picture
 from tl_course.splits import groups_of
@@ -94,16 +93,9 @@ def main() -> None:
         "seed": options.seed,
         "rows": {row: summary(found) | {"warm": ROWS[row]} for row, found in runs.items()},
         "export_once": {key: export[key] for key in ("process_seconds", "peak_mb")},
-        "cores": cores(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {package: version_of(package) for package in PACKAGES},
-    }
-    print(table(report))
-    out = options.out or Path(__file__).parent / "results" / f"transfer_vs_fastai-{images.name}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(f"\nwritten to {out}")
+    } | machine(*PACKAGES)
+    print(in_words(report))
+    write(report, options.out or RESULTS / f"transfer_vs_fastai-{images.name}.json")
 
 
 def folded(images: ImageSet, folds: int, seed: int, into: Path) -> list[tuple[ImageSet, ImageSet]]:
@@ -175,34 +167,30 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def table(report: dict[str, Any]) -> str:
-    rows = report["rows"]
+def in_words(report: dict[str, Any]) -> str:
+    rows, export = report["rows"], report["export_once"]
     counts = next(iter(rows.values()))
-    lines = [
+    fastai = rows.get(FASTAI, {}).get("process_seconds")
+    return (
         f"{report['images']}: {report['backbone']}, trained on {' and '.join(map(str, counts['n_train']))} pictures, "
-        f"measured on {counts['n_test']} ({report['test']}), {report['cores']} cores",
-        "",
-        f"{'':<22}{'accuracy':>9}{'balanced':>9}{'process':>10}{'training':>10}{'memory':>9}{'faster':>9}  warm",
-    ]
-    for name, row in rows.items():
-        ratio = f"{rows[FASTAI]['process_seconds'] / row['process_seconds']:.1f} x" if FASTAI in rows else ""
-        lines.append(
-            f"{name:<22}{row['accuracy']:>9.3f}{row['balanced_accuracy']:>9.3f}{row['process_seconds']:>8.1f} s"
-            f"{row['train_seconds']:>8.1f} s{row['peak_mb']:>6.0f} MB{ratio:>9}  {row['warm']}"
+        f"measured on {counts['n_test']} ({report['test']}), {report['cores']} cores\n\n"
+        + table(
+            [
+                {
+                    "": name,
+                    "accuracy": row["accuracy"],
+                    "balanced": row["balanced_accuracy"],
+                    "process": f"{row['process_seconds']:.1f} s",
+                    "training": f"{row['train_seconds']:.1f} s",
+                    "memory": f"{row['peak_mb']:.0f} MB",
+                    "faster": f"{fastai / row['process_seconds']:.1f} x" if fastai else "",
+                    "warm": row["warm"],
+                }
+                for name, row in rows.items()
+            ]
         )
-    export = report["export_once"]
-    lines.append(
-        f"exporting the backbone, once a machine: {export['process_seconds']:.1f} s, {export['peak_mb']:.0f} MB"
+        + f"\nexporting the backbone, once a machine: {export['process_seconds']:.1f} s, {export['peak_mb']:.0f} MB"
     )
-    return "\n".join(lines)
-
-
-def version_of(package: str) -> str:
-    if package == "tl-course":  # which need not be installed
-        from tl_course import __version__
-
-        return __version__
-    return version(package)
 
 
 # ---- fastai's side ---------------------------------------------------------------------------------------------------
