@@ -5,10 +5,22 @@ from typing import Any
 
 import pytest
 
-from tl_course.exercises import birds
+from tl_course.exercises import birds, doors
 from tl_course.grading import Question
 
-QUESTIONS = [birds.q1, birds.q2, pytest.param(birds.q3, marks=pytest.mark.slow)]  # the third draws a whole set
+QUESTIONS = [
+    birds.q1, birds.q2, pytest.param(birds.q3, marks=pytest.mark.slow),  # which draws a whole set
+    doors.q1, doors.q2, doors.q3, doors.q4,
+]  # fmt: skip
+SOLUTIONS = [
+    (birds.q1, birds.baseline),
+    (birds.q2, birds.least_sure),
+    (doors.q1, doors.least_believed),
+    (doors.q2, doors.kappa),
+    (doors.q3, doors.mended_and_spoilt),
+    (doors.q4, doors.model_card),
+]
+CARD = doors.model_card()
 
 
 def blank(*_: Any) -> Any:
@@ -23,9 +35,7 @@ def test_the_blank_is_not_attempted(question: Question) -> None:
         assert not result
 
 
-@pytest.mark.parametrize(
-    ("question", "solution"), [(birds.q1, birds.baseline), (birds.q2, birds.least_sure)], ids=["q1", "q2"]
-)
+@pytest.mark.parametrize(("question", "solution"), SOLUTIONS, ids=lambda one: getattr(one, "__name__", ""))
 def test_the_solution_is_right(question: Question, solution: Callable[..., Any]) -> None:
     assert question.check(solution), str(question.check(solution))
     assert "def " in question.solution().code
@@ -50,6 +60,17 @@ def test_the_solution_of_the_third_is_right(backbone: Any) -> None:
         (birds.q2, lambda predictions, n: [p.confidence for p in predictions][:n], "not their confidences"),
         (birds.q2, lambda predictions, n: sorted(predictions, key=lambda p: -p.confidence)[:n], "order round"),
         (birds.q2, lambda predictions, n: predictions, "Asked for 1"),
+        (doors.q1, lambda p, labels: sorted(labels), "a.jpg comes first"),
+        (doors.q1, lambda p, labels: sorted(labels, key=lambda n: -p[n][labels[n]]), "Turn it round"),
+        (doors.q1, lambda p, labels: sorted(labels, key=lambda n: max(p[n].values())), "unsure the model is"),
+        (doors.q1, lambda p, labels: list(labels)[:2], "each once"),
+        (doors.q2, lambda a, b: sum(x == y for x, y in zip(a, b, strict=True)) / len(a), "Take off what chance"),
+        (doors.q2, lambda a, b: 2 * sum(x == y for x, y in zip(a, b, strict=True)) / len(a) - 1, "equally often"),
+        (doors.q3, lambda truth, before, after: sum(a == t for a, t in zip(after, truth, strict=True)), "two numbers"),
+        (doors.q3, lambda truth, before, after: doors.mended_and_spoilt(truth, after, before), "the other way round"),
+        (doors.q4, lambda: CARD.replace("## The rule", ""), "lacks: The rule"),
+        (doors.q4, lambda: CARD.replace("86 % on 96", "Good on ..."), "filled in, where the ... are: How good"),
+        (doors.q4, lambda: CARD.replace("86 % on 96", "Good on").replace("64 %", "less"), "needs a number"),
     ],
 )
 def test_a_wrong_answer_is_told_what_it_lacks(question: Question, answer: Any, said: str) -> None:
