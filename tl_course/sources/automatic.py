@@ -2,8 +2,10 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, Queue
+from typing import Any
 
 from tl_course.downloads import nearby_set
 from tl_course.errors import ImageSetError, TLCourseError
@@ -20,7 +22,9 @@ PUBLIC = {"cats_dogs": ("cat", "dog")}  # sets for which a public source has pho
 N = 100  # pictures a label from a public source
 
 
-def lesson_images(name: str, source: str | Path = "auto") -> ImageSet:
+def lesson_images(
+    name: str, source: str | Path = "auto", *, folder: str | Path | None = None, **drawn: Any
+) -> ImageSet:
     """The data set of a lesson, from where its parameter `source` says, with one line on which it is and why.
 
     Parameters
@@ -32,24 +36,37 @@ def lesson_images(name: str, source: str | Path = "auto") -> ImageSet:
         ``TL_COURSE_MIRROR`` names, else a public source, whichever answers within two seconds; where none does, it is
         as "rendered": pictures that the course draws itself, the same everywhere. Anything else is for
         `ImageSet.open`: a folder, a zip, an address.
+    folder
+        Where a copy of one's own is to lie, which may be edited. Where there is one already it is opened as it was
+        left, whatever `source` says.
+    drawn
+        Where pictures are drawn into `folder`: options of `ImageSet.render`.
 
     Raises
     ------
     ImageSetError
         What `source` names cannot be opened, or there is no rendered set of this name.
     """
-    if source == "rendered":
-        images, why = ImageSet.open(name), "drawn by the course itself, as asked for"
+
+    def draw() -> ImageSet:
+        return ImageSet.open(name) if folder is None else ImageSet.render(name, folder, **drawn)
+
+    if folder is not None and Path(folder).exists():
+        images, why = ImageSet.open(folder), f"as they were left in {folder}; remove that folder to begin anew"
+    elif source == "rendered":
+        images, why = draw(), "drawn by the course itself, as asked for"
     elif source != "auto":
         images, why = ImageSet.open(source), "as asked for"
     else:
-        images, why = _automatic(name)
+        images, why = _automatic(name, draw)
     print(f"Pictures: {images.name}, {len(images)} of {', '.join(images.labels)}; {why}.")
+    if folder is not None and not Path(folder).exists():
+        images = images.copy_to(folder)
     return images
 
 
-def _automatic(name: str) -> tuple[ImageSet, str]:
-    tried = [f"{name}={os.environ[name]}" for name in NEARBY if os.environ.get(name)]
+def _automatic(name: str, draw: Callable[[], ImageSet]) -> tuple[ImageSet, str]:
+    tried = [f"{variable}={os.environ[variable]}" for variable in NEARBY if os.environ.get(variable)]
     why = f"none of {', '.join(tried)} had {name}/ or {name}.zip within {PATIENCE:.0f} s" if tried else ""
     why = why or f"no place with photos is named ({' or '.join(NEARBY)})"
     if (place := _in_time(name)) is not None:
@@ -65,7 +82,7 @@ def _automatic(name: str) -> tuple[ImageSet, str]:
             return ImageSet.open(place), f"real photos from {place}"
         except TLCourseError as error:
             why = f"{place} did not work ({error})"
-    return ImageSet.open(name), f"drawn by the course itself, for {why}"
+    return draw(), f"drawn by the course itself, for {why}"
 
 
 def _in_time(name: str) -> str | None:
