@@ -1,13 +1,12 @@
 """The consistency check in JupyterLab, by keyboard alone."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import WAIT, axe, use_theme
+from pages import WAIT, assert_accessible, let_axe_in, picture_of, use_theme
 
 from tl_course import ImageSet
 from tl_course.agreement import read_answers
@@ -19,11 +18,6 @@ from tl_course.widgets import Consistency
 images = ImageSet.open('own')
 check = Consistency(images, pictures=images[:3], who='Ada', rule='A bird is a bird, even behind a branch.')
 check"""
-
-
-def picture_of(page: Any, name: str) -> None:
-    if folder := os.environ.get("TL_COURSE_SCREENSHOTS"):
-        page.locator(".tlk").screenshot(path=str(Path(folder) / f"consistency_{name}.png"))
 
 
 def place(page: Any, text: str) -> None:
@@ -38,18 +32,10 @@ def test_pictures_are_judged_twice_by_keyboard_alone(
     page = notebook(CELL)
     place(page, "1 of 6")
     page.wait_for_function("document.querySelector('.tlk-picture')?.naturalWidth > 0", timeout=WAIT)
-    library = axe().read_text(encoding="utf-8")
+    let_axe_in(page)
 
-    page.evaluate(library)
-    page.add_style_tag(content="body { width: 100vw; height: 100vh; }")  # of no size, axe takes all in it for hidden
-
-    def accessible() -> None:
-        found = page.evaluate("axe.run(document.querySelector('.tlk'))")
-        assert [one["id"] for one in found["violations"] if one["impact"] in ("serious", "critical")] == []
-        assert any(one["id"] == "color-contrast" for one in found["passes"]), "axe saw colours"
-
-    picture_of(page, "asking")
-    accessible()
+    picture_of(page, ".tlk", "consistency_asking")
+    assert_accessible(page, ".tlk")
     page.locator(".tlk").focus()
     page.keyboard.press("1")
     place(page, "2 of 6")
@@ -62,8 +48,8 @@ def test_pictures_are_judged_twice_by_keyboard_alone(
     page.wait_for_function("[...document.querySelectorAll('.tlk-contradictions img')].length >= 1", timeout=WAIT)
     assert page.evaluate("document.activeElement.classList.contains('tlk')"), "the focus is not lost"
     assert page.locator(".jp-Notebook .jp-Cell").count() == 1, "no key reached the notebook"
-    picture_of(page, "done")
-    accessible()
+    picture_of(page, ".tlk", "consistency_done")
+    assert_accessible(page, ".tlk")
     labels = [one.label for one in read_answers(tmp_path / "own" / "answers.jsonl") if one.series]
     assert labels == [images.labels[int(key) - 1] for key in "112222"]
 
@@ -78,5 +64,5 @@ def test_pictures_are_judged_twice_by_keyboard_alone(
     page.wait_for_timeout(1000)
     room = page.locator(".tlk").evaluate("one => [one.clientWidth, one.scrollWidth]")
     assert 200 < room[0] <= 420 and room[1] <= room[0], "nothing sticks out"
-    picture_of(page, "dark_phone")
-    accessible()
+    picture_of(page, ".tlk", "consistency_dark_phone")
+    assert_accessible(page, ".tlk")

@@ -1,14 +1,13 @@
 """The data-set builder in JupyterLab: built with the mouse, sorted with the keyboard, read by the kernel."""
 
 import base64
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import WAIT, axe, use_theme
+from pages import WAIT, assert_accessible_everywhere, axe
 
 from tl_course import ImageSet
 
@@ -68,11 +67,6 @@ def counts(page: Any) -> dict[str, int]:
         one.locator(".tlb-name").input_value(): int(one.locator(".tlb-count").inner_text().split()[0])
         for one in page.locator(".tlb-label").all()
     }
-
-
-def picture_of(page: Any, name: str) -> None:
-    if folder := os.environ.get("TL_COURSE_SCREENSHOTS"):
-        page.locator(".tlb").screenshot(path=str(Path(folder) / f"dataset_builder_{name}.png"))
 
 
 @pytest.fixture
@@ -149,7 +143,7 @@ def test_a_set_is_built_sorted_and_read(opened: Callable[..., Any], birds: Image
 
 
 def test_it_is_accessible_in_light_and_dark_and_on_a_phone(opened: Callable[..., Any], birds: ImageSet) -> None:
-    library = axe().read_text(encoding="utf-8")
+    axe()  # skips where there is none, before the page is made
     folder = f"builder.set_source('{{0}}', 'folder', where={str(birds.root)!r}, n={{1}}); builder.collect('{{0}}')"
     page = opened(
         folder.format("bird", 20), folder.format("forest", 14), "_ = builder.upload({'a.txt': b'no'}, 'forest')"
@@ -159,26 +153,4 @@ def test_it_is_accessible_in_light_and_dark_and_on_a_phone(opened: Callable[...,
     label(page, "bird").locator(".tlb-picture >> nth=2").click()
     label(page, "forest").get_by_role("button", name="Camera").click()
     page.wait_for_function("document.querySelector('.tlb video')?.videoWidth > 0", timeout=WAIT)
-    page.evaluate(library)
-    page.add_style_tag(content="body { width: 100vw; height: 100vh; }")  # of no size, axe takes all in it for hidden
-    page.click(".jp-SideBar.jp-mod-left .lm-TabBar-tab.lm-mod-current")  # a phone has no room for the list of files
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        use_theme(page, theme)
-        for width, height in ((1200, 1600), (360, 3200)):
-            page.set_viewport_size({"width": width, "height": height})
-            page.wait_for_timeout(1000)
-            room = page.locator(".tlb").evaluate("one => [one.clientWidth, one.scrollWidth]")
-            assert 200 < room[0] <= width and room[1] <= room[0], "nothing sticks out"
-            found = page.evaluate("axe.run(document.querySelector('.tlb'))")
-            grave = [
-                f"{one['id']}: {one['help']} {[node['html'][:120] for node in one['nodes']]}"
-                for one in found["violations"]
-                if one["impact"] in ("serious", "critical")
-            ]
-            assert not grave, "\n".join(grave)
-            contrast = [
-                node["any"] for one in found["passes"] if one["id"] == "color-contrast" for node in one["nodes"]
-            ]
-            assert sum("contrastRatio" in str(checks) for checks in contrast) > 10, "axe saw colours"
-            picture_of(page, f"{theme.split()[1].lower()}_{width}")
-        page.set_viewport_size({"width": 1200, "height": 1000})
+    assert_accessible_everywhere(page, ".tlb", "dataset_builder", phone_height=3200)
