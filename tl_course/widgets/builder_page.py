@@ -12,10 +12,11 @@ from tl_course.errors import ImageSetError
 from tl_course.imageset import Picture
 from tl_course.rendered import SETS
 from tl_course.sources import Collected
+from tl_course.widgets.look import many as many  # the cleaner takes it from here
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = [
-    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "handed_over", "many",
+    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "handed_over",
     "merge", "on_page", "pages", "plain", "seen", "short", "still", "told",
 ]  # fmt: skip
 
@@ -185,11 +186,6 @@ def plain(label: str) -> str:
     if not (name := " ".join(label.split())):
         raise ImageSetError("A label needs a name, such as 'cat'.")
     return name
-
-
-def many(n: int) -> str:
-    """So many pictures, in words."""
-    return f"{n} picture{'s' * (n != 1)}"
 
 
 def pages(pictures: Sequence[Picture]) -> int:

@@ -34,7 +34,6 @@ from tl_course.widgets.builder_page import (
     Row,
     advice,
     handed_over,
-    many,
     merge,
     on_page,
     pages,
@@ -44,7 +43,7 @@ from tl_course.widgets.builder_page import (
     still,
     told,
 )  # fmt: skip
-from tl_course.widgets.look import looks
+from tl_course.widgets.look import looks, many
 from tl_course.widgets.thumbnails import Thumbnails
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""What all widgets share of their looks and of their pages' code."""
+"""What all widgets share of their looks, their pages' code and their words."""
 
 from pathlib import Path
 
-__all__ = ["looks"]
+__all__ = ["looks", "many"]
 
 _HERE = Path(__file__).parent
 
@@ -14,3 +14,8 @@ def looks(name: str) -> tuple[str, str]:
         for kind in ("js", "css")
     )
     return module, style
+
+
+def many(n: int) -> str:
+    """So many pictures, in words."""
+    return f"{n} picture{'s' * (n != 1)}"
