@@ -12,11 +12,11 @@ from tl_course.errors import ImageSetError
 from tl_course.imageset import Picture
 from tl_course.rendered import SETS
 from tl_course.sources import Collected
-from tl_course.widgets.look import many as many  # the cleaner takes it from here
+from tl_course.widgets.look import many
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = [
-    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "handed_over",
+    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "handed_over", "many",
     "merge", "on_page", "pages", "plain", "seen", "short", "still", "told",
 ]  # fmt: skip
 
