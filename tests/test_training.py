@@ -37,6 +37,23 @@ def test_measured_elsewhere_it_learns_from_all(birds: ImageSet, backbone: Backbo
     assert model.metrics["tested_on"] == birds.name
 
 
+def test_altered_copies_are_learnt_from_and_not_measured(birds: ImageSet, backbone: Backbone) -> None:
+    few, asked = birds.subset(8), []
+
+    def mirror(picture: Image.Image) -> Image.Image:
+        asked.append(picture.size)
+        return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+    model = train(few, augment=mirror, copies=2)
+    assert len(asked) == 16
+    assert model.metrics["n_train"] == 8
+    assert (model.metrics["cross_validated_accuracy"] * 8).is_integer()
+    assert not np.array_equal(model.head.weight, train(few).head.weight)
+    for wrong in ({"strategy": "scratch"}, {"copies": 0}):
+        with pytest.raises(ModelError, match="augment= is for strategy='frozen'"):
+            train(few, augment=mirror, **wrong)
+
+
 def test_the_same_seed_gives_the_same_model(model: Classifier, birds: ImageSet) -> None:
     np.testing.assert_array_equal(train(birds).head.weight, model.head.weight)
 

@@ -1,7 +1,8 @@
 """Ways to transfer: an instant head on frozen features, fine-tuning from that head, and training from scratch."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,15 @@ from tl_course.features import extract
 from tl_course.heads import fit_head
 from tl_course.history import History
 from tl_course.models import Classifier, score
+from tl_course.pictures import load
 from tl_course.splits import groups_of
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from tl_course.imageset import ImageSet, Picture
+
+    Augment = Callable[[Image.Image], Image.Image]
 
 __all__ = ["STRATEGIES", "train"]
 
@@ -30,6 +36,8 @@ def train(
     backbone: str = DEFAULT,
     test: "ImageSet | None" = None,
     epochs: int | None = None,
+    augment: "Augment | None" = None,
+    copies: int = 4,
     device: str = "auto",
     seed: int = 0,
     progress: bool = False,
@@ -50,6 +58,12 @@ def train(
         Other pictures of the same labels to measure on.
     epochs : int, optional
         Passes over the training pictures; each strategy has its own default, and "frozen" makes none.
+    augment : function of a PIL picture, optional
+        Returns an altered copy of it, such as one of ``torchvision.transforms.v2`` does. With "frozen", the head also
+        learns from `copies` altered copies of each training picture, which go through the backbone each time; the
+        other strategies alter their pictures anyway.
+    copies : int
+        How many copies of each picture `augment` makes, 1 or more.
     device : {"auto", "cpu", "cuda"}
     seed : int
         Of everything random: folds, order of pictures, augmentation, initial weights.
@@ -66,12 +80,14 @@ def train(
     ImageSetError
         The set cannot be trained on (a single label, say).
     ModelError
-        There is no such strategy, or a label has too few pictures.
+        There is no such strategy, a label has too few pictures, or `augment` is not for this strategy.
     BackboneError
         The backbone cannot be had here.
     """
     if strategy not in STRATEGIES:
         raise ModelError(f"There is no strategy {strategy!r}: choose {', '.join(STRATEGIES)}.")
+    if augment is not None and (strategy != "frozen" or copies < 1):
+        raise ModelError("augment= is for strategy='frozen', with copies=1 or more; the others alter pictures anyway.")
     images.check_trainable()
     device = pick_device(device)
     history = History(strategy)
@@ -86,7 +102,10 @@ def train(
             epochs=epochs or 15, device=device, seed=seed, test=test, progress=progress,
         )  # fmt: skip
     else:
-        model = _frozen(images, pictures, base, history, device=device, seed=seed, progress=progress)
+        model = _frozen(
+            images, pictures, base, history,
+            augment=augment, copies=copies, device=device, seed=seed, progress=progress,
+        )  # fmt: skip
         if strategy == "fine-tune":
             from tl_course.fine_tuning import fine_tune
 
@@ -114,29 +133,37 @@ def _frozen(
     backbone: Backbone,
     history: History,
     *,
+    augment: "Augment | None",
+    copies: int,
     device: str,
     seed: int,
     progress: bool,
 ) -> Classifier:
+    paths = [images.path(picture) for picture in pictures]
+    hashes = [picture.sha256 for picture in pictures]
     with history.timing("features"):
-        features = extract(
-            [images.path(picture) for picture in pictures],
-            backbone,
-            device=device,
-            hashes=[picture.sha256 for picture in pictures],
-            progress=progress,
-        )
+        features = extract(paths, backbone, device=device, hashes=hashes, progress=progress)
     if features.failed:
         reasons = "; ".join(features.failed.values())
         warnings.warn(f"Trained without {len(features.failed)} pictures: {reasons}", TLCourseWarning, stacklevel=3)
     good = [i for i in range(len(pictures)) if i not in features.failed]
     labels = sorted({pictures[i].label for i in good})
     targets = np.array([labels.index(pictures[i].label) for i in good])
+    groups = groups_of([pictures[i] for i in good])
     vectors = features.vectors[good]
+    if augment is not None:
+        with history.timing("augmentation"):
+            altered = [
+                extract(some, backbone, device=device).vectors
+                for some in _altered([paths[i] for i in good], augment, copies, seed)
+            ]
+        vectors = np.concatenate([vectors, *altered])
+        targets, groups = np.tile(targets, 1 + copies), groups * (1 + copies)
     with history.timing("fit"):
-        fitted = fit_head(vectors, targets, groups=groups_of([pictures[i] for i in good]), seed=seed)
-    cross_validated = score(fitted.out_of_fold, targets)
-    trained = score(fitted.head.probabilities(vectors), targets)
+        fitted = fit_head(vectors, targets, groups=groups, seed=seed)
+    n = len(good)  # what is measured are the pictures themselves, not their copies
+    cross_validated = score(fitted.out_of_fold[:n], targets[:n])
+    trained = score(fitted.head.probabilities(vectors[:n]), targets[:n])
     history.search = {str(strength): loss for strength, loss in fitted.search.items()}
     history.epochs = [
         {
@@ -152,6 +179,17 @@ def _frozen(
         backbone=backbone,
         head=fitted.head,
         strategy="frozen",
-        metrics={"n_train": len(good), "cross_validated_accuracy": cross_validated.accuracy},
+        metrics={"n_train": n, "cross_validated_accuracy": cross_validated.accuracy},
         history=history,
     )
+
+
+def _altered(paths: "Sequence[Path]", augment: "Augment", copies: int, seed: int) -> "Iterator[list[Image.Image]]":
+    """An altered copy of each picture in order, then another of each, and so on; some at a time, to spare memory."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):  # torchvision's transforms draw from torch's random numbers
+        torch.manual_seed(seed)
+        for _ in range(copies):
+            for start in range(0, len(paths), 128):
+                yield [augment(load(path)) for path in paths[start : start + 128]]
