@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ __all__ = ["KINDS", "Suspect", "Suspects"]
 KINDS = ("label", "off-topic", "duplicate", "leak", "odd")
 
 DIMENSIONS = 128  # principal components that are looked at: ten times faster than all, and no worse on planted errors
+SAMPLE = 2048  # pictures that they are found from; the others are only projected
+PAIRS = 2**22  # whose cosines are in memory at a time, in each thread
 NEIGHBOURS = 15
 STRENGTH = 0.003  # of the head: strongly regularised, so that it does not learn wrong labels by heart
 TOLERANCE = 1e-4  # of the heads: what they would learn further moves no picture
@@ -50,6 +53,7 @@ WORTH_A_WORD = 0.3  # suspicions below it are not spoken of
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Part = TypeVar("Part")
 Found = tuple[float, str, str]  # a share of suspicion, 0 to 1, its kind, and the reason in words
 
 
@@ -130,7 +134,8 @@ class Suspects:
     ) -> None:
         self.images = images
         self.accuracy = float("nan")
-        everything = [*images, *images.dropped]  # so that what is restored need not be looked at anew
+        original = images.original
+        everything = [images[one.file_name] for one in original]  # dropped ones too, which may be restored
         paths = [images.path(picture) for picture in everything]
         hashes = [picture.sha256 for picture in everything]
         found = extract(paths, Backbone.get(backbone), device=device, hashes=hashes, progress=progress)
@@ -138,15 +143,17 @@ class Suspects:
         self._unreadable = {
             everything[i].file_name: reason.removeprefix(f"{paths[i]}: ") for i, reason in found.failed.items()
         }
-        pictures = [everything[i] for i in good]
+        pictures, paths = [everything[i] for i in good], [paths[i] for i in good]
         self._index = {picture.file_name: i for i, picture in enumerate(pictures)}
-        self._unit, self._compact = _compact(found.vectors[good])
-        self._twins = _twins(self._unit, self._compact, [paths[i] for i in good])
-        self._groups = _merged(groups_of(pictures), self._twins)
-        self._near, self._nearness = _neighbours(self._compact, self._groups)
-        with ThreadPoolExecutor(cores()) as pool:
-            parts = pool.map(lambda some: [_oddity(paths[i]) for i in some], np.array_split(good, cores()))
-            self._odd = [reason for part in parts for reason in part]
+        with ThreadPoolExecutor(1) as beside:  # one: Python waits for itself here, while what follows computes
+            odd = beside.submit(lambda: [_oddity(path) for path in paths])
+            self._unit, self._compact = _compact(found.vectors[good])
+            self._twins = _twins(self._unit, self._compact, paths)
+            self._groups = np.array(_merged(groups_of(pictures), self._twins), np.int64)
+            self._near, self._nearness = _neighbours(self._compact, self._groups.tolist())
+            self._odd = odd.result()
+        before = [original[i].label for i in good]
+        self._fold_of = _folds(np.unique(before, return_inverse=True)[1], self._groups)
         self._heads: dict[int, Head] = {}  # of the first ranking, from which the later ones start
         self._labels: list[str] = []
         self._first_tried: Head | None = None
@@ -176,7 +183,7 @@ class Suspects:
         labels = sorted({picture.label for picture in live})
         rows = np.array([self._index[picture.file_name] for picture in live])
         targets = np.array([labels.index(picture.label) for picture in live])
-        alone = _alone(targets, np.array([self._groups[row] for row in rows])) & (len(labels) > 1)
+        alone = _alone(targets, self._groups[rows]) & (len(labels) > 1)
         guesses = self._out_of_fold(rows, targets, labels, alone)
         predicted = guesses.argmax(1)
         self.accuracy = float((predicted == targets).mean())
@@ -254,11 +261,12 @@ class Suspects:
 
     def _out_of_fold(self, rows: Indices, targets: Indices, labels: list[str], alone: NDArray[np.bool_]) -> Array:
         """Probabilities (n, n_labels) of every picture from a head that has not seen it, nor its twins."""
-        groups = [str(self._groups[row]) for row in rows]
-        if len(labels) == 1 or len(set(groups)) == 1:  # nothing to learn from: as likely as it is frequent
+        groups = self._groups[rows]
+        if len(labels) == 1 or (groups == groups[0]).all():  # nothing to learn from: as likely as it is frequent
             return np.tile(np.bincount(targets) / np.float32(len(targets)), (len(targets), 1))
-        spread = np.where(alone, np.bincount(targets[~alone], minlength=1).argmax(), targets)  # they fit into any fold
-        fold_of = folds_of(spread, groups)
+        fold_of = self._fold_of[rows]  # by the labels before any edit: so edits leave the heads little to learn anew
+        if any(len(np.unique(fold_of[targets == target])) == 1 for target in np.unique(targets[~alone])):
+            fold_of = _folds(targets, groups)
         if labels != self._labels:
             self._heads, self._labels = {}, labels
         guesses = np.zeros((len(rows), len(labels)), np.float32)
@@ -312,44 +320,50 @@ def _compact(vectors: Array) -> tuple[Array, Array]:
     """Vectors of length 1, and their principal components, scaled so that heads of one strength suit every set."""
     if not len(vectors):
         return vectors, vectors
-    unit = (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)).astype(np.float32)
-    centred = unit - unit.mean(0)
+    unit = _of_length_1(vectors)
+    middle = unit.mean(0)
     # Subspace iteration: nothing here depends on a rotation of the components, so their span is all that is wanted.
-    start = np.random.default_rng(0).normal(size=(vectors.shape[1], min(DIMENSIONS, *vectors.shape)))
-    basis = start.astype(np.float32)
+    random = np.random.default_rng(0)
+    basis = random.normal(size=(vectors.shape[1], min(DIMENSIONS, *vectors.shape))).astype(np.float32)
+    some = (unit if len(unit) <= SAMPLE else unit[random.choice(len(unit), SAMPLE, replace=False)]) - middle
     with threadpool_limits(1):
         for _ in range(6):
-            basis = np.linalg.qr(centred.T @ (centred @ basis))[0]
-    components = centred @ basis
+            basis = np.linalg.qr(some.T @ (some @ basis))[0]
+        components = unit @ basis - middle @ basis
     size = np.sqrt((components**2).sum(1).mean() / vectors.shape[1])
     return unit, np.ascontiguousarray(components / max(float(size), 1e-12), np.float32)
 
 
-def _nearest(vectors: Array, use: Callable[[int, Array], None]) -> None:
-    """Hand over the cosines of all pairs, some rows at a time: `use(first row, cosines)`."""
-    length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    unit = (vectors / length).astype(np.float32)
-    for first in range(0, len(unit), 512):
-        use(first, unit[first : first + 512] @ unit.T)
+def _of_length_1(vectors: Array) -> Array:
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return np.asarray(vectors / np.maximum(length, 1e-12)[:, None], np.float32)
+
+
+def _with_all(vectors: Array, use: Callable[[int, Array], Part]) -> list[Part]:
+    """What `use(first row, cosines)` makes of the cosines of all pictures with all, some rows at a time."""
+    unit = _of_length_1(vectors)
+    rows = max(1, PAIRS // max(len(unit), 1))
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(lambda first: use(first, unit[first : first + rows] @ unit.T), range(0, len(unit), rows)))
 
 
 def _twins(unit: Array, compact: Array, paths: Sequence[Path]) -> Indices:
     """Pairs (n, 2) of pictures that are the same or nearly so: the features say it, or hint at it and pixels tell."""
-    maybe: list[Indices] = []
-    nearest = np.zeros(len(unit), np.int64)
+    n = len(unit)
 
-    def use(first: int, cosines: Array) -> None:
+    def use(first: int, cosines: Array) -> tuple[Indices, Indices]:
         rows = np.arange(len(cosines))
         cosines[rows, first + rows] = -1
-        nearest[first : first + len(cosines)] = cosines.argmax(1)
-        pairs = np.argwhere(cosines >= NEARLY) + np.array([first, 0])
-        maybe.append(pairs[pairs[:, 0] < pairs[:, 1]])
+        pairs = np.stack(np.divmod(np.flatnonzero(cosines >= NEARLY), n), axis=1) + np.array([first, 0])
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
+        return cosines.argmax(1), pairs[_cosines(unit, pairs) >= TWIN]
 
-    _nearest(compact, use)
-    found = [pairs[_cosines(unit, pairs) >= TWIN] for pairs in maybe]
-    if len(unit) == 2:  # whose principal component holds them apart, whatever they show
+    parts = _with_all(compact, use)
+    nearest = np.concatenate([np.zeros(0, np.int64), *(part for part, _ in parts)])
+    found = [pairs for _, pairs in parts]
+    if n == 2:  # whose principal component holds them apart, whatever they show
         found = [np.array([[0, 1]])[_cosines(unit, np.array([[0, 1]])) >= TWIN]]
-    mine = np.arange(len(unit))
+    mine = np.arange(n)
     mutual = (nearest[nearest] == mine) & (mine < nearest)
     pairs = np.stack([mine[mutual], nearest[mutual]], axis=1)
     cosine = _cosines(unit, pairs)
@@ -363,7 +377,7 @@ def _twins(unit: Array, compact: Array, paths: Sequence[Path]) -> Indices:
 def _cosines(unit: Array, pairs: Indices) -> Array:
     parts = [
         np.einsum("ij,ij->i", unit[some[:, 0]], unit[some[:, 1]])
-        for some in np.split(pairs, range(4096, len(pairs), 4096))
+        for some in np.split(pairs, range(1024, len(pairs), 1024))
     ]
     return np.concatenate(parts)
 
@@ -380,21 +394,28 @@ def _glimpse(path: Path) -> Array:
 
 def _neighbours(vectors: Array, groups: Sequence[int]) -> tuple[Indices, Array]:
     """For each picture its nearest of other scenes (n, k), and how near they are: cosines, 0 at least."""
-    group = np.asarray(groups)
-    k = min(NEIGHBOURS, max(len(vectors) - 1, 0))
-    index = np.zeros((len(vectors), k), np.int64)
-    nearness = np.zeros((len(vectors), k), np.float32)
+    n = len(vectors)
+    k = min(NEIGHBOURS, n - 1)
+    if k < 1:
+        return np.zeros((n, 0), np.int64), np.zeros((n, 0), np.float32)
+    count = max(n // 64, k)
+    members: dict[int, list[int]] = {}
+    for i, group in enumerate(groups):
+        members.setdefault(group, []).append(i)
 
-    def use(first: int, cosines: Array) -> None:
-        cosines[group[first : first + len(cosines), None] == group] = -1
-        best = np.argpartition(-cosines, max(k - 1, 0), axis=1)[:, :k]
-        order = np.argsort(-np.take_along_axis(cosines, best, 1), axis=1)
-        best = np.take_along_axis(best, order, 1)
-        index[first : first + len(cosines)] = best
-        nearness[first : first + len(cosines)] = np.take_along_axis(cosines, best, 1)
+    def use(first: int, cosines: Array) -> tuple[Indices, Array]:
+        for i in range(len(cosines)):
+            cosines[i, members[groups[first + i]]] = -1
+        # The k-th largest of `count` maxima over many columns each: at least k cosines reach it, and hardly more.
+        maxima = cosines[:, : n // count * count].reshape(len(cosines), -1, count).max(1)
+        least = np.partition(maxima, -k, axis=1)[:, -k]
+        row, column = np.divmod(np.flatnonzero(cosines >= least[:, None]), n)
+        order = np.lexsort((-cosines[row, column], row))
+        best = order[np.searchsorted(row, np.arange(len(cosines)))[:, None] + np.arange(k)]
+        return column[best], cosines[row, column][best]
 
-    _nearest(vectors, use)
-    return index, nearness.clip(0)
+    index, nearness = zip(*_with_all(vectors, use), strict=True)
+    return np.concatenate(index), np.concatenate(nearness).clip(0)
 
 
 def _merged(groups: Sequence[str], twins: Indices) -> list[int]:
@@ -442,14 +463,15 @@ def _trust(accuracy: float, targets: Indices) -> float:
 
 def _deviations(unit: Array, rows: Indices, targets: Indices) -> Array:
     """How far each picture is from the middle of its label: robust standard deviations of the cosine distance."""
-    member = np.zeros((int(targets.max()) + 1, len(unit)), np.float32)
-    member[targets, rows] = 1
-    near = (unit @ (member @ unit).T)[rows, targets]
-    floor = np.array([np.quantile(near[targets == target], 0.25) for target in range(len(member))])
-    member[targets, rows] = near >= floor[targets]  # up to a quarter may be junk and not drag the middle along
-    middle = member @ unit
-    middle /= np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), 1e-12)
-    distance = 1 - (unit @ middle.T)[rows, targets]
+    distance = np.zeros(len(rows), np.float32)
+    with threadpool_limits(1):
+        for target in np.unique(targets):
+            of_it = np.flatnonzero(targets == target)
+            mine = unit[rows[of_it]]
+            near = mine @ mine.sum(0)
+            middle = (near >= np.quantile(near, 0.25)).astype(np.float32) @ mine  # up to a quarter may be junk and not
+            middle /= max(float(np.linalg.norm(middle)), 1e-12)  # drag the middle along
+            distance[of_it] = 1 - mine @ middle
     off = distance - np.median(distance)
     return np.asarray(off / max(1.4826 * float(np.median(np.abs(off))), 1e-6))
 
@@ -462,6 +484,15 @@ def _alone(targets: Indices, groups: Indices) -> NDArray[np.bool_]:
     """Whether a picture's label is that of a single scene, so that a head that has not seen it cannot know it."""
     scenes = [len(np.unique(groups[targets == target])) for target in range(int(targets.max()) + 1)]
     return np.asarray(np.asarray(scenes)[targets] == 1)
+
+
+def _folds(targets: Indices, groups: Indices) -> Indices:
+    """In which fold each picture is held out."""
+    if len(np.unique(groups)) < 2:
+        return np.zeros(len(groups), np.int64)
+    alone = _alone(targets, groups)  # these fit into any
+    spread = np.where(alone, np.bincount(targets[~alone], minlength=1).argmax(), targets)
+    return folds_of(spread, [str(group) for group in groups])
 
 
 def _in_words(label: str, predicted: str, confidence: float, others: int, neighbours: int) -> str:
