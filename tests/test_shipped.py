@@ -113,8 +113,13 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, drawn: list[int]) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_more_pictures_may_be_set_aside_to_validate_on(tmp_path: Path, drawn: list[int]) -> None:
+    images = ImageSet.render("birds", tmp_path / "set", n=48, valid=0.25)
+    assert len(images.valid) == 12
+
+
 def test_wrong_options_are_refused_before_anything_is_written(tmp_path: Path, drawn: list[int]) -> None:
-    for options in ({"name": "fish"}, {"wrong_labels": 2.0}, {"size": 1}, {"n": -1}, {"n": 0}):
+    for options in ({"name": "fish"}, {"wrong_labels": 2.0}, {"size": 1}, {"n": -1}, {"n": 0}, {"valid": 1.0}):
         with pytest.raises(ImageSetError):
             ImageSet.render(**{"name": "birds", "into": tmp_path / "set", **options})
     ImageSet.render("birds", tmp_path / "set", n=12)

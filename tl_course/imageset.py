@@ -22,7 +22,7 @@ from tl_course.files import NEARBY, atomic_path
 from tl_course.journal import Edit, again_of_last, append_edit, inverse_of_last, read_edits, replay
 from tl_course.packs import new_folder, pack, unpack
 from tl_course.shipped import render_folder, shipped_folder, shipped_names
-from tl_course.splits import draw_splits
+from tl_course.splits import VALID_SHARE, draw_splits
 from tl_course.tables import (
     COLUMNS,
     METADATA,
@@ -151,6 +151,7 @@ class ImageSet:
         n: int = 400,
         seed: int = 0,
         size: int = 256,
+        valid: float = VALID_SHARE,
         wrong_labels: float = 0.0,
         near_duplicates: float = 0.0,
         off_topic: float = 0.0,
@@ -166,6 +167,8 @@ class ImageSet:
             The folder to make.
         n, seed, size
             Number of pictures, the seed they follow from, and their pixels along each side.
+        valid
+            Share of the pictures that is set aside to validate on, above 0 and below 1.
         wrong_labels, near_duplicates, off_topic
             Shares of the pictures, 0 to 1, in which this flaw is planted on purpose.
         threshold
@@ -176,7 +179,7 @@ class ImageSet:
         if threshold is not None:
             options["threshold"] = threshold
         with _written(str(target), _ELSEWHERE):
-            render_folder(name, target, n=n, seed=seed, size=size, **options)
+            render_folder(name, target, n=n, seed=seed, size=size, valid=valid, **options)
         return cls.open(target)
 
     @classmethod

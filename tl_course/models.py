@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Classifier", "Evaluation", "Prediction", "fine_tuned_backbone", "score"]
 
 _FORMAT = 1
-_WEIGHTS, _CONFIG = "model.safetensors", "config.json"
+_WEIGHTS, _CONFIG, _CARD = "model.safetensors", "config.json", "README.md"
 
 
 @dataclass(frozen=True)
@@ -216,10 +216,11 @@ class Classifier:
         targets = np.array([self.labels.index(chosen[i].label) for i in good])
         return score(self.head.probabilities(features.vectors[good]), targets)
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, card: str = "") -> Path:
         """Write the classifier into `folder`: ``model.safetensors`` and ``config.json``, nothing that runs code.
 
-        A model that is there already is replaced in one step; a folder with anything else in it is not touched.
+        A model that is there already is replaced in one step; a folder with anything else in it is not touched. A
+        `card` in Markdown goes with it as ``README.md``, where Hugging Face's hub looks for model cards.
 
         Raises
         ------
@@ -229,7 +230,9 @@ class Classifier:
         from safetensors.numpy import save_file
 
         target = Path(folder).expanduser()
-        if target.exists() and not (target.is_dir() and {p.name for p in target.iterdir()} <= {_WEIGHTS, _CONFIG}):
+        if target.exists() and not (
+            target.is_dir() and {p.name for p in target.iterdir()} <= {_WEIGHTS, _CONFIG, _CARD}
+        ):
             raise ModelError(f"{target} is there already and is no saved model. Choose another folder.")
         tensors = {"head.weight": self.head.weight, "head.bias": self.head.bias}
         if self.body is not None:
@@ -251,6 +254,8 @@ class Classifier:
                 part.mkdir()
                 save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, part / _WEIGHTS)
                 (part / _CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
+                if card:
+                    (part / _CARD).write_text(card.strip() + "\n", encoding="utf-8")
                 if target.exists():
                     shutil.move(target, Path(name) / "old")
                 shutil.move(part, target)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tl_course.imageset import ImageSet
     from tl_course.models import Evaluation, Prediction
 
-__all__ = ["confusion", "contact_sheet", "curves", "feature_map", "heat", "picture_grid", "predictions"]
+__all__ = [
+    "confusion", "contact_sheet", "curves", "feature_map", "heat", "picture_grid", "predictions", "thresholds",
+]  # fmt: skip
 
 # Okabe & Ito's palette (2008), which people with every kind of colour vision can tell apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -159,6 +161,47 @@ def feature_map(spaces: Mapping[str, NDArray[np.float32]], labels: Sequence[str]
         axis.set_xticks([])
         axis.set_yticks([])
     axes.flat[0].legend(frameon=False)
+    return figure
+
+
+def thresholds(
+    values: Sequence[float], probabilities: Mapping[float, Sequence[float]], *, label: str, unit: str
+) -> "Figure":
+    """What becomes of a classifier where its label begins at another value: a panel for each threshold.
+
+    Each picture is a dot: across, what was measured of it; up, the probability that it was given of being `label`. Two
+    lines cut the panel into the four fields of the confusion matrix, each with its number of pictures.
+
+    Parameters
+    ----------
+    values : sequence of n numbers
+        What the label depends on, such as the angle of a door.
+    probabilities : mapping of threshold to sequence of n numbers
+        For each threshold, the probabilities of `label` by a head that was taught so. Right are dots above one half
+        from the threshold on, and below it before.
+    label : str
+    unit : str
+        Of `values`, as the horizontal axis has it.
+    """
+    figure, axes = _subplots(1, len(probabilities), width=3.3 * len(probabilities), height=3.4)
+    measured = np.asarray(values, float)
+    for axis, (threshold, given) in zip(axes.flat, probabilities.items(), strict=True):
+        is_label, said_label = measured >= threshold, np.asarray(given) >= 0.5
+        right = is_label == said_label
+        for chosen, colour, marker in ((right, RIGHT, "o"), (~right, WRONG, "X")):
+            axis.scatter(measured[chosen], np.asarray(given)[chosen], s=14, c=colour, marker=marker, alpha=0.6, lw=0)
+        axis.axvline(threshold, color="black", linewidth=1)
+        axis.axhline(0.5, color="black", linewidth=1, linestyle=":")
+        low, high = measured.min(), measured.max()
+        for side, x in ((~is_label, (low + threshold) / 2), (is_label, (threshold + high) / 2)):
+            for half, y in ((said_label, 1.08), (~said_label, -0.08)):
+                axis.text(x, y, int((side & half).sum()), ha="center", va="center", fontweight="bold")
+        guessing = max(is_label.mean(), 1 - is_label.mean())
+        axis.set_title(f"{label} from {threshold:g}: {right.mean():.0%} right\nguessing: {guessing:.0%}", fontsize=10)
+        axis.set_xlabel(unit)
+        axis.set_ylim(-0.16, 1.16)
+        axis.set_yticks((0, 0.5, 1), ("0 %", "50 %", "100 %"))
+    axes[0, 0].set_ylabel(f"probability of {label!r}")
     return figure
 
 

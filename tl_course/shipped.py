@@ -16,7 +16,7 @@ from tl_course.devices import cores
 from tl_course.errors import ImageSetError
 from tl_course.files import cache_dir
 from tl_course.packs import new_folder
-from tl_course.splits import draw_splits
+from tl_course.splits import VALID_SHARE, draw_splits
 from tl_course.tables import METADATA, TRUTH, Picture, table_text, truth_text
 
 __all__ = ["SHIPPED", "render_folder", "shipped_folder", "shipped_names"]
@@ -52,11 +52,14 @@ def shipped_folder(name: str) -> Path:
     return target
 
 
-def render_folder(name: str, target: Path, *, n: int, seed: int, size: int, **more: float) -> None:
+def render_folder(
+    name: str, target: Path, *, n: int, seed: int, size: int, valid: float = VALID_SHARE, **more: float
+) -> None:
     """Draw a set into a new folder with its ``metadata.csv`` and ``truth.jsonl``, on all cores there are.
 
-    `more` are the other options of `tl_course.rendered.draw`: shares of flaws, and a threshold for doors.
-    The pictures do not depend on the number of cores. The folder is there whole or not at all.
+    The share `valid` of the pictures is set aside for validation. `more` are the other options of
+    `tl_course.rendered.draw`: shares of flaws, and a threshold for doors. The pictures do not depend on the number of
+    cores. The folder is there whole or not at all.
 
     Raises
     ------
@@ -71,6 +74,8 @@ def render_folder(name: str, target: Path, *, n: int, seed: int, size: int, **mo
     draw(name, n, **options)  # refuses wrong options before anything is written
     if n < 1:
         raise ImageSetError("A set of 0 pictures cannot be drawn: ask for 1 or more.")
+    if not 0.0 < valid < 1.0:
+        raise ImageSetError(f"valid is {valid}: give the share of the pictures to validate on, such as {VALID_SHARE}.")
     with new_folder(target) as folder:
         strides = max(1, min(cores(), 8, n // _WORTH_A_PROCESS))
         # Plain processes and no pool: a pool imports a learner's script or notebook anew, or forks its threads.
@@ -99,7 +104,7 @@ def render_folder(name: str, target: Path, *, n: int, seed: int, size: int, **mo
             )
             for record in records
         ]
-        table = [replace(one, split=split) for one, split in zip(table, draw_splits(table), strict=True)]
+        table = [replace(one, split=split) for one, split in zip(table, draw_splits(table, valid=valid), strict=True)]
         (folder / METADATA).write_text(table_text(table), encoding="utf-8", newline="")
         truth = {record["file_name"]: record["truth"] for record in records}
         (folder / TRUTH).write_text(truth_text(truth), encoding="utf-8", newline="")

@@ -35,14 +35,14 @@ def split_named(text: str) -> str:
     return name if name in SPLITS else ""
 
 
-def draw_splits(pictures: Sequence[Splittable]) -> list[str]:
+def draw_splits(pictures: Sequence[Splittable], *, valid: float = VALID_SHARE) -> list[str]:
     """Give a split to each picture that has none; those that have one keep it.
 
-    About one fifth of each label goes to "valid", chosen by hash and so independent of file order. Pictures from one
-    source photo (the same `url`, or else the same path or address in `source`, up to a ``#``) stay together, and so do
-    pictures with the same bytes: a crop of a training photo in the validation split would flatter the model. Where
-    pictures have their splits but none is "valid", it is drawn from "train". Each label with two or more such groups
-    ends up in both splits, unless splits that were there before make it impossible.
+    About the share `valid` of each label goes to "valid", chosen by hash and so independent of file order. Pictures
+    from one source photo (the same `url`, or else the same path or address in `source`, up to a ``#``) stay together,
+    and so do pictures with the same bytes: a crop of a training photo in the validation split would flatter the model.
+    Where pictures have their splits but none is "valid", it is drawn from "train". Each label with two or more such
+    groups ends up in both splits, unless splits that were there before make it impossible.
     """
     given = [picture.split for picture in pictures]
     if "valid" not in given:
@@ -66,7 +66,7 @@ def draw_splits(pictures: Sequence[Splittable]) -> list[str]:
             total[pictures[index].label] += result[index] != "test"
             have[pictures[index].label] += result[index] == "valid"
 
-    target = {label: max(1, round(VALID_SHARE * n)) if groups_of[label] > 1 else 0 for label, n in total.items()}
+    target = {label: max(1, round(valid * n)) if groups_of[label] > 1 else 0 for label, n in total.items()}
     training = {label: count - have[label] for label, count in total.items()}
     undecided.sort(key=lambda group: hashlib.sha256(group[0].encode("utf-8", "surrogateescape")).digest())
 
@@ -83,7 +83,7 @@ def draw_splits(pictures: Sequence[Splittable]) -> list[str]:
             to_valid(group)
         else:
             left.append(group)
-    for label in sorted(target):  # labels whose every group is larger than a fifth: the smallest one has to do
+    for label in sorted(target):  # labels whose every group is larger than that share: the smallest one has to do
         if target[label] and not have[label]:
             fits = [
                 group
