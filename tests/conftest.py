@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,13 @@ import pytest
 from PIL import Image
 
 if TYPE_CHECKING:
-    from tl_course import ImageSet
+    from tl_course import Classifier, ImageSet
     from tl_course.backbones import Backbone
+
+
+# jsonschema, which nbformat imports, compiles this one's grammar for seconds where it is installed, and never needs it
+# (as in tl_course/notebooks/__main__.py).
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +88,25 @@ def birds(birds_folder: Path) -> "ImageSet":
     from tl_course import ImageSet
 
     return ImageSet.open(birds_folder)
+
+
+@pytest.fixture(scope="session")
+def birds_known(exported: Path, birds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the exported backbone and the features of the small rendered set."""
+    from tl_course import ImageSet, train
+
+    folder = tmp_path_factory.mktemp("known") / "cache"
+    shutil.copytree(exported, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TL_COURSE_CACHE", str(folder))
+        train(ImageSet.open(birds_folder))
+    return folder
+
+
+@pytest.fixture
+def model(cache: Path, birds_known: Path, birds: "ImageSet") -> "Classifier":
+    """A classifier of the small rendered set, whose features lie in the test's own cache."""
+    from tl_course import train
+
+    shutil.copytree(birds_known, cache, dirs_exist_ok=True)
+    return train(birds)

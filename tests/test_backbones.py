@@ -14,12 +14,12 @@ from tl_course.backbones import DEFAULT, Backbone, available, create, export_onn
 from tl_course.errors import BackboneError
 
 
-def test_the_packaged_weights_know_a_cat_from_a_cup(photos: Path) -> None:
+def test_the_packaged_weights_know_a_cat_from_a_cup(photos: Path, backbone: Backbone) -> None:
     """The package's classifier is dropped, so ask the vectors: two cats are more alike than a cat and a forest."""
     from tl_course.features import extract
 
     paths = [*sorted((photos / "cats_dogs/cat").iterdir())[:8], *sorted((photos / "birds/forest").iterdir())[:8]]
-    vectors = extract(paths, Backbone.get()).vectors
+    vectors = extract(paths, backbone).vectors
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     alike = vectors @ vectors.T
     assert alike[:8, :8].mean() > alike[:8, 8:].mean() + 0.1
@@ -73,6 +73,7 @@ def test_weights_that_cannot_be_had_are_refused_with_those_that_can(monkeypatch:
         Backbone.get("resnet18")
 
 
+@pytest.mark.slow
 def test_without_pretraining_every_start_is_another_one() -> None:
     first, second = (next(create(pretrained=False).parameters()) for _ in range(2))
     assert not first.equal(second)

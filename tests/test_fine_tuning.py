@@ -3,20 +3,23 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import nn
 
 from tl_course import Classifier, ImageSet, train
 from tl_course.backbones import Backbone, create
 from tl_course.errors import ModelError, TLCourseWarning
-from tl_course.fine_tuning import fine_tune, from_scratch, learner
 from tl_course.heads import Head
 from tl_course.history import History
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# torch and fastai are imported within the tests: that alone takes ten seconds, of which `make test-quick` needs none.
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -35,18 +38,21 @@ def frozen(backbone: Backbone) -> Classifier:
 
 @pytest.fixture
 def tune(frozen: Classifier, birds: ImageSet) -> Callable[..., Classifier]:
+    from tl_course.fine_tuning import fine_tune
+
     def call(**options: Any) -> Classifier:
         return fine_tune(frozen, birds, birds.train, **{"epochs": 1, "device": "cpu", "seed": 0, **options})
 
     return call
 
 
-def state(body: nn.Module) -> dict[str, torch.Tensor]:
+def state(body: "nn.Module") -> "dict[str, Tensor]":
     return {name: tensor for name, tensor in body.state_dict().items() if tensor.is_floating_point()}
 
 
-@pytest.mark.slow
 def test_it_learns(frozen: Classifier, tmp_path: Path) -> None:
+    from tl_course.fine_tuning import fine_tune
+
     random = np.random.default_rng(0)
     for label, channel in (("bird", 0), ("forest", 1)):  # told apart by colour
         (tmp_path / "easy" / label).mkdir(parents=True)
@@ -67,6 +73,8 @@ def test_it_learns(frozen: Classifier, tmp_path: Path) -> None:
 
 
 def test_early_layers_and_batch_norm_stay_as_they_were(tune: Callable[..., Classifier], frozen: Classifier) -> None:
+    import torch
+
     model = tune()
     before, after = state(create()), state(model.body)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -80,6 +88,8 @@ def test_early_layers_and_batch_norm_stay_as_they_were(tune: Callable[..., Class
 
 
 def test_the_same_seed_gives_the_same_model(tune: Callable[..., Classifier]) -> None:
+    import torch
+
     state_of_chance = torch.get_rng_state()
     first, again, other = tune(), tune(), tune(seed=1)
     assert first.backbone.key == again.backbone.key != other.backbone.key
@@ -90,6 +100,8 @@ def test_the_same_seed_gives_the_same_model(tune: Callable[..., Classifier]) -> 
 def test_measured_elsewhere_it_learns_from_all(
     tune: Callable[..., Classifier], frozen: Classifier, birds: ImageSet
 ) -> None:
+    from tl_course.fine_tuning import fine_tune
+
     with pytest.raises(ModelError, match="none is left"):
         fine_tune(frozen, birds, list(birds), epochs=1, device="cpu", seed=0)
     model = fine_tune(frozen, birds, list(birds), epochs=1, device="cpu", seed=0, test=birds)
@@ -98,6 +110,8 @@ def test_measured_elsewhere_it_learns_from_all(
 
 
 def test_a_training_that_diverges_says_so(frozen: Classifier, birds: ImageSet) -> None:
+    from tl_course.fine_tuning import fine_tune
+
     broken = replace(frozen, head=Head(frozen.head.weight, np.full(2, np.nan, np.float32)))
     with pytest.raises(ModelError, match="diverged"):
         fine_tune(broken, birds, birds.train, epochs=1, device="cpu", seed=0)
@@ -106,6 +120,10 @@ def test_a_training_that_diverges_says_so(frozen: Classifier, birds: ImageSet) -
 def test_from_scratch_learns_everything_and_names_what_it_left_out(
     birds: ImageSet, backbone: Backbone, tmp_path: Path
 ) -> None:
+    import torch
+
+    from tl_course.fine_tuning import from_scratch
+
     own = birds.copy_to(tmp_path / "own")
     spoilt = own.path(own.train[0])
     spoilt.write_bytes(spoilt.read_bytes()[:-200])
@@ -121,7 +139,6 @@ def test_from_scratch_learns_everything_and_names_what_it_left_out(
     assert model.backbone.picture_size < backbone.picture_size
 
 
-@pytest.mark.slow
 def test_train_gives_a_classifier_that_predicts_and_is_kept(
     birds: ImageSet, backbone: Backbone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +153,11 @@ def test_train_gives_a_classifier_that_predicts_and_is_kept(
 
 @pytest.mark.parametrize(("name", "side"), [("convnext_atto", 64), ("vit_tiny_patch16_224", 224)])
 def test_networks_without_batch_norm(name: str, side: int, birds: ImageSet, frozen: Classifier) -> None:
+    import torch
+    from torch import nn
+
+    from tl_course.fine_tuning import learner
+
     body = create(name, pretrained=False)
     net = nn.Sequential(body, nn.Linear(body.num_features, 2))
     before = {key: value.clone() for key, value in state(body).items()}

@@ -6,18 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tl_course import Classifier, ImageSet, pictures, plots, train
-from tl_course.backbones import Backbone
+from tl_course import Classifier, ImageSet, pictures, plots
 from tl_course.errors import TLCourseError
 from tl_course.explain import occlusion_map
 from tl_course.history import History
 from tl_course.models import Evaluation, Prediction
 from tl_course.widgets import TryIt
-
-
-@pytest.fixture
-def model(birds: ImageSet, backbone: Backbone) -> Classifier:
-    return train(birds)
 
 
 def test_a_contact_sheet_has_each_picture_under_its_label(birds: ImageSet) -> None:

@@ -159,9 +159,9 @@ def test_doors_are_balanced_and_many_stand_where_the_definition_matters():
 
 def test_another_threshold_changes_labels_and_nothing_else():
     asked = {"seed": 2, "size": 32, "wrong_labels": 0.2, "near_duplicates": 0.1, "off_topic": 0.1}
-    usual = list(draw("doors", 20, **asked))
+    usual = list(draw("doors", 12, **asked))
     for threshold in (5.0, 20.0, 60.0):
-        moved = list(draw("doors", 20, threshold=threshold, **asked))
+        moved = list(draw("doors", 12, threshold=threshold, **asked))
         assert [one.image.tobytes() for one in moved] == [one.image.tobytes() for one in usual]
         for one in moved:
             if one.truth["flaws"] == ["off_topic"]:
