@@ -16,6 +16,7 @@ from tests.drawn import jpeg
 from tl_course import ImageSet
 from tl_course.backbones import Backbone
 from tl_course.errors import ImageSetError
+from tl_course.features import extract
 from tl_course.suspects import KINDS, Suspect, Suspects
 
 
@@ -150,6 +151,41 @@ def test_a_ranking_follows_edits_as_a_fresh_one_would(pets: Path) -> None:
     images.undo()
     assert suspects.rank() == before, "and all is as it was"
     assert suspects.accuracy > 0.9
+
+
+def test_what_was_found_in_a_large_set_is_kept_until_a_picture_changes(
+    pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tl_course.suspects.LARGE", 50)
+    wrong = pictures_of(pets, "cat")[0]
+    wrong.rename(pets / "dog" / wrong.name)
+    first = ranked(pets)
+    (kept,) = (cache / "suspects").iterdir()
+    written = kept.stat().st_mtime_ns
+    assert ranked(pets) == first and kept.stat().st_mtime_ns == written, "looked up"
+
+    twin, other = pictures_of(pets, "cat")[:2]
+    shutil.copyfile(twin, other)
+    assert "the same picture as" in " ".join(one.reason for one in ranked(pets) if one.label == "cat")
+    assert len(list((cache / "suspects").iterdir())) == 2
+
+    for path in (cache / "suspects").iterdir():
+        path.write_bytes(path.read_bytes()[:-100])
+    again = ranked(pets)
+    assert len(again) == 60, "what is damaged is looked at anew"
+
+
+def test_neighbours_are_those_that_a_plain_search_finds(pets: Path, backbone: Backbone) -> None:
+    images = ImageSet.open(pets)
+    vectors = extract([images.path(one) for one in images], backbone).vectors
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors -= vectors.mean(0)  # so few pictures differ in no more than their principal components
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names = [one.file_name for one in images]
+    for one in Suspects(images).rank():
+        nearness = vectors @ vectors[names.index(one.file_name)]
+        nearest = [names[i] for i in np.argsort(-nearness)]
+        assert one.neighbours == tuple(name for name in nearest if name != one.file_name)[:15]
 
 
 def test_small_and_lopsided_sets_are_ranked_too(tmp_path: Path) -> None:

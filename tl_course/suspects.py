@@ -13,9 +13,12 @@ How they are weighed was chosen by measuring: ``benchmarks/suspects.py`` plants 
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +26,10 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from tl_course.backbones import Backbone
-from tl_course.devices import cores
+from tl_course.devices import cores, pick_device
 from tl_course.errors import ImageSetError
 from tl_course.features import extract
+from tl_course.files import atomic_path, cache_dir
 from tl_course.heads import Head, folds_of, logistic_regression
 from tl_course.imageset import ImageSet, Picture
 from tl_course.pictures import load
@@ -48,6 +52,12 @@ ALIKE = 0.98  # correlation of pixels
 FAR = 2.5, 1.5  # off-topic: robust standard deviations at which the suspicion is one half, and how fast it grows
 MIN_SIDE, MAX_ASPECT = 32, 4.0  # pixels; width by height
 ODD = 0.8
+GONE = "the file cannot be read any more"
+
+LARGE = 1000  # pictures from which on it is kept on disk what was found that does not depend on labels
+KEPT = 20  # sets
+VERSION = 1  # of what is kept: to be raised whenever something else would be found
+LOOKED = ("twins", "groups", "near", "nearness", "odd")
 
 WORTH_A_WORD = 0.3  # suspicions below it are not spoken of
 
@@ -96,7 +106,8 @@ class Suspect:
 class Suspects:
     """The pictures of a data set, ranked by how suspicious they are; ranked anew in no time when a label changes.
 
-    What does not depend on labels (features, neighbours, duplicates) is computed once, when this is made.
+    What does not depend on labels (features, neighbours, duplicates) is computed once, when this is made; of a large
+    set it is kept in the user's cache directory, so that a later session only ranks.
 
     Parameters
     ----------
@@ -138,20 +149,20 @@ class Suspects:
         everything = [images[one.file_name] for one in original]  # dropped ones too, which may be restored
         paths = [images.path(picture) for picture in everything]
         hashes = [picture.sha256 for picture in everything]
-        found = extract(paths, Backbone.get(backbone), device=device, hashes=hashes, progress=progress)
+        model = Backbone.get(backbone)
+        found = extract(paths, model, device=device, hashes=hashes, progress=progress)
         good = [i for i in range(len(everything)) if i not in found.failed]
         self._unreadable = {
             everything[i].file_name: reason.removeprefix(f"{paths[i]}: ") for i, reason in found.failed.items()
         }
         pictures, paths = [everything[i] for i in good], [paths[i] for i in good]
         self._index = {picture.file_name: i for i, picture in enumerate(pictures)}
-        with ThreadPoolExecutor(1) as beside:  # one: Python waits for itself here, while what follows computes
-            odd = beside.submit(lambda: [_oddity(path) for path in paths])
-            self._unit, self._compact = _compact(found.vectors[good])
-            self._twins = _twins(self._unit, self._compact, paths)
-            self._groups = np.array(_merged(groups_of(pictures), self._twins), np.int64)
-            self._near, self._nearness = _neighbours(self._compact, self._groups.tolist())
-            self._odd = odd.result()
+        self._unit, self._compact = _compact(found.vectors[good])
+        groups = groups_of(pictures)
+        of_what = [model.key, str(model.picture_size), pick_device(device), *(hashes[i] for i in good), *groups]
+        looked = _kept(of_what, lambda: _look(self._unit, self._compact, paths, groups), len(good) >= LARGE)
+        self._twins, self._groups, self._near, self._nearness, odd = (looked[name] for name in LOOKED)
+        self._odd: list[str] = odd.tolist()
         before = [original[i].label for i in good]
         self._fold_of = _folds(np.unique(before, return_inverse=True)[1], self._groups)
         self._heads: dict[int, Head] = {}  # of the first ranking, from which the later ones start
@@ -316,6 +327,36 @@ class Suspects:
 # ---- what does not depend on labels ----------------------------------------------------------------------------------
 
 
+def _look(unit: Array, compact: Array, paths: Sequence[Path], groups: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Twins, scenes, neighbours, how near these are, and what is odd: under the names in `LOOKED`."""
+    with ThreadPoolExecutor(1) as beside:  # one: Python waits for itself here, while what follows computes
+        odd = beside.submit(lambda: [_oddity(path) for path in paths])
+        twins = _twins(unit, compact, paths)
+        scenes = _merged(groups, twins)
+        near, nearness = _neighbours(compact, scenes)
+        found = twins, np.array(scenes, np.int64), near, nearness, np.array(odd.result(), str)
+        return dict(zip(LOOKED, found, strict=True))
+
+
+def _kept(of_what: Sequence[str], look: Callable[[], dict[str, NDArray[Any]]], large: bool) -> dict[str, NDArray[Any]]:
+    """What was found when exactly this was looked at before; a small set is looked at again as quickly."""
+    if not large:
+        return look()
+    folder = cache_dir("suspects")
+    name = sha256("\n".join([str(VERSION), *of_what]).encode(errors="surrogatepass")).hexdigest()
+    path = folder / f"{name}.npz"
+    with suppress(OSError, EOFError, ValueError, KeyError, BadZipFile), np.load(path) as kept:
+        return {name: kept[name] for name in LOOKED}
+    looked = look()
+    if GONE not in looked["odd"]:
+        with suppress(OSError):
+            with atomic_path(path) as part, part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **looked)
+            for old in sorted(folder.glob("*.npz"), key=lambda one: one.stat().st_mtime)[:-KEPT]:
+                old.unlink()
+    return looked
+
+
 def _compact(vectors: Array) -> tuple[Array, Array]:
     """Vectors of length 1, and their principal components, scaled so that heads of one strength suit every set."""
     if not len(vectors):
@@ -440,7 +481,7 @@ def _oddity(path: Path) -> str:
         with Image.open(path) as image:
             width, height = image.size
     except (OSError, ValueError):  # its features are kept, and its file has changed or gone since
-        return "the file cannot be read any more"
+        return GONE
     if min(width, height) < MIN_SIDE:
         return f"tiny: {width} x {height} pixels"
     if max(width, height) > MAX_ASPECT * min(width, height):
