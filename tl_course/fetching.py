@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import httpcore2
@@ -243,11 +244,14 @@ class _PublicOnly(httpcore2.NetworkBackend):
         return self._plain.connect_tcp(last, port, timeout, local_address, socket_options)
 
 
+_ssl_context = cache(httpx2.create_ssl_context)  # reading all the certificates takes as long as a small request
+
+
 class _Transport(httpx2.BaseTransport):
     """httpx2 over an httpcore2 pool with our backend, for which httpx2's own transport has no argument."""
 
     def __init__(self, trusted: frozenset[tuple[str, int]]) -> None:
-        context = httpx2.create_ssl_context()
+        context = _ssl_context()
         self._trusted = trusted
         self._pool = httpcore2.ConnectionPool(
             context, max_connections=CONNECTIONS, http2=True, network_backend=_PublicOnly(trusted)
