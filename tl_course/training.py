@@ -188,8 +188,8 @@ def _altered(paths: "Sequence[Path]", augment: "Augment", copies: int, seed: int
     """An altered copy of each picture in order, then another of each, and so on; some at a time, to spare memory."""
     import torch
 
+    wanted = list(paths) * copies
     with torch.random.fork_rng(devices=[]):  # torchvision's transforms draw from torch's random numbers
         torch.manual_seed(seed)
-        for _ in range(copies):
-            for start in range(0, len(paths), 128):
-                yield [augment(load(path)) for path in paths[start : start + 128]]
+        for start in range(0, len(wanted), 128):
+            yield [augment(load(path)) for path in wanted[start : start + 128]]

@@ -55,3 +55,29 @@ def test_birds_on_real_photos(tmp_path: Path, photos: Path) -> None:
     lesson = run_lesson("01_birds", tmp_path, "--param", f"source={photos / 'birds'}", before=without_network())
     assert lesson["records"]["accuracy"] >= 0.95
     assert lesson["records"]["source"] == "birds"
+
+
+def test_doors_need_no_network_and_cleaning_helps(tmp_path: Path) -> None:
+    before = without_network()
+    if not before:
+        pytest.skip("this machine has neither unshare nor bubblewrap that may cut the network")
+    lesson = run_lesson("03_doors", tmp_path, "--param", f"folder={tmp_path / 'doors'}", before=before)
+    records = lesson["records"]
+    assert records["accuracy"] >= lesson["budget"]["accuracy"]
+    assert records["after_cleaning"] > records["before_cleaning"]
+    as_it_came, lazy, cleaned, lazy_again = records["cross_validated"]
+    assert lazy > as_it_came + 0.1, "throwing out suspects flatters"
+    assert lazy_again > cleaned
+    assert records["by_what_was_drawn"][2] > records["by_what_was_drawn"][3], "and makes the cleaned set worse"
+    assert (tmp_path / "doors" / "rule.md").read_text("utf-8").startswith("A door is open if")
+    assert (tmp_path / "doors_model" / "README.md").read_text("utf-8").startswith("# Open or closed?")
+    notebook = json.loads(Path(lesson["notebook"]).read_text("utf-8"))
+    streams = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    assert not [output for output in streams if output.get("name") == "stderr"], "a student would see a red box"
+
+
+def test_doors_on_real_photos(tmp_path: Path, photos: Path) -> None:
+    options = ["--param", f"source={photos / 'doors'}", "--param", f"folder={tmp_path / 'doors'}"]
+    lesson = run_lesson("03_doors", tmp_path, *options, before=without_network())
+    assert lesson["records"]["before_cleaning"] == lesson["records"]["after_cleaning"], "nobody looked at them"
+    assert lesson["records"]["by_what_was_drawn"] is None
