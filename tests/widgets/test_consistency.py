@@ -54,6 +54,8 @@ def test_the_most_ambiguous_are_asked_twice(own: ImageSet, backbone: Backbone) -
 
 def test_a_contradiction_is_found_and_shown(check: Consistency, own: ImageSet) -> None:
     doubtful = check.pictures[2]
+    asking = check._repr_mimebundle_()[0]["text/html"]
+    assert asking.count("data:image/jpeg;base64,") == 1 and "bird or forest?" in asking and "kappa" not in asking
     answer_all(check, doubtful)
     report = check.report()
     assert report.people["Ada"].n == 6 and report.people["Ada"].share == pytest.approx(5 / 6)

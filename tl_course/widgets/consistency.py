@@ -231,7 +231,7 @@ class Consistency(anywidget.AnyWidget):
             {
                 "first": first,
                 "second": second,
-                "src": f"data:image/jpeg;base64,{base64.b64encode(small[name]).decode()}",
+                "src": _source(small[name]),
             }
             for name, first, second in found
         ]
@@ -259,14 +259,18 @@ class Consistency(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
         left = len(self._left())
-        report = self.report()
-        lines = [f"Consistency of {self._images.name!r}: {left} of {2 * len(self.pictures)} left.", *report.lines()]
-        shown = self._contradictions(report)
+        lines = [
+            f"Consistency of {self._images.name!r}: {left} of {2 * len(self.pictures)} left.",
+            *self._state["report"],
+        ]
+        shown = [(one["src"], f"first {one['first']}, then {one['second']}") for one in self._state["contradictions"]]
+        if self._view:
+            shown = [(_source(self._view), " or ".join(self.labels) + "?")]
         images = "".join(
-            "<figure style='margin:0 8px 8px 0;width:128px'>"
-            f"<img src='{one['src']}' alt='{html.escape(_in_words(one))}' style='max-width:128px;border-radius:4px'>"
-            f"<figcaption>{html.escape(_in_words(one))}</figcaption></figure>"
-            for one in shown
+            f"<figure style='margin:0 8px 8px 0'><img src='{source}' alt='{html.escape(words)}' "
+            f"style='max-width:{256 if self._view else 128}px;border-radius:4px'>"
+            f"<figcaption>{html.escape(words)}</figcaption></figure>"
+            for source, words in shown
         )
         rule = f"<p><b>Rule:</b> {html.escape(self.rule)}</p>" if self.rule else ""
         page = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
@@ -277,8 +281,8 @@ class Consistency(anywidget.AnyWidget):
         }, metadata
 
 
-def _in_words(contradiction: dict[str, str]) -> str:
-    return f"first {contradiction['first']}, then {contradiction['second']}"
+def _source(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def _plain(who: str) -> str:
