@@ -193,9 +193,11 @@ def thresholds(
         axis.axvline(threshold, color="black", linewidth=1)
         axis.axhline(0.5, color="black", linewidth=1, linestyle=":")
         low, high = measured.min(), measured.max()
-        for side, x, align in ((~is_label, low, "left"), (is_label, high, "right")):
+        margin = 0.12 * (high - low)
+        for side, x in ((~is_label, threshold - margin / 6), (is_label, high)):
             for half, y in ((said_label, 1.09), (~said_label, -0.09)):
-                axis.text(x, y, int((side & half).sum()), ha=align, va="center", fontweight="bold")
+                axis.text(x, y, int((side & half).sum()), ha="right", va="center", fontweight="bold")
+        axis.set_xlim(low - margin, high + margin / 2)
         guessing = max(is_label.mean(), 1 - is_label.mean())
         axis.set_title(f"{label} from {threshold:g}: {right.mean():.0%} right\nguessing: {guessing:.0%}", fontsize=10)
         axis.set_xlabel(unit)
