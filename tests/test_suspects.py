@@ -141,11 +141,9 @@ def test_a_ranking_follows_edits_as_a_fresh_one_would(pets: Path) -> None:
     images.drop(dropped)
     again, fresh = suspects.rank(), Suspects(ImageSet.open(pets)).rank()
     assert again != before and len(again) == 59
-    scores = {one.file_name: one.score for one in fresh}
-    for one in again:
-        assert one.score == pytest.approx(scores[one.file_name], abs=0.02)
-        assert dropped not in (one.file_name, *one.neighbours)
-    assert again[0].file_name == fresh[0].file_name == "cat/" + pictures_of(pets, "cat")[5].name
+    assert again == fresh, "whatever was ranked before"
+    assert not any(dropped in (one.file_name, *one.neighbours) for one in again)
+    assert again[0].file_name == "cat/" + pictures_of(pets, "cat")[5].name
     images.undo()
     assert len(suspects.rank()) == 60, "what was restored is back without being looked at again"
     images.undo()

@@ -163,10 +163,12 @@ class Suspects:
         looked = _kept(of_what, lambda: _look(self._unit, self._compact, paths, groups), len(good) >= LARGE)
         self._twins, self._groups, self._near, self._nearness, odd = (looked[name] for name in LOOKED)
         self._odd: list[str] = odd.tolist()
+        # By the labels before any edit: what is the same in every session, and leaves later heads little to learn.
         before = [original[i].label for i in good]
-        self._fold_of = _folds(np.unique(before, return_inverse=True)[1], self._groups)
-        self._heads: dict[int, Head] = {}  # of the first ranking, from which the later ones start
-        self._labels: list[str] = []
+        self._labels = sorted(set(before))
+        targets = np.searchsorted(self._labels, before)
+        self._fold_of = _folds(targets, self._groups)
+        self._heads = self._fitted(np.arange(len(good)), targets, self._fold_of, self._labels, {})
         self._first_tried: Head | None = None
         self._first_labels: list[str] = []
 
@@ -275,27 +277,30 @@ class Suspects:
         groups = self._groups[rows]
         if len(labels) == 1 or (groups == groups[0]).all():  # nothing to learn from: as likely as it is frequent
             return np.tile(np.bincount(targets) / np.float32(len(targets)), (len(targets), 1))
-        fold_of = self._fold_of[rows]  # by the labels before any edit: so edits leave the heads little to learn anew
+        fold_of = self._fold_of[rows]
         if any(len(np.unique(fold_of[targets == target])) == 1 for target in np.unique(targets[~alone])):
             fold_of = _folds(targets, groups)
-        if labels != self._labels:
-            self._heads, self._labels = {}, labels
+        heads = self._fitted(rows, targets, fold_of, labels, self._heads if labels == self._labels else {})
         guesses = np.zeros((len(rows), len(labels)), np.float32)
-        vectors = self._compact[rows]
-        with threadpool_limits(1):
-            for fold in range(int(fold_of.max()) + 1):
-                out = fold_of == fold
-                head = logistic_regression(
-                    vectors[~out],
-                    targets[~out],
-                    len(labels),
-                    strength=STRENGTH,
-                    start=self._heads.get(fold),
-                    tolerance=TOLERANCE,
-                )
-                guesses[out] = head.probabilities(vectors[out])
-                self._heads.setdefault(fold, head)  # not the last one, so that equal labels give equal rankings
+        for fold, head in heads.items():
+            guesses[fold_of == fold] = head.probabilities(self._compact[rows[fold_of == fold]])
         return guesses
+
+    def _fitted(
+        self, rows: Indices, targets: Indices, fold_of: Indices, labels: list[str], start: dict[int, Head]
+    ) -> dict[int, Head]:
+        """A head for each fold, trained on all the others."""
+        folds = np.unique(fold_of).tolist()
+        if len(folds) < 2 or len(labels) < 2:
+            return {}
+        with threadpool_limits(1):
+            return {
+                fold: logistic_regression(
+                    self._compact[rows[fold_of != fold]], targets[fold_of != fold], len(labels), strength=STRENGTH,
+                    start=start.get(fold), tolerance=TOLERANCE,
+                )
+                for fold in folds
+            }  # fmt: skip
 
     def _suspicious_twins(self, live: list[Picture], rows: Indices, place: Indices) -> dict[int, Found]:
         """The worst that is to be said of each picture that is there more than once, by index into `live`."""

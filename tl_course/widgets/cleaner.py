@@ -92,8 +92,10 @@ class Cleaner(anywidget.AnyWidget):
         self._ranked: list[Suspect] = []
         self._accuracy = Accuracy(math.nan, math.nan, math.nan, 0)
         self._trained_before: tuple[dict[str, Picture], float] = {}, math.nan
+        self._tally: dict[str, int] = {}  # empty: to be counted
         self._filter = {"label": ALL, "split": ALL, "kind": ALL, "state": STATES[0]}
         self._order: list[str] = []
+        self._stale = True  # something has been decided or ranked since it was ordered
         self._page = self._reached = 1  # pages up to the one reached keep their order
         self._focus, self._left = "", ""  # `_left` had the focus until a filter hid it
         self._selected: list[str] = []
@@ -123,7 +125,8 @@ class Cleaner(anywidget.AnyWidget):
     @property
     def tally(self) -> dict[str, int]:
         """How many pictures were looked at, relabelled, dropped, kept; how many are left, and suspicious among them."""
-        return tallied(self._states, self._ranked)
+        self._tally = self._tally or tallied(self._states, self._ranked)
+        return dict(self._tally)
 
     @property
     def accuracy(self) -> Accuracy:
@@ -161,7 +164,7 @@ class Cleaner(anywidget.AnyWidget):
         What lies behind the pages that were shown is ranked anew first. With None nothing is turned.
         """
         if number is not None:
-            if number > self._reached:
+            if number > self._reached and self._stale:
                 self._arrange(keep=self._reached)
             self._page = min(max(1, number), self.pages)
             self._reached = max(self._reached, self._page)
@@ -359,12 +362,14 @@ class Cleaner(anywidget.AnyWidget):
         """What the journal says now."""
         self._before = baseline(self._images)
         self._states = states(self._images, self._before)
+        self._tally, self._stale = {}, True
         self._labels = {one.file_name: one.label for one in [*self._images, *self._images.dropped]}
 
     def _score(self) -> None:
         with suppress(TLCourseError):  # nothing to compare, such as when all are dropped: the page says what is left
             self._ranked = self._found.rank()
             self._known |= {one.file_name: one for one in self._ranked}
+            self._tally, self._stale = {}, True
         for one in [*self._images, *self._images.dropped]:
             if one.file_name not in self._known:
                 self._known[one.file_name] = unranked(one)
@@ -391,6 +396,7 @@ class Cleaner(anywidget.AnyWidget):
         ranked = [one.file_name for one in self._ranked if self._states[one.file_name] != "dropped"]
         ranked += [one.file_name for one in self._images.dropped]  # these come last
         self._order = kept + [name for name in ranked if name not in there and self._passes(name)]
+        self._stale = False
         if keep:
             return
         for name in (self._left, self._focus):
