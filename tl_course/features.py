@@ -31,6 +31,7 @@ __all__ = ["Features", "extract"]
 
 Array = NDArray[np.float32]
 _BATCH = {"cpu": 2, "cuda": 64}  # on a CPU larger batches are no faster and need more memory: 4 need 50 MB more
+_WRITTEN = 16  # vectors at a time: each time waits for the disk
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,14 @@ def extract(
         todo = [i for i in range(len(sources)) if i not in failed and keys.get(i) not in known]
         if todo:
             run = _runner(backbone, device, body)
+            unwritten: dict[str, Array] = {}
             for batch, arrays in _decoded(sources, todo, backbone, failed, _BATCH[device], progress):
                 vectors[batch] = fresh = run(arrays)
-                store.write({keys[i]: vector for i, vector in zip(batch, fresh, strict=True) if i in keys})
+                unwritten |= {keys[i]: vector for i, vector in zip(batch, fresh, strict=True) if i in keys}
+                if len(unwritten) >= _WRITTEN:
+                    store.write(unwritten)
+                    unwritten.clear()
+            store.write(unwritten)
     return Features(vectors, failed)
 
 
