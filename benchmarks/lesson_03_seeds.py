@@ -2,9 +2,9 @@
 
     python benchmarks/lesson_03_seeds.py
 
-Each seed is another set of doors with other mistakes, and the whole lesson is run on it, as `tl-course run` does. Asked
-are the untouched validation labels (the judge, who errs) and what was drawn. "lazy" is the most suspicious third thrown
-out unseen, from the set as it came and from the cleaned one.
+Each seed is another set of doors with other mistakes, and the whole lesson is run on it, as `tl-course run` does. The
+judge is the validation split, which is sound and stays untouched. "lazy" is the most suspicious third of the training
+pictures thrown out unseen, from the set as it came and from the cleaned one.
 """
 
 import argparse
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tl_course.notebooks import run_lessons
 
 MODELS = ("as it came", "lazy", "cleaned", "cleaned, lazy")
-JUDGES = {"by_the_judge": "judge", "by_what_was_drawn": "drawn", "cross_validated": "cross-validated"}
+JUDGES = {"by_the_judge": "judge", "cross_validated": "cross-validated"}
 
 
 def main() -> None:

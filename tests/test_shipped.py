@@ -118,6 +118,18 @@ def test_more_pictures_may_be_set_aside_to_validate_on(tmp_path: Path, drawn: li
     assert len(images.valid) == 12
 
 
+def test_the_pictures_to_validate_on_can_be_sound(tmp_path: Path) -> None:
+    flaws = {"wrong_labels": 0.4, "off_topic": 0.2, "near_duplicates": 0.1}
+    images = ImageSet.render("doors", tmp_path / "set", n=60, size=32, valid=0.5, sound_valid=True, **flaws)
+    assert len(images) == len(images.truth) == 60
+    assert images.skipped == []
+    assert {images.truth[one.file_name]["true_label"] == one.label for one in images.valid} == {True}
+    wrong = [one for one in images.train if images.truth[one.file_name]["true_label"] != one.label]
+    planted = [name for name, known in images.truth.items() if {"wrong_label", "off_topic"} & {*known["flaws"]}]
+    assert sorted(one.file_name for one in wrong) == sorted(planted)
+    assert len(wrong) > 12
+
+
 def test_wrong_options_are_refused_before_anything_is_written(tmp_path: Path, drawn: list[int]) -> None:
     for options in ({"name": "fish"}, {"wrong_labels": 2.0}, {"size": 1}, {"n": -1}, {"n": 0}, {"valid": 1.0}):
         with pytest.raises(ImageSetError):

@@ -25,14 +25,27 @@ def _exported(backbone: Backbone) -> None:
     """Every test here looks at features."""
 
 
-@pytest.fixture
-def pets(photos: Path, tmp_path: Path) -> Path:
-    """A folder of 30 cats and 30 dogs to plant errors in."""
+@pytest.fixture(scope="module")
+def pets_known(photos: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of 30 cats and 30 dogs, and a cache with the exported backbone and their features."""
+    folder, cache = (tmp_path_factory.mktemp(name) / name for name in ("pets", "cache"))
     for label in ("cat", "dog"):
-        (tmp_path / "pets" / label).mkdir(parents=True)
+        (folder / label).mkdir(parents=True)
         for path in sorted((photos / "cats_dogs" / label).glob("*.jpg"))[:30]:
-            shutil.copyfile(path, tmp_path / "pets" / label / path.name)
-    return tmp_path / "pets"
+            shutil.copyfile(path, folder / label / path.name)
+    shutil.copytree(exported, cache)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TL_COURSE_CACHE", str(cache))
+        Suspects(ImageSet.open(folder))
+    return folder, cache
+
+
+@pytest.fixture
+def pets(pets_known: tuple[Path, Path], cache: Path, tmp_path: Path) -> Path:
+    """The folder of cats and dogs to plant errors in."""
+    folder, known = pets_known
+    shutil.copytree(known, cache, dirs_exist_ok=True)
+    return shutil.copytree(folder, tmp_path / "pets")
 
 
 def ranked(folder: Path) -> list[Suspect]:

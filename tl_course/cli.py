@@ -202,6 +202,7 @@ def _images_render(options: argparse.Namespace) -> int:
         seed=options.seed,
         size=options.size,
         valid=options.valid,
+        sound_valid=options.sound_valid,
         wrong_labels=options.wrong_labels,
         near_duplicates=options.near_duplicates,
         off_topic=options.off_topic,
@@ -324,6 +325,9 @@ def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.Argume
     one.add_argument("--seed", type=int, default=0, help="another seed, other pictures (0)")
     one.add_argument("--size", type=int, default=256, help="side in pixels (256)")
     one.add_argument("--valid", type=float, default=0.2, metavar="SHARE", help="share to validate on (0.2)")
+    one.add_argument(
+        "--sound-valid", action="store_true", help="wrong labels and off-topic only among training pictures"
+    )
     for flaw in ("wrong-labels", "near-duplicates", "off-topic"):
         one.add_argument(f"--{flaw}", type=float, default=0.0, metavar="SHARE", help="share to plant, 0 to 1 (0)")
     one.add_argument("--threshold", type=float, metavar="DEGREES", help="doors: from which angle on one is open (20)")

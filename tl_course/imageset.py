@@ -152,6 +152,7 @@ class ImageSet:
         seed: int = 0,
         size: int = 256,
         valid: float = VALID_SHARE,
+        sound_valid: bool = False,
         wrong_labels: float = 0.0,
         near_duplicates: float = 0.0,
         off_topic: float = 0.0,
@@ -169,6 +170,8 @@ class ImageSet:
             Number of pictures, the seed they follow from, and their pixels along each side.
         valid
             Share of the pictures that is set aside to validate on, above 0 and below 1.
+        sound_valid
+            Whether to plant wrong labels and what is off-topic in the training pictures only.
         wrong_labels, near_duplicates, off_topic
             Shares of the pictures, 0 to 1, in which this flaw is planted on purpose.
         threshold
@@ -179,7 +182,7 @@ class ImageSet:
         if threshold is not None:
             options["threshold"] = threshold
         with _written(str(target), _ELSEWHERE):
-            render_folder(name, target, n=n, seed=seed, size=size, valid=valid, **options)
+            render_folder(name, target, n=n, seed=seed, size=size, valid=valid, sound_valid=sound_valid, **options)
         return cls.open(target)
 
     @classmethod

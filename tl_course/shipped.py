@@ -53,13 +53,21 @@ def shipped_folder(name: str) -> Path:
 
 
 def render_folder(
-    name: str, target: Path, *, n: int, seed: int, size: int, valid: float = VALID_SHARE, **more: float
+    name: str,
+    target: Path,
+    *,
+    n: int,
+    seed: int,
+    size: int,
+    valid: float = VALID_SHARE,
+    sound_valid: bool = False,
+    **more: float,
 ) -> None:
     """Draw a set into a new folder with its ``metadata.csv`` and ``truth.jsonl``, on all cores there are.
 
-    The share `valid` of the pictures is set aside for validation. `more` are the other options of
-    `tl_course.rendered.draw`: shares of flaws, and a threshold for doors. The pictures do not depend on the number of
-    cores. The folder is there whole or not at all.
+    The share `valid` of the pictures is set aside for validation; with `sound_valid` none of these has a wrong label or
+    is off-topic. `more` are the other options of `tl_course.rendered.draw`: shares of flaws, and a threshold for doors.
+    The pictures do not depend on the number of cores. The folder is there whole or not at all.
 
     Raises
     ------
@@ -105,9 +113,25 @@ def render_folder(
             for record in records
         ]
         table = [replace(one, split=split) for one, split in zip(table, draw_splits(table, valid=valid), strict=True)]
-        (folder / METADATA).write_text(table_text(table), encoding="utf-8", newline="")
         truth = {record["file_name"]: record["truth"] for record in records}
+        if sound_valid:
+            table = [_made_sound(one, truth, folder) if one.split == "valid" else one for one in table]
+        (folder / METADATA).write_text(table_text(table), encoding="utf-8", newline="")
         (folder / TRUTH).write_text(truth_text(truth), encoding="utf-8", newline="")
+
+
+def _made_sound(picture: Picture, truth: dict[str, Any], folder: Path) -> Picture:
+    """A picture to validate on with the label that it should have; one that should have none is for training."""
+    known = truth[picture.file_name]
+    label = known["true_label"]
+    if label is None:
+        return replace(picture, split="train")
+    if label == picture.label:
+        return picture
+    right = replace(picture, label=label, file_name=f"{label}/{Path(picture.file_name).name}")
+    (folder / picture.file_name).rename(folder / right.file_name)
+    truth[right.file_name] = truth.pop(picture.file_name) | {"flaws": []}
+    return right
 
 
 @contextmanager

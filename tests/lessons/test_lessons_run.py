@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -65,10 +66,8 @@ def test_doors_need_no_network_and_cleaning_helps(tmp_path: Path) -> None:
     records = lesson["records"]
     assert records["accuracy"] >= lesson["budget"]["accuracy"]
     assert records["after_cleaning"] > records["before_cleaning"]
-    as_it_came, lazy, cleaned, lazy_again = records["cross_validated"]
-    assert lazy > as_it_came + 0.1, "throwing out suspects flatters"
-    assert lazy_again > cleaned
-    assert records["by_what_was_drawn"][2] > records["by_what_was_drawn"][3], "and makes the cleaned set worse"
+    promised, kept = (np.diff(records[what])[[0, 2]] for what in ("cross_validated", "by_the_judge"))
+    assert min(promised - kept) > 0.05, "throwing out suspects unseen flatters"
     assert (tmp_path / "doors" / "rule.md").read_text("utf-8").startswith("A door is open if")
     assert (tmp_path / "doors_model" / "README.md").read_text("utf-8").startswith("# Open or closed?")
     notebook = json.loads(Path(lesson["notebook"]).read_text("utf-8"))
@@ -80,4 +79,3 @@ def test_doors_on_real_photos(tmp_path: Path, photos: Path) -> None:
     options = ["--param", f"source={photos / 'doors'}", "--param", f"folder={tmp_path / 'doors'}"]
     lesson = run_lesson("03_doors", tmp_path, *options, before=without_network())
     assert lesson["records"]["before_cleaning"] == lesson["records"]["after_cleaning"], "nobody looked at them"
-    assert lesson["records"]["by_what_was_drawn"] is None

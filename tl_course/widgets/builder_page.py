@@ -16,7 +16,7 @@ from tl_course.widgets.look import many
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = [
-    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "handed_over", "many",
+    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "handed_over",
     "merge", "on_page", "pages", "plain", "seen", "short", "still", "told",
 ]  # fmt: skip
 

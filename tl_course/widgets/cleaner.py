@@ -14,7 +14,6 @@ from tl_course.errors import ImageSetError, TLCourseError
 from tl_course.imageset import ImageSet, Picture
 from tl_course.journal import Edit, last_step, last_undone_step
 from tl_course.suspects import KINDS, Suspect, Suspects
-from tl_course.widgets.builder_page import many
 from tl_course.widgets.cleaner_page import (
     ALL,
     ASKED,
@@ -30,7 +29,7 @@ from tl_course.widgets.cleaner_page import (
     tallied,
     unranked,
 )
-from tl_course.widgets.look import looks
+from tl_course.widgets.look import looks, many
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = ["Accuracy", "Cleaner", "CleaningReport"]

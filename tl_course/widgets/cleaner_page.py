@@ -11,7 +11,8 @@ from typing import Any
 from tl_course.imageset import ImageSet, Picture
 from tl_course.journal import Edit, replay, standing
 from tl_course.suspects import KINDS, Suspect
-from tl_course.widgets.builder_page import WHOLE_LABEL, many
+from tl_course.widgets.builder_page import WHOLE_LABEL
+from tl_course.widgets.look import many
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = [
