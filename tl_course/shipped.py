@@ -21,7 +21,7 @@ from tl_course.tables import METADATA, TRUTH, Picture, table_text, truth_text
 
 __all__ = ["SHIPPED", "render_folder", "shipped_folder", "shipped_names"]
 
-SHIPPED = {"n": 200, "seed": 0, "size": 256}  # what is drawn where a set is asked for by its name alone
+SHIPPED: dict[str, Any] = {"n": 200, "seed": 0, "size": 256}  # what is drawn where a set is asked for by its name alone
 
 _WORTH_A_PROCESS = 16  # pictures; fewer are drawn before another Python has started
 _WORKER = """\
