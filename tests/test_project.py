@@ -23,9 +23,9 @@ PACKAGE = ROOT / "tl_course"
 # The house from top to bottom: each room imports only from rooms above it.
 FLOORS = [
     "errors", "files", "devices", "pictures", "splits", "tables", "credits", "journal", "fetching", "downloads",
-    "packs", "rendered", "shipped", "imageset", "collection", "sources", "backbones", "features", "heads", "suspects",
-    "agreement", "history", "models", "recording", "fine_tuning", "training", "explain", "plots", "widgets", "records",
-    "notebooks", "links", "grading", "exercises", "doctor", "cli",
+    "packs", "rendered", "shipped", "imageset", "collection", "sources", "backbones", "features", "heads",
+    "lookalikes", "suspects", "agreement", "history", "models", "recording", "fine_tuning", "training", "explain",
+    "plots", "widgets", "records", "notebooks", "links", "grading", "exercises", "doctor", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what is taken from PyPI there too.

@@ -167,7 +167,7 @@ def test_a_ranking_follows_edits_as_a_fresh_one_would(pets: Path) -> None:
 def test_what_was_found_in_a_large_set_is_kept_until_a_picture_changes(
     pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tl_course.suspects.LARGE", 50)
+    monkeypatch.setattr("tl_course.lookalikes.LARGE", 50)
     wrong = pictures_of(pets, "cat")[0]
     wrong.rename(pets / "dog" / wrong.name)
     first = ranked(pets)

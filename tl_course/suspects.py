@@ -11,59 +11,34 @@ Five kinds of suspicion are looked at, from kept features:
 How they are weighed was chosen by measuring: ``benchmarks/suspects.py`` plants errors in photos and looks for them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from tl_course.backbones import Backbone
-from tl_course.devices import cores, pick_device
+from tl_course.devices import pick_device
 from tl_course.errors import ImageSetError
 from tl_course.features import extract
-from tl_course.files import atomic_path, cache_dir
 from tl_course.heads import Head, folds_of, logistic_regression
 from tl_course.imageset import ImageSet, Picture
-from tl_course.pictures import load
+from tl_course.lookalikes import compact, look
 from tl_course.splits import groups_of
 
 __all__ = ["KINDS", "Suspect", "Suspects"]
 
 KINDS = ("label", "off-topic", "duplicate", "leak", "odd")
 
-DIMENSIONS = 128  # principal components that are looked at: ten times faster than all, and no worse on planted errors
-SAMPLE = 4096  # pictures that they are found from; the others are only projected
-PAIRS = 2**22  # whose cosines are in memory at a time, in each thread
-NEIGHBOURS = 15
 STRENGTH = 0.003  # of the head: strongly regularised, so that it does not learn wrong labels by heart
 TOLERANCE = 1e-4  # of the heads: what they would learn further moves no picture
-TWIN = 0.9  # cosine of features: crops by 4 %, mirror images and brighter copies lie above, other photos below .88
-NEARLY = 0.6  # cosine of principal components from which on that of the features themselves is looked at: it is slower
-HINT = 0.6  # from here on pixels are compared: copies that were compressed again and again lie between
-ALIKE = 0.98  # correlation of pixels
 FAR = 2.5, 1.5  # off-topic: robust standard deviations at which the suspicion is one half, and how fast it grows
-MIN_SIDE, MAX_ASPECT = 32, 4.0  # pixels; width by height
 ODD = 0.8
-GONE = "the file cannot be read any more"
-
-LARGE = 1000  # pictures from which on it is kept on disk what was found that does not depend on labels
-KEPT = 20  # sets
-VERSION = 1  # of what is kept: to be raised whenever something else would be found
-LOOKED = ("twins", "groups", "near", "nearness", "odd")
-
 WORTH_A_WORD = 0.3  # suspicions below it are not spoken of
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
-Part = TypeVar("Part")
 Found = tuple[float, str, str]  # a share of suspicion, 0 to 1, its kind, and the reason in words
 
 
@@ -157,12 +132,13 @@ class Suspects:
         }
         pictures, paths = [everything[i] for i in good], [paths[i] for i in good]
         self._index = {picture.file_name: i for i, picture in enumerate(pictures)}
-        self._unit, self._compact = _compact(found.vectors[good])
+        self._unit, self._compact = compact(found.vectors[good])
         groups = groups_of(pictures)
         of_what = [model.key, str(model.picture_size), pick_device(device), *(hashes[i] for i in good), *groups]
-        looked = _kept(of_what, lambda: _look(self._unit, self._compact, paths, groups), len(good) >= LARGE)
-        self._twins, self._groups, self._near, self._nearness, odd = (looked[name] for name in LOOKED)
-        self._odd: list[str] = odd.tolist()
+        looked = look(self._unit, self._compact, paths, groups, of_what=of_what)
+        self._twins, self._groups = looked.twins, looked.scenes
+        self._near, self._nearness = looked.near, looked.nearness
+        self._odd: list[str] = looked.odd.tolist()
         # By the labels before any edit: what is the same in every session, and leaves later heads little to learn.
         before = [original[i].label for i in good]
         self._labels = sorted(set(before))
@@ -327,178 +303,6 @@ class Suspects:
         say(~torn & leaks, 0.85, "leak", train, held_out, ", which is in {split!r}")
         say(~torn & ~leaks, 0.75, "duplicate", second, first, "")
         return said
-
-
-# ---- what does not depend on labels ----------------------------------------------------------------------------------
-
-
-def _look(unit: Array, compact: Array, paths: Sequence[Path], groups: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Twins, scenes, neighbours, how near these are, and what is odd: under the names in `LOOKED`."""
-    with ThreadPoolExecutor(1) as beside:  # one: Python waits for itself here, while what follows computes
-        odd = beside.submit(lambda: [_oddity(path) for path in paths])
-        twins = _twins(unit, compact, paths)
-        scenes = _merged(groups, twins)
-        near, nearness = _neighbours(compact, scenes)
-        found = twins, np.array(scenes, np.int64), near, nearness, np.array(odd.result(), str)
-        return dict(zip(LOOKED, found, strict=True))
-
-
-def _kept(of_what: Sequence[str], look: Callable[[], dict[str, NDArray[Any]]], large: bool) -> dict[str, NDArray[Any]]:
-    """What was found when exactly this was looked at before; a small set is looked at again as quickly."""
-    if not large:
-        return look()
-    folder = cache_dir("suspects")
-    name = sha256("\n".join([str(VERSION), *of_what]).encode(errors="surrogatepass")).hexdigest()
-    path = folder / f"{name}.npz"
-    with suppress(OSError, EOFError, ValueError, KeyError, BadZipFile), np.load(path) as kept:
-        return {name: kept[name] for name in LOOKED}
-    looked = look()
-    if GONE not in looked["odd"]:
-        with suppress(OSError):
-            with atomic_path(path) as part, part.open("wb") as file:
-                np.savez(file, allow_pickle=False, **looked)
-            for old in sorted(folder.glob("*.npz"), key=lambda one: one.stat().st_mtime)[:-KEPT]:
-                old.unlink()
-    return looked
-
-
-def _compact(vectors: Array) -> tuple[Array, Array]:
-    """Vectors of length 1, and their principal components, scaled so that heads of one strength suit every set."""
-    if not len(vectors):
-        return vectors, vectors
-    unit = _of_length_1(vectors)
-    middle = unit.mean(0)
-    # Subspace iteration: nothing here depends on a rotation of the components, so their span is all that is wanted.
-    random = np.random.default_rng(0)
-    basis = random.normal(size=(vectors.shape[1], min(DIMENSIONS, *vectors.shape))).astype(np.float32)
-    some = (unit if len(unit) <= SAMPLE else unit[random.choice(len(unit), SAMPLE, replace=False)]) - middle
-    with threadpool_limits(1):
-        for _ in range(6):
-            basis = np.linalg.qr(some.T @ (some @ basis))[0]
-        components = unit @ basis - middle @ basis
-    size = np.sqrt((components**2).sum(1).mean() / vectors.shape[1])
-    return unit, np.ascontiguousarray(components / max(float(size), 1e-12), np.float32)
-
-
-def _of_length_1(vectors: Array) -> Array:
-    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    return np.asarray(vectors / np.maximum(length, 1e-12)[:, None], np.float32)
-
-
-def _with_all(vectors: Array, use: Callable[[int, Array], Part]) -> list[Part]:
-    """What `use(first row, cosines)` makes of the cosines of all pictures with all, some rows at a time."""
-    unit = _of_length_1(vectors)
-    rows = max(1, PAIRS // max(len(unit), 1))
-    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(lambda first: use(first, unit[first : first + rows] @ unit.T), range(0, len(unit), rows)))
-
-
-def _twins(unit: Array, compact: Array, paths: Sequence[Path]) -> Indices:
-    """Pairs (n, 2) of pictures that are the same or nearly so: the features say it, or hint at it and pixels tell."""
-    n = len(unit)
-
-    def use(first: int, cosines: Array) -> tuple[Indices, Indices]:
-        rows = np.arange(len(cosines))
-        cosines[rows, first + rows] = -1
-        pairs = np.stack(np.divmod(np.flatnonzero(cosines >= NEARLY), n), axis=1) + np.array([first, 0])
-        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-        return cosines.argmax(1), pairs[_cosines(unit, pairs) >= TWIN]
-
-    parts = _with_all(compact, use)
-    nearest = np.concatenate([np.zeros(0, np.int64), *(part for part, _ in parts)])
-    found = [pairs for _, pairs in parts]
-    if n == 2:  # whose principal component holds them apart, whatever they show
-        found = [np.array([[0, 1]])[_cosines(unit, np.array([[0, 1]])) >= TWIN]]
-    mine = np.arange(n)
-    mutual = (nearest[nearest] == mine) & (mine < nearest)
-    pairs = np.stack([mine[mutual], nearest[mutual]], axis=1)
-    cosine = _cosines(unit, pairs)
-    pairs = pairs[(cosine >= HINT) & (cosine < TWIN)]
-    with ThreadPoolExecutor(cores()) as pool:
-        glimpses = list(pool.map(_glimpse, (paths[i] for i in pairs.ravel().tolist())))
-    alike = [bool(one @ two >= ALIKE) for one, two in zip(glimpses[::2], glimpses[1::2], strict=True)]
-    return np.concatenate([*found, pairs[np.array(alike, bool)]])
-
-
-def _cosines(unit: Array, pairs: Indices) -> Array:
-    parts = [
-        np.einsum("ij,ij->i", unit[some[:, 0]], unit[some[:, 1]])
-        for some in np.split(pairs, range(1024, len(pairs), 1024))
-    ]
-    return np.concatenate(parts)
-
-
-def _glimpse(path: Path) -> Array:
-    """A picture at 16 x 16 pixels without its mean and contrast; zeros where there is none, or no picture."""
-    try:
-        pixels = np.asarray(load(path, size=32).resize((16, 16), Image.Resampling.BOX), np.float32).ravel()
-    except ImageSetError:
-        return np.zeros(16 * 16 * 3, np.float32)
-    pixels -= pixels.mean()
-    return np.asarray(pixels / max(float(np.linalg.norm(pixels)), 16 * 16.0))
-
-
-def _neighbours(vectors: Array, groups: Sequence[int]) -> tuple[Indices, Array]:
-    """For each picture its nearest of other scenes (n, k), and how near they are: cosines, 0 at least."""
-    n = len(vectors)
-    k = min(NEIGHBOURS, n - 1)
-    if k < 1:
-        return np.zeros((n, 0), np.int64), np.zeros((n, 0), np.float32)
-    count = max(n // 64, k)
-    members: dict[int, list[int]] = {}
-    for i, group in enumerate(groups):
-        members.setdefault(group, []).append(i)
-
-    def use(first: int, cosines: Array) -> tuple[Indices, Array]:
-        for i in range(len(cosines)):
-            cosines[i, members[groups[first + i]]] = -1
-        # The k-th largest of `count` maxima over many columns each: at least k cosines reach it, and hardly more.
-        maxima = cosines[:, : n // count * count].reshape(len(cosines), -1, count).max(1)
-        least = np.partition(maxima, -k, axis=1)[:, -k]
-        row, column = np.divmod(np.flatnonzero(cosines >= least[:, None]), n)
-        order = np.lexsort((-cosines[row, column], row))
-        best = order[np.searchsorted(row, np.arange(len(cosines)))[:, None] + np.arange(k)]
-        return column[best], cosines[row, column][best]
-
-    index, nearness = zip(*_with_all(vectors, use), strict=True)
-    return np.concatenate(index), np.concatenate(nearness).clip(0)
-
-
-def _merged(groups: Sequence[str], twins: Indices) -> list[int]:
-    """Groups as numbers, those of twins made one."""
-    first: dict[str, int] = {}
-    leader = [first.setdefault(group, i) for i, group in enumerate(groups)]
-
-    def find(i: int) -> int:
-        while leader[i] != i:
-            leader[i] = leader[leader[i]]
-            i = leader[i]
-        return i
-
-    for a, b in twins.tolist():
-        leader[find(a)] = find(b)
-    return [find(i) for i in range(len(leader))]
-
-
-def _oddity(path: Path) -> str:
-    """What is odd about a picture's shape or content, judged by its header unless it is suspiciously short."""
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-    except (OSError, ValueError):  # its features are kept, and its file has changed or gone since
-        return GONE
-    if min(width, height) < MIN_SIDE:
-        return f"tiny: {width} x {height} pixels"
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        return f"a strip: {width} x {height} pixels"
-    if path.stat().st_size < 0.05 * width * height:  # few bytes for so many pixels: there can be little to see
-        small = load(path, size=32).resize((32, 32)).convert("L")
-        if np.asarray(small, np.float32).std() < 4:
-            return "blank"
-    return ""
-
-
-# ---- what does ------------------------------------------------------------------------------------------------------
 
 
 def _trust(accuracy: float, targets: Indices) -> float:

@@ -335,10 +335,10 @@ def test_what_the_page_sends_calls_the_methods(builder: DatasetBuilder, monkeypa
     parts = [picture[at : at + 9000] for at in range(0, len(picture), 9000)]
     assert len(parts) > 2
     for number, part in enumerate(parts):
-        said(builder, "chunk", part, ack=number, label="open", name="a.png", size=len(picture), offset=number * 9000)
+        said(builder, "_chunk", part, ack=number, label="open", name="a.png", size=len(picture), offset=number * 9000)
         assert builder.counts["open"] == (number == len(parts) - 1), "taken in as soon as it is whole"
     assert [content for content, _ in sent] == [{"ack": n, "good": True} for n in range(len(parts))]
-    state = said(builder, "chunk", b"", ack=99, label="open", name="large.zip", size=300 * 2**20, offset=0)
+    state = said(builder, "_chunk", b"", ack=99, label="open", name="large.zip", size=300 * 2**20, offset=0)
     assert sent[-1][0] == {"ack": 99, "good": False}
     assert "large.zip has 300 MB" in dict(builder.passed_over)["large.zip"]
 
@@ -375,7 +375,7 @@ def test_what_the_page_sends_calls_the_methods(builder: DatasetBuilder, monkeypa
         {"do": "move", "picture": "open/none.jpg", "label": "closed"},
         {"do": "page", "label": "open", "number": "x"},
         {"do": "set_source", "label": "open", "n": 0},
-        {"do": "chunk", "label": "open", "name": "a", "size": 10, "offset": 5, "ack": 1},
+        {"do": "_chunk", "label": "open", "name": "a", "size": 10, "offset": 5, "ack": 1},
         {"do": "capture", "label": "open", "recording": "r", "ack": 2},
     ],
 )

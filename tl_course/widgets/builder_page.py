@@ -45,7 +45,7 @@ ASKED: dict[str, set[str]] = {
     "set_source": {"label", "source", "n", "query", "where"},
     "collect": {"label"},
     "stop": {"label"},
-    "chunk": {"label", "name", "size", "offset"},
+    "_chunk": {"label", "name", "size", "offset"},  # of an upload: no method of its own
     "capture": {"label", "recording"},
     "remove": {"picture"},
     "move": {"picture", "label"},

@@ -7,9 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import anywidget
-import traitlets
-
 from tl_course.errors import ImageSetError, TLCourseError
 from tl_course.imageset import ImageSet, Picture
 from tl_course.journal import Edit, last_step, last_undone_step
@@ -29,7 +26,7 @@ from tl_course.widgets.cleaner_page import (
     tallied,
     unranked,
 )
-from tl_course.widgets.look import looks, many
+from tl_course.widgets.look import Page, looks, many
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = ["Accuracy", "Cleaner", "CleaningReport"]
@@ -40,7 +37,7 @@ Several = Which | Iterable[Which] | None
 MOST = 96  # pictures a page
 
 
-class Cleaner(anywidget.AnyWidget):
+class Cleaner(Page):
     """The pictures of a data set, most suspicious first, on a page in the notebook and as a plain object.
 
     Every decision is in the journal beside the set at once: it survives closing, and any later session can undo it.
@@ -68,7 +65,7 @@ class Cleaner(anywidget.AnyWidget):
     """
 
     _esm, _css = looks("cleaner")
-    _state = traitlets.Dict().tag(sync=True)
+    _may_ask = ASKED
 
     def __init__(
         self,
@@ -98,9 +95,8 @@ class Cleaner(anywidget.AnyWidget):
         self._page = self._reached = 1  # pages up to the one reached keep their order
         self._focus, self._left = "", ""  # `_left` had the focus until a filter hid it
         self._selected: list[str] = []
-        self._moved = self._chosen_anew = self._times_said = 0  # so that the page sees what the kernel did by itself
+        self._moved = self._chosen_anew = 0  # so that the page sees what the kernel did by itself
         self._asked_by_page = False
-        self._status, self._alert = "", False
         super().__init__()
         self._follow()
         self._score()
@@ -151,11 +147,6 @@ class Cleaner(anywidget.AnyWidget):
     def selected(self) -> list[str]:
         """File names of the selected pictures."""
         return list(self._selected)
-
-    @property
-    def status(self) -> str:
-        """What was said last."""
-        return self._status
 
     def page(self, number: int | None = None) -> list[Suspect]:
         """Turn to a page, counted from 1, or the nearest that there is; its pictures are returned.
@@ -451,11 +442,6 @@ class Cleaner(anywidget.AnyWidget):
         there = {one.split for one in self._before.values()}
         return [split for split in ("train", "valid", "test") if split in there]
 
-    def _say(self, text: str, *, alert: bool = False) -> None:
-        self._status, self._alert = text, alert
-        self._times_said += 1
-        self._push()
-
     def _push(self) -> None:
         """Show the present state."""
         shown = [self._known[name] for name in self._on_page()]
@@ -479,9 +465,7 @@ class Cleaner(anywidget.AnyWidget):
             "accuracy": accuracy,
             "undo": bool(last_step(self._images.journal)),
             "redo": bool(last_undone_step(self._images.journal)),
-            "status": self._status,
-            "alert": self._alert,
-            "said": self._times_said,
+            **self._said(),
         }
 
     # ---- what the page asks for ----------------------------------------------------------------------------------
@@ -489,23 +473,15 @@ class Cleaner(anywidget.AnyWidget):
     def _message(self, _: object, content: object, buffers: Sequence[Any]) -> None:
         asked = dict(content) if isinstance(content, dict) else {}
         self._asked_by_page = True
-        try:
-            self._obey(asked.pop("do", None), asked)
-        except TLCourseError as error:
-            self._say(str(error), alert=True)
-        except Exception as error:
-            self._say(f"That did not work ({type(error).__name__}: {error}). Your pictures are safe.", alert=True)
-        finally:
-            self._asked_by_page = False
+        self._shown(lambda: self._obey(asked.pop("do", None), asked))
+        self._asked_by_page = False
 
     def _obey(self, do: object, asked: dict[str, Any]) -> None:
         if do in ("thumbnails", "view") and isinstance(asked.get("names"), list):
             names = [str(name) for name in asked["names"][: MOST if do == "thumbnails" else 1]]
             self._give(do, (self._thumbnails if do == "thumbnails" else self._views)(names))
             return
-        if not isinstance(do, str) or do not in ASKED or set(asked) - ASKED[do]:
-            raise ImageSetError(f"The page asked for {do!r}, which the cleaner does not do. Run the cell again.")
-        answer = getattr(self, do)(**asked)
+        answer = self._method(do, asked)(**asked)
         if isinstance(answer, CleaningReport):
             self.send({"report": answer._repr_html_()})
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from tl_course.agreement import (
@@ -19,11 +18,11 @@ from tl_course.agreement import (
     order_for,
     read_answers,
 )
-from tl_course.errors import ImageSetError, TLCourseError
+from tl_course.errors import ImageSetError
 from tl_course.imageset import ImageSet, Picture
 from tl_course.journal import append_line
 from tl_course.suspects import Suspects
-from tl_course.widgets.look import looks
+from tl_course.widgets.look import Page, looks
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = ["Consistency"]
@@ -33,7 +32,7 @@ MOST = 200
 ASKED = {"answer": {"label", "place"}, "undo": set(), "set_person": {"who"}, "set_rule": {"text"}}
 
 
-class Consistency(anywidget.AnyWidget):
+class Consistency(Page):
     """Label the most ambiguous pictures twice, one at a time, and see how far you agree with yourself and with others.
 
     Answers change no label: they go at once to ``answers.jsonl`` beside the data set, and whoever opens the set later
@@ -64,7 +63,7 @@ class Consistency(anywidget.AnyWidget):
     """
 
     _esm, _css = looks("consistency")
-    _state = traitlets.Dict().tag(sync=True)
+    _may_ask = ASKED
     _view = traitlets.Bytes().tag(sync=True)
 
     def __init__(
@@ -91,7 +90,6 @@ class Consistency(anywidget.AnyWidget):
         self._views = Thumbnails(self._images.root, side=512, keep=60)
         self._thumbnails = Thumbnails(self._images.root, side=128)
         self.who = _plain(who)
-        self._status, self._alert, self._times_said = "", False, 0
         known = None if anew or pictures is not None else _last_series(self._path)
         live = {picture.file_name for picture in self._images}
         if known is None or not live.issuperset(known[1]) or len(known[1]) != min(n, len(live)):
@@ -126,11 +124,6 @@ class Consistency(anywidget.AnyWidget):
         """The file name of the picture that is asked about; None when all were answered twice."""
         left = self._left()
         return left[0][0] if left else None
-
-    @property
-    def status(self) -> str:
-        """What was said last."""
-        return self._status
 
     def report(self) -> ConsistencyReport:
         """Everybody beside themselves and beside each other, with the pictures on which one contradicted oneself."""
@@ -199,11 +192,6 @@ class Consistency(anywidget.AnyWidget):
             raise ImageSetError(f"{self._path} could not be written: {error.strerror}. Make room.") from None
         return series, names
 
-    def _say(self, text: str, *, alert: bool = False) -> None:
-        self._status, self._alert = text, alert
-        self._times_said += 1
-        self._push()
-
     def _push(self) -> None:
         left, total = self._left(), 2 * len(self.pictures)
         place = total - len(left)
@@ -219,9 +207,7 @@ class Consistency(anywidget.AnyWidget):
             "rule": self.rule,
             "report": [] if left else report.lines(),  # not before: it would sway who is still answering
             "contradictions": [] if left else self._contradictions(report),
-            "status": self._status,
-            "alert": self._alert,
-            "said": self._times_said,
+            **self._said(),
         }
 
     def _contradictions(self, report: ConsistencyReport) -> list[dict[str, str]]:
@@ -240,19 +226,13 @@ class Consistency(anywidget.AnyWidget):
 
     def _message(self, _: object, content: object, buffers: Sequence[Any]) -> None:
         asked = dict(content) if isinstance(content, dict) else {}
-        try:
-            self._obey(asked.pop("do", None), asked)
-        except TLCourseError as error:
-            self._say(str(error), alert=True)
-        except Exception as error:
-            self._say(f"That did not work ({type(error).__name__}: {error}). The answers are safe.", alert=True)
+        self._shown(lambda: self._obey(asked.pop("do", None), asked))
 
     def _obey(self, do: object, asked: dict[str, Any]) -> None:
-        if not isinstance(do, str) or do not in ASKED or set(asked) != ASKED[do]:
-            raise ImageSetError(f"The page asked for {do!r}, which is not done here. Run the cell again.")
-        if do == "answer" and asked.pop("place") != self._state["place"]:
+        method = self._method(do, asked)
+        if do == "answer" and asked.pop("place", None) != self._state["place"]:
             return  # a key that was held down, for a picture that nobody has seen yet
-        getattr(self, do)(**asked)
+        method(**asked)
 
     # ---- without a kernel ----------------------------------------------------------------------------------------
 

@@ -435,7 +435,7 @@ function render({ model, el }) {
           say(`${file.name} cannot be read: is it a folder? Drop pictures or a zip.`, true);
           break;
         }
-        const chunk = { do: "chunk", label, name: file.name, size: file.size, offset };
+        const chunk = { do: "_chunk", label, name: file.name, size: file.size, offset };
         if (!(await answered(chunk, [data]))) break;
       }
     }

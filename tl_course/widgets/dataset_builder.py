@@ -11,9 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
-import traitlets
-
 from tl_course.collection import Candidate, Collection, PassedOver, prepare
 from tl_course.errors import ImageSetError, TLCourseError
 from tl_course.files import atomic_path
@@ -43,7 +40,7 @@ from tl_course.widgets.builder_page import (
     still,
     told,
 )  # fmt: skip
-from tl_course.widgets.look import looks, many
+from tl_course.widgets.look import Page, looks, many
 from tl_course.widgets.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -74,7 +71,7 @@ def _check_number(n: int) -> None:
         raise ImageSetError(f"{n} pictures were asked for; 1 to {MOST:,} can be had.")
 
 
-class DatasetBuilder(anywidget.AnyWidget):
+class DatasetBuilder(Page):
     """A data set in the making, on a page in the notebook and as a plain object.
 
     Everything is on disk at once: the folder is a data set that `ImageSet.open` reads at any moment, and the same
@@ -100,7 +97,7 @@ class DatasetBuilder(anywidget.AnyWidget):
     """
 
     _esm, _css = looks("dataset_builder")
-    _state = traitlets.Dict().tag(sync=True)
+    _may_ask = ASKED
 
     def __init__(
         self, folder: str | Path, *, labels: Iterable[str] = (), n: int = 30, source: str = "rendered"
@@ -112,7 +109,6 @@ class DatasetBuilder(anywidget.AnyWidget):
         self._thumbnails = Thumbnails(self.folder)
         self._source, self._n = source, n
         self._jobs: dict[str, threading.Event] = {}  # by label
-        self._status, self._alert, self._times_said = "", False, 0
         self._arrived: dict[str, int] = {}
         self._passed: list[tuple[str, str, str]] = []  # label, name, reason
         for line in read_collected(self.folder):
@@ -158,11 +154,6 @@ class DatasetBuilder(anywidget.AnyWidget):
     def advice(self) -> str:
         """What to do next, in one line."""
         return advice(self.counts)
-
-    @property
-    def status(self) -> str:
-        """What was said last."""
-        return self._status
 
     @property
     def passed_over(self) -> list[tuple[str, str]]:
@@ -564,18 +555,12 @@ class DatasetBuilder(anywidget.AnyWidget):
                 found.setdefault(picture.label, []).append(picture)
         return found
 
-    def _say(self, text: str, *, alert: bool = False) -> None:
-        self._status, self._alert = text, alert
-        self._times_said += 1
-        self._push()
-
     def _push(self, every: float = 0.0) -> None:
         """Show the present state, or leave it to a later call if that was done less than `every` seconds ago."""
         with self._pushing:
             if time.monotonic() - self._pushed >= every:
                 state = seen(self._rows, self._pictures(), self._passed, self._jobs)
-                said = {"status": self._status, "alert": self._alert, "said": self._times_said, "advice": self.advice}
-                self._state = {**state, **said, "folder": self.folder.name}
+                self._state = {**state, **self._said(), "advice": self.advice, "folder": self.folder.name}
                 self._pushed = time.monotonic()
 
     # ---- what the page asks for ----------------------------------------------------------------------------------
@@ -592,12 +577,15 @@ class DatasetBuilder(anywidget.AnyWidget):
             made = self._thumbnails(str(name) for name in asked["names"][: 10 * PAGE])
             self.send({"thumbnails": list(made)}, list(made.values()))
             return
-        if not isinstance(do, str) or do not in ASKED or set(asked) - ASKED[do]:
-            raise ImageSetError(f"The page asked for {do!r}, which the builder does not do. Run the cell again.")
-        method = getattr(self, "_chunk" if do == "chunk" else do)
-        data = {"chunk": "data", "capture": "frame"}.get(do)
-        options = {data: b"".join(buffers)} if data else {"wait": False} if do == "collect" else {}
-        method(**asked, **options)
+        method = self._method(do, asked)
+        if do == "collect":
+            method(**asked, wait=False)
+        elif do == "_chunk":
+            method(**asked, data=b"".join(buffers))
+        elif do == "capture":
+            method(**asked, frame=b"".join(buffers))
+        else:
+            method(**asked)
 
     def _chunk(self, label: str, name: str, size: int, offset: int, data: bytes) -> None:
         self._row(label)
@@ -608,18 +596,6 @@ class DatasetBuilder(anywidget.AnyWidget):
             raise
         if whole is not None:
             self.upload({name: whole}, label)
-
-    def _shown(self, action: Callable[[], object]) -> bool:
-        """Do what a click asked for; what goes wrong is said on the page, for a log is where no learner looks."""
-        try:
-            action()
-        except TLCourseError as error:
-            self._say(str(error), alert=True)
-        except Exception as error:
-            self._say(f"That did not work ({type(error).__name__}: {error}). Your pictures are safe.", alert=True)
-        else:
-            return True
-        return False
 
     # ---- without a kernel ----------------------------------------------------------------------------------------
 
