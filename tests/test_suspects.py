@@ -98,6 +98,13 @@ def test_a_leak_across_the_split_is_named_on_the_training_side(pets: Path, tmp_p
     assert copy.kind == "leak"
     assert f"the same picture as {images.valid[0].file_name}, which is in 'valid'" in copy.reason
     assert named(found, images.valid[0].file_name).kind != "leak"
+    table.loc[len(table) - 1, "label"] = other = next(label for label in images.labels if label != copy.label)
+    table.to_csv(pets / "metadata.csv", index=False)
+    found = ranked(pets)
+    copy, original = named(found, copy.file_name), named(found, images.valid[0].file_name)
+    assert {"duplicate", "leak"} <= set(copy.kinds) and copy.kind == copy.kinds[0], "a leak under another label is one"
+    assert f"{original.file_name}, called {original.label!r}, which is in 'valid'" in copy.reason
+    assert "leak" not in original.kinds and f"called {other!r}, which is in 'train'" in original.reason
 
 
 def test_duplicates_are_found_whatever_was_done_to_the_copy(pets: Path) -> None:
@@ -214,7 +221,7 @@ def test_small_and_lopsided_sets_are_ranked_too(tmp_path: Path) -> None:
         found = ranked(folder(**labels))
         assert len(found) == sum(labels.values())
         assert all(np.isfinite(one.score) and 0 <= one.score <= 1 for one in found)
-    assert "nothing else is called 'c'" in named(ranked(tmp_path / "a12-b2-c1"), "c/15.jpg").reason
+    assert "no other scene is called 'c'" in named(ranked(tmp_path / "a12-b2-c1"), "c/15.jpg").reason
     assert not any(one.kind == "label" for one in ranked(tmp_path / "a5")), "a single label cannot be doubted"
     same = tmp_path / "same"
     for label in "ab":

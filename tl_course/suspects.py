@@ -39,7 +39,7 @@ WORTH_A_WORD = 0.3  # suspicions below it are not spoken of
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
-Found = tuple[float, str, str]  # a share of suspicion, 0 to 1, its kind, and the reason in words
+Found = tuple[float, tuple[str, ...], str]  # a share of suspicion, 0 to 1, its kinds, and the reason in words
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Suspect:
         File names of the pictures most like it, the nearest first.
     margin : float
         `confidence` less the probability of the next likely label: near 0 where two labels are as likely.
+    kinds : tuple of str
+        All of `KINDS` that are worth a word, the strongest first.
     """
 
     file_name: str
@@ -76,6 +78,7 @@ class Suspect:
     confidence: float
     neighbours: tuple[str, ...]
     margin: float = 1.0
+    kinds: tuple[str, ...] = ()
 
 
 class Suspects:
@@ -161,10 +164,11 @@ class Suspects:
         """
         if not len(self.images):
             raise ImageSetError(f"All pictures of {self.images.name} are dropped. Bring some back: images.undo().")
+        why = self._unreadable
         broken = [
-            Suspect(one.file_name, one.label, one.split, 1.0, "odd", self._unreadable[one.file_name], "", 0.0, ())
+            Suspect(one.file_name, one.label, one.split, 1.0, "odd", why[one.file_name], "", 0.0, (), kinds=("odd",))
             for one in self.images
-            if one.file_name in self._unreadable
+            if one.file_name in why
         ]
         live = [picture for picture in self.images if picture.file_name in self._index]
         if not live:
@@ -189,7 +193,7 @@ class Suspects:
         twins = self._suspicious_twins(live, rows, place)
 
         odd = [self._odd[row] for row in rows.tolist()]
-        shares = np.stack([doubt, far, 0.5 * alone, [twins[i][0] if i in twins else 0 for i in range(len(live))]])
+        shares = np.stack([doubt, far, 0.5 * alone, [max(twins[i])[0] if i in twins else 0 for i in range(len(live))]])
         innocent = np.prod(1 - shares, axis=0) * np.where([bool(reason) for reason in odd], 1 - ODD, 1)
         own, guess = targets.tolist(), predicted.tolist()
         sure = guesses[np.arange(len(live)), predicted].astype(float).tolist()
@@ -202,28 +206,29 @@ class Suspects:
             if doubt[i] >= WORTH_A_WORD:
                 others = int((other[i] & there[i]).sum())
                 words = _in_words(labels[own[i]], labels[guess[i]], sure[i], others, int(there[i].sum()))
-                found.append((float(doubt[i]), "label", words))
+                found.append((float(doubt[i]), ("label",), words))
             if far[i] >= WORTH_A_WORD:
-                found.append((float(far[i]), "off-topic", f"unlike everything else called {picture.label!r}"))
+                found.append((float(far[i]), ("off-topic",), f"unlike everything else called {picture.label!r}"))
             if alone[i]:
-                found.append((0.5, "label", f"nothing else is called {picture.label!r}"))
-            if i in twins:
-                found.append(twins[i])
+                found.append((0.5, ("label",), f"no other scene is called {picture.label!r}"))
+            found += twins.get(i, [])
             if odd[i]:
-                found.append((ODD, "odd", odd[i]))
+                found.append((ODD, ("odd",), odd[i]))
             found.sort(reverse=True)
+            kinds = tuple(dict.fromkeys(kind for _, some, _ in found for kind in some))
             suspects.append(
                 Suspect(
                     picture.file_name,
                     picture.label,
                     picture.split,
                     score=float(1 - innocent[i]),
-                    kind=found[0][1] if found else "",
+                    kind=kinds[0] if kinds else "",
                     reason="; ".join(reason for _, _, reason in found),
                     predicted=labels[guess[i]],
                     confidence=sure[i],
                     neighbours=tuple(names[near[i][there[i]]].tolist()),
                     margin=1.0 if margins is None else float(margins[i]),
+                    kinds=kinds,
                 )
             )
         return sorted(suspects, key=lambda one: (-one.score, one.file_name))
@@ -278,30 +283,33 @@ class Suspects:
                 for fold in folds
             }  # fmt: skip
 
-    def _suspicious_twins(self, live: list[Picture], rows: Indices, place: Indices) -> dict[int, Found]:
-        """The worst that is to be said of each picture that is there more than once, by index into `live`."""
+    def _suspicious_twins(self, live: list[Picture], rows: Indices, place: Indices) -> dict[int, list[Found]]:
+        """What is to be said of each picture that is there more than once, by index into `live`; each kind once."""
         pairs = np.sort(place[self._twins], axis=1)
         pairs = pairs[pairs[:, 0] >= 0]  # both are live
         labels = np.array([one.label for one in live])[pairs]
         splits = np.array([one.split for one in live])[pairs]
-        said: dict[int, Found] = {}
+        said: dict[int, list[Found]] = {}
 
-        def say(which: NDArray[np.bool_], share: float, kind: str, suspects: Array, others: Array, more: str) -> None:
+        def say(which: NDArray[np.bool_], share: float, kinds: tuple[str, ...], suspects: Array, others: Array) -> None:
             for i, j in zip(suspects[which].tolist(), others[which].tolist(), strict=True):
-                if i not in said:
+                if not {*kinds} <= {kind for _, some, _ in said.get(i, []) for kind in some}:
                     one, twin = live[i], live[j]
                     same = one.sha256 == twin.sha256 != ""
-                    what = "the same picture as" if same else "nearly the same picture as"
-                    said[i] = share, kind, f"{what} {twin.file_name}" + more.format(label=twin.label, split=twin.split)
+                    words = ("the same picture as " if same else "nearly the same picture as ") + twin.file_name
+                    words += f", called {twin.label!r}" if twin.label != one.label else ""
+                    words += f", which is in {twin.split!r}" if twin.split != one.split else ""
+                    said.setdefault(i, []).append((share, kinds, words))
 
         first, second = pairs.T
-        torn, leaks = labels[:, 0] != labels[:, 1], splits[:, 0] != splits[:, 1]
-        for suspects, others in ((first, second), (second, first)):
-            say(torn, 0.9, "duplicate", suspects, others, ", called {label!r}")
         in_train = splits[:, 0] == "train"
         train, held_out = np.where(in_train, first, second), np.where(in_train, second, first)
-        say(~torn & leaks, 0.85, "leak", train, held_out, ", which is in {split!r}")
-        say(~torn & ~leaks, 0.75, "duplicate", second, first, "")
+        torn, leaks = labels[:, 0] != labels[:, 1], splits[:, 0] != splits[:, 1]
+        say(torn & leaks, 0.9, ("duplicate", "leak"), train, held_out)
+        for suspects, others in ((first, second), (second, first)):
+            say(torn, 0.9, ("duplicate",), suspects, others)
+        say(~torn & leaks, 0.85, ("leak",), train, held_out)
+        say(~torn & ~leaks, 0.75, ("duplicate",), second, first)
         return said
 
 
