@@ -54,7 +54,7 @@ def append_answer(path: Path, answer: Answer) -> None:
 def read_answers(path: Path) -> list[Answer]:
     """The answers that count, in order; damaged lines are passed over, and no file means none."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -75,7 +75,7 @@ def test_a_contradiction_is_found_and_shown(check: Consistency, own: ImageSet) -
 def test_answers_are_on_disk_at_once_and_go_on_in_another_session(check: Consistency, own: ImageSet) -> None:
     asked = check.next
     check.answer("bird")
-    again = Consistency(ImageSet.open(own.root), n=6, who="Ada")
+    again = Consistency(ImageSet.open(own.root), who="Ada")
     assert again.pictures == check.pictures and again.next == check.next != asked
     taken_back = again.undo()
     assert taken_back is not None and taken_back.file_name == asked == again.next == check.next
@@ -83,6 +83,59 @@ def test_answers_are_on_disk_at_once_and_go_on_in_another_session(check: Consist
     lines = (own.root / "answers.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 3 and json.loads(lines[1])["label"] == "bird", "undoing only adds"
     assert Consistency(own, pictures=own[:6], who="Ada").answers == [], "other pictures begin anew"
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first pictures stand in for the most ambiguous ones, which take a network to find."""
+    monkeypatch.setattr(Consistency, "_chosen", lambda self, n, *_: [one.file_name for one in self._images][:n])
+
+
+def test_whoever_comes_back_finds_their_series_and_what_others_said(own: ImageSet, one_by_one: None) -> None:
+    answer_all(Consistency(own, n=6, who="Ann"))
+    bens = Consistency(own, n=4, who="Ben")
+    assert bens.answers == [], "another number is another series"
+    bens.answer("bird")
+    again = Consistency(own, n=6, who="Ann")
+    assert again.next is None and again.report().people["Ann"].n == 6
+    assert [one.who for one in Consistency(own).answers] == ["Ben"], "without a number the newest goes on"
+    assert len(Consistency(own, n=6, anew=True).pictures) == 6
+    assert Consistency(own, n=6).answers == [] and len(Consistency(own, n=4).answers) == 1
+
+
+def test_a_series_of_named_pictures_is_always_a_new_one(own: ImageSet, one_by_one: None) -> None:
+    answer_all(Consistency(own, n=5, who="Ann"))
+    named = Consistency(own, pictures=own[3:8])
+    named.answer("bird")
+    assert Consistency(own).pictures == named.pictures and len(Consistency(own).answers) == 1
+    assert Consistency(own, pictures=own[3:8]).answers == []
+    assert len(Consistency(own, n=5).answers) == 10, "five that were named are not the five most ambiguous"
+
+
+def test_a_dropped_picture_is_passed_over(own: ImageSet, one_by_one: None) -> None:
+    check = Consistency(own, n=6, who="Ann")
+    answer_all(check, check.pictures[2])
+    bens = Consistency(own, n=6, who="Ben")
+    order = [name for name, _ in bens._left()]
+    own.drop(check.pictures[2])
+    again = Consistency(ImageSet.open(own.root), n=6, who="Ann")
+    assert again.pictures == [name for name in check.pictures if name != check.pictures[2]]
+    assert again.next is None and again.report().people["Ann"].share == 1
+    again.set_person("Ben")
+    assert [name for name, _ in again._left()] == [name for name in order if name != check.pictures[2]]
+    own.restore(check.pictures[2])
+    assert Consistency(own, n=6).report().people["Ann"].n == 6, "what was said of it is not lost"
+    for name in check.pictures[:5]:
+        own.drop(name)
+    assert Consistency(own).answers == [], "a single picture is no series"
+
+
+def test_a_name_that_cannot_be_written_down_is_made_one(check: Consistency) -> None:
+    check.set_person("Ada \ud800")
+    check.answer("bird")
+    assert check.who == "Ada ?" == check.answers[0].who
+    with pytest.raises(ImageSetError, match="None is no name"):
+        check.set_person(None)  # type: ignore[arg-type]
 
 
 def test_several_people_answer_side_by_side(check: Consistency) -> None:

@@ -3,9 +3,9 @@
 import base64
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import traitlets
 
@@ -28,6 +28,7 @@ from tl_course.widgets.thumbnails import Thumbnails
 __all__ = ["Consistency"]
 
 SERIES = "series"  # the key of the lines that say which pictures are asked
+FEW = 12  # where nobody says how many
 MOST = 200
 ASKED = {"answer": {"label", "place"}, "undo": set(), "set_person": {"who"}, "set_rule": {"text"}}
 
@@ -36,23 +37,24 @@ class Consistency(Page):
     """Label the most ambiguous pictures twice, one at a time, and see how far you agree with yourself and with others.
 
     Answers change no label: they go at once to ``answers.jsonl`` beside the data set, and whoever opens the set later
-    goes on where they were. All people are asked about the same pictures, each in an order of their own. The rule by
-    which labels are given is in view, and in ``rule.md``.
+    goes on where they were. All people are asked about the same pictures, each in an order of their own; one that has
+    been dropped from the set is passed over. The rule by which labels are given is in view, and in ``rule.md``.
 
     Parameters
     ----------
     images : ImageSet or path
         A set of one's own: one that is shared is not written into.
-    n : int
-        How many pictures are shown twice, 2 to 200.
+    n : int, optional
+        Go on with the newest series of the `n` most ambiguous pictures, 2 to 200, or begin one where there is none.
+        None goes on with the newest series of all, and begins one of 12 pictures where there is none.
     who : str
         Whose answers these are; anything that tells people apart.
     rule : str, optional
         The rule in words; as it was where None.
     pictures : iterable of pictures or file names, optional
-        Those to ask about, instead of the most ambiguous ones.
+        Those to ask about, instead of the most ambiguous ones: always a new series, even of the same pictures.
     anew : bool
-        Choose the pictures once more, rather than go on with those of the last time; its answers stay on record.
+        Begin a new series of the most ambiguous pictures; the answers of those before stay on record.
     backbone, device : str
         What finds the most ambiguous ones (`tl_course.suspects.Suspects`).
 
@@ -70,7 +72,7 @@ class Consistency(Page):
         self,
         images: ImageSet | str | Path,
         *,
-        n: int = 12,
+        n: int | None = None,
         who: str = "",
         rule: str | None = None,
         pictures: Iterable[Picture | str] | None = None,
@@ -78,7 +80,7 @@ class Consistency(Page):
         backbone: str = "tf_efficientnet_lite0",
         device: str = "auto",
     ) -> None:
-        if not 2 <= n <= MOST:
+        if n is not None and not 2 <= n <= MOST:
             raise ImageSetError(f"{n} pictures were asked for; between 2 and {MOST} can be shown.")
         self._images = images if isinstance(images, ImageSet) else ImageSet.open(images)
         self._images.check_editable()
@@ -90,12 +92,17 @@ class Consistency(Page):
         self._views = Thumbnails(self._images.root, side=512, keep=60)
         self._thumbnails = Thumbnails(self._images.root, side=128)
         self.who = _plain(who)
-        known = None if anew or pictures is not None else _last_series(self._path)
         live = {picture.file_name for picture in self._images}
-        if known is None or not live.issuperset(known[1]) or len(known[1]) != min(n, len(live)):
-            names = self._chosen(n, backbone, device) if pictures is None else self._named(pictures)
-            known = self._begin(names)
-        self._series, self.pictures = known
+        series = None
+        if pictures is not None:
+            series = self._begin(self._named(pictures), None)
+        elif not anew:
+            fitting = (one for one in _read_series(self._path) if n in (None, one.n))
+            series = next((one for one in fitting if len(live.intersection(one.pictures)) > 1), None)
+        if series is None:
+            series = self._begin(self._chosen(n or FEW, backbone, device), n or FEW)
+        self._series = series
+        self.pictures = [name for name in series.pictures if name in live]
         if rule is not None and rule.strip() != self.rule:
             self._images.write_rule(rule)
         super().__init__()
@@ -117,7 +124,8 @@ class Consistency(Page):
     @property
     def answers(self) -> list[Answer]:
         """What everybody answered about these pictures and did not take back, in order."""
-        return [one for one in read_answers(self._path) if one.series == self._series]
+        asked = set(self.pictures)
+        return [one for one in read_answers(self._path) if one.series == self._series.name and one.file_name in asked]
 
     @property
     def next(self) -> str | None:
@@ -139,7 +147,9 @@ class Consistency(Page):
         if label not in self.labels:
             raise ImageSetError(f"{label!r} is no label of {self._images.name}, which has {self.labels}.")
         name, time = left[0]
-        append_answer(self._path, Answer(who=self.who, file_name=name, time=time, label=label, series=self._series))
+        append_answer(
+            self._path, Answer(who=self.who, file_name=name, time=time, label=label, series=self._series.name)
+        )
         self._say(f"{label}." if len(left) > 1 else f"{label}. That was the last one.")
 
     def undo(self) -> Answer | None:
@@ -150,7 +160,7 @@ class Consistency(Page):
             return None
         last = mine[-1]
         taken_back = Answer(
-            who=self.who, file_name=last.file_name, time=last.time, label="", series=self._series, undoes=last.id
+            who=self.who, file_name=last.file_name, time=last.time, label="", series=self._series.name, undoes=last.id
         )
         append_answer(self._path, taken_back)
         self._say(f"Taken back: {last.label}.")
@@ -170,7 +180,9 @@ class Consistency(Page):
 
     def _left(self) -> list[tuple[str, int]]:
         done = {(one.file_name, one.time) for one in self.answers if one.who == self.who}
-        return [asked for asked in order_for(self.pictures, self.who) if asked not in done]
+        # The order of the whole series, so that it stays what it was when a picture is dropped.
+        order = order_for(self._series.pictures, self.who)
+        return [asked for asked in order if asked[0] in self.pictures and asked not in done]
 
     def _chosen(self, n: int, backbone: str, device: str) -> list[str]:
         found = Suspects(self._images, backbone=backbone, device=device, progress=True).rank()
@@ -183,14 +195,14 @@ class Consistency(Page):
             raise ImageSetError(f"{len(names)} pictures were named; between 2 and {MOST} can be shown.")
         return names
 
-    def _begin(self, names: list[str]) -> tuple[str, list[str]]:
-        series = Answer(who="", file_name="", time=0, label="").id
-        line = json.dumps({SERIES: series, "pictures": names}, ensure_ascii=False)
+    def _begin(self, names: list[str], n: int | None) -> "_Series":
+        series = _Series(Answer(who="", file_name="", time=0, label="").id, names, n)
+        line = json.dumps({SERIES: series.name, "pictures": names, "n": n}, ensure_ascii=False)
         try:
             append_line(self._path, line)
         except OSError as error:
             raise ImageSetError(f"{self._path} could not be written: {error.strerror}. Make room.") from None
-        return series, names
+        return series
 
     def _push(self) -> None:
         left, total = self._left(), 2 * len(self.pictures)
@@ -266,20 +278,30 @@ def _source(jpeg: bytes) -> str:
 
 
 def _plain(who: str) -> str:
-    return " ".join(who.split())[:60]
+    if not isinstance(who, str):
+        raise ImageSetError(f"{who!r} is no name: give it as text, such as who='Ada'.")
+    return " ".join(who.encode(errors="replace").decode().split())[:60]  # half a character cannot be written down
 
 
-def _last_series(path: Path) -> tuple[str, list[str]] | None:
-    """The pictures that were asked about last, with the name of their series; None where there are none."""
+class _Series(NamedTuple):
+    """Pictures that are asked about together."""
+
+    name: str
+    pictures: list[str]
+    n: int | None  # how many of the most ambiguous ones they were to be; None where they were named
+
+
+def _read_series(path: Path) -> Iterator[_Series]:
+    """All that were begun, the newest first."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
-        return None
+        return
     for line in reversed(lines):
         try:
             record = json.loads(line)
-            if isinstance(record, dict) and SERIES in record and isinstance(record.get("pictures"), list):
-                return str(record[SERIES]), [str(name) for name in record["pictures"]]
         except (ValueError, RecursionError):
             continue
-    return None
+        if isinstance(record, dict) and SERIES in record and isinstance(record.get("pictures"), list):
+            names = [str(name) for name in record["pictures"]]
+            yield _Series(str(record[SERIES]), names, record.get("n", len(names)))
