@@ -1,10 +1,12 @@
 """Training, predicting, saving and loading, as a learner does it: through `train` and `Classifier`."""
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,9 +46,63 @@ def test_altered_copies_are_learnt_from_and_not_measured(birds: ImageSet, backbo
     assert model.metrics["n_train"] == 8
     assert (model.metrics["cross_validated_accuracy"] * 8).is_integer()
     assert not np.array_equal(model.head.weight, train(few).head.weight)
-    for wrong in ({"strategy": "scratch"}, {"copies": 0}):
-        with pytest.raises(ModelError, match="augment= is for strategy='frozen'"):
-            train(few, augment=mirror, **wrong)
+
+
+def test_altered_copies_have_the_labels_of_their_pictures_and_stay_in_their_folds(
+    birds: ImageSet, backbone: Backbone, tmp_path: Path
+) -> None:
+    """With labels drawn by lot, a head can learn each picture by heart, and none that it has not seen."""
+    own = birds.copy_to(tmp_path / "own")
+    for picture, label in zip(list(own), np.random.default_rng(3).choice(own.labels, len(own)), strict=True):
+        own.relabel(picture, str(label))
+    model = train(own, augment=Image.Image.copy, copies=2)
+    assert model.evaluate(own, split="train").accuracy > 0.95
+    assert model.metrics["cross_validated_accuracy"] < 0.75
+
+
+def test_the_seed_is_that_of_augmentation_too_and_disturbs_nobody(birds: ImageSet, backbone: Backbone) -> None:
+    import torch
+
+    few, drawn = birds.subset(4), []
+
+    def draw(picture: Image.Image) -> Image.Image:
+        drawn.append((random.random(), np.random.rand(), torch.rand(1).item()))
+        return picture
+
+    def fail(picture: Image.Image) -> Image.Image:
+        draw(picture)
+        raise ValueError("no picture today")
+
+    def states() -> list[object]:
+        return [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()]
+
+    before = states()
+    for seed in (1, 1, 2):
+        train(few, augment=draw, copies=1, seed=seed)
+    with pytest.raises(ValueError, match="today"):
+        train(few, augment=fail, seed=2)
+    assert states() == before
+    assert drawn[:4] == drawn[4:8] and drawn[8] == drawn[12]
+    assert all(one != two for one, two in zip(drawn[0], drawn[8], strict=True))
+    assert len({*drawn[:4]}) == 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"augment": lambda picture: None}, "returned nothing.*`return` missing"),
+        ({"augment": np.asarray}, "returned a ndarray.*PIL picture"),
+        ({"augment": lambda picture: picture.crop((5, 5, 5, 9))}, "0 x 4 pixels"),
+        ({"augment": lambda picture: Image.new("1", (9000, 10000))}, "cannot be used.*million"),
+        ({"augment": "flip"}, "augment is 'flip': give a function"),
+        ({"copies": 2.5}, "copies is 2.5"),
+        ({"copies": 0}, "copies is 0"),
+        ({"strategy": "scratch"}, "leave it out"),
+    ],
+)
+def test_what_cannot_be_altered_is_said(birds: ImageSet, backbone: Backbone, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        train(birds.subset(4), **{"augment": Image.Image.copy, "copies": 1, **wrong})
 
 
 def test_the_same_seed_gives_the_same_model(model: Classifier, birds: ImageSet) -> None:

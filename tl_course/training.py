@@ -1,7 +1,10 @@
 """Ways to transfer: an instant head on frozen features, fine-tuning from that head, and training from scratch."""
 
+import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ from tl_course.pictures import load
 from tl_course.splits import groups_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image
 
     from tl_course.imageset import ImageSet, Picture
@@ -66,7 +70,8 @@ def train(
         How many copies of each picture `augment` makes, 1 or more.
     device : {"auto", "cpu", "cuda"}
     seed : int
-        Of everything random: folds, order of pictures, augmentation, initial weights.
+        Of everything random: folds, order of pictures, initial weights, and what `augment` draws from the usual sources
+        (Python's ``random``, ``numpy.random``, torch), which go on afterwards as if nothing had been drawn.
     progress : bool
         Show progress bars, on a terminal.
 
@@ -80,14 +85,15 @@ def train(
     ImageSetError
         The set cannot be trained on (a single label, say).
     ModelError
-        There is no such strategy, a label has too few pictures, or `augment` is not for this strategy.
+        There is no such strategy, a label has too few pictures, `augment` is not for this strategy or gives no
+        pictures, or `copies` is no number of copies.
     BackboneError
         The backbone cannot be had here.
     """
     if strategy not in STRATEGIES:
         raise ModelError(f"There is no strategy {strategy!r}: choose {', '.join(STRATEGIES)}.")
-    if augment is not None and (strategy != "frozen" or copies < 1):
-        raise ModelError("augment= is for strategy='frozen', with copies=1 or more; the others alter pictures anyway.")
+    if augment is not None:
+        _check_augment(augment, copies, strategy)
     images.check_trainable()
     device = pick_device(device)
     history = History(strategy)
@@ -152,11 +158,8 @@ def _frozen(
     groups = groups_of([pictures[i] for i in good])
     vectors = features.vectors[good]
     if augment is not None:
-        with history.timing("augmentation"):
-            altered = [
-                extract(some, backbone, device=device).vectors
-                for some in _altered([paths[i] for i in good], augment, copies, seed)
-            ]
+        with history.timing("augmentation"), _seeded(seed):
+            altered = [_vectors(some, backbone, device) for some in _altered([paths[i] for i in good], augment, copies)]
         vectors = np.concatenate([vectors, *altered])
         targets, groups = np.tile(targets, 1 + copies), groups * (1 + copies)
     with history.timing("fit"):
@@ -184,12 +187,61 @@ def _frozen(
     )
 
 
-def _altered(paths: "Sequence[Path]", augment: "Augment", copies: int, seed: int) -> "Iterator[list[Image.Image]]":
-    """An altered copy of each picture in order, then another of each, and so on; some at a time, to spare memory."""
+def _check_augment(augment: object, copies: object, strategy: str) -> None:
+    if strategy != "frozen":
+        raise ModelError("augment= is for strategy='frozen': leave it out, the others alter their pictures anyway.")
+    if not callable(augment):
+        raise ModelError(
+            f"augment is {augment!r}: give a function that takes a picture and returns an altered one, such as "
+            "torchvision.transforms.v2.RandomHorizontalFlip()."
+        )
+    if not isinstance(copies, Integral) or copies < 1:
+        raise ModelError(f"copies is {copies!r}: give the number of altered copies of each picture, 1, 2, 3 or more.")
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The random numbers that functions on pictures draw from, begun at `seed`, and afterwards left as they were."""
     import torch
 
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+def _altered(paths: "Sequence[Path]", augment: "Augment", copies: int) -> "Iterator[list[Image.Image]]":
+    """An altered copy of each picture in order, then another of each, and so on; some at a time, to spare memory."""
     wanted = list(paths) * copies
-    with torch.random.fork_rng(devices=[]):  # torchvision's transforms draw from torch's random numbers
-        torch.manual_seed(seed)
-        for start in range(0, len(wanted), 128):
-            yield [augment(load(path)) for path in wanted[start : start + 128]]
+    for start in range(0, len(wanted), 128):
+        yield [_picture(augment(load(path)), path) for path in wanted[start : start + 128]]
+
+
+def _picture(made: object, path: "Path") -> "Image.Image":
+    """What `augment` made, if it is a picture."""
+    from PIL import Image
+
+    if isinstance(made, Image.Image) and min(made.size):
+        return made
+    if isinstance(made, Image.Image):
+        told = f"a picture of {made.width} x {made.height} pixels"
+    elif made is None:
+        told = "nothing (is a `return` missing?)"
+    else:
+        told = f"a {type(made).__name__}"
+    raise ModelError(
+        f"For {path.name} augment returned {told}: it has to return an altered PIL picture, not an empty one."
+    )
+
+
+def _vectors(altered: "Sequence[Image.Image]", backbone: Backbone, device: str) -> "NDArray[np.float32]":
+    features = extract(altered, backbone, device=device)
+    if features.failed:
+        raise ModelError(f"A picture that augment returned cannot be used: {next(iter(features.failed.values()))}")
+    return features.vectors
