@@ -1,5 +1,6 @@
 """The command line: what it prints, where, and how it ends. Run as a person or a script runs it."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -40,6 +41,24 @@ def test_a_person_gets_sentences(birds: ImageSet, model: Classifier, capsys: pyt
     said = capsys.readouterr().out
     assert "accuracy" in said
     assert "by cross-validation" in said
+
+
+def test_suspects_are_a_table_that_can_be_read_whatever_files_are_called(
+    class_folders: Callable[..., Path], backbone: Backbone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = class_folders(bird=3, forest=3)
+    for path in sorted(folder.rglob("*.jpg")):
+        path.rename(path.with_name(f"a;b,{path.name}"))
+    assert main(["suspects", str(folder), "--csv", str(tmp_path / "table.csv"), "--json"]) == 0
+    suspects = json.loads(capsys.readouterr().out)["suspects"]
+    with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6 and suspects[0]["neighbours"]
+    for column in ("neighbours", "kinds"):
+        assert [json.loads(row[column]) for row in rows] == [one[column] for one in suspects]
+    for n in ("0", "-3"):
+        assert main(["suspects", str(folder), "--n", n]) == 1
+        assert f"{n} pictures cannot be listed" in capsys.readouterr().err
 
 
 def test_a_mistake_ends_with_one_sentence_and_status_1(tmp_path: Path) -> None:

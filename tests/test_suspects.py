@@ -269,6 +269,6 @@ def test_the_command_tells_people_programs_and_spreadsheets(pets: Path, tmp_path
     with (tmp_path / "suspects.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["file_name"] for row in rows] == [one["file_name"] for one in out["suspects"]]
-    assert rows[0]["neighbours"].split(";") == first["neighbours"]
+    assert json.loads(rows[0]["neighbours"]) == first["neighbours"]
     said = run("--n", "1").splitlines()
     assert len(said) == 1 and wrong.name in said[0] and "looks like 'cat'" in said[0]

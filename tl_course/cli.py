@@ -119,6 +119,8 @@ def _suspects(options: argparse.Namespace) -> int:
     from tl_course.imageset import ImageSet
     from tl_course.suspects import Suspects
 
+    if options.n < 1:
+        raise ImageSetError(f"{options.n} pictures cannot be listed: give --n 1 or more.")
     examined = Suspects(
         ImageSet.open(options.images), backbone=options.backbone, device=options.device, progress=not options.json
     )
@@ -128,7 +130,8 @@ def _suspects(options: argparse.Namespace) -> int:
         import pandas as pd
 
         table = pd.DataFrame(rows)
-        table["neighbours"] = table["neighbours"].map(";".join)
+        for column in ("neighbours", "kinds"):  # any separator of our own could stand in a file name
+            table[column] = [json.dumps(names, ensure_ascii=False) for names in table[column]]
         try:
             table.to_csv(options.csv, index=False)
         except OSError as error:
@@ -292,7 +295,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("images", **images)
     one.add_argument("--backbone", default="tf_efficientnet_lite0", metavar="NAME", help="whose features (%(default)s)")
     one.add_argument("--n", type=int, default=30, metavar="N", help="how many to list (30); --json and --csv have all")
-    one.add_argument("--csv", metavar="FILE", help="write all as a table")
+    one.add_argument("--csv", metavar="FILE", help="write all as a table; neighbours and kinds are JSON lists in it")
 
     one = _add(
         commands, "run", _run, "run lessons without a browser and hold them to their budgets", device, json_option
