@@ -128,6 +128,17 @@ def test_the_pictures_to_validate_on_can_be_sound(tmp_path: Path) -> None:
     planted = [name for name, known in images.truth.items() if {"wrong_label", "off_topic"} & {*known["flaws"]}]
     assert sorted(one.file_name for one in wrong) == sorted(planted)
     assert len(wrong) > 12
+    splits_of_scene: dict[int, set[str]] = {}
+    for one in images:
+        splits_of_scene.setdefault(images.truth[one.file_name]["scene"], set()).add(one.split)
+    assert len(splits_of_scene) < 60 and all(len(splits) == 1 for splits in splits_of_scene.values())
+
+
+def test_without_a_sound_picture_to_validate_on_nothing_is_drawn(tmp_path: Path) -> None:
+    options = {"n": 12, "size": 32, "off_topic": 0.9, "sound_valid": True}
+    with pytest.raises(ImageSetError, match="Of 12 pictures none is left to validate on"):
+        ImageSet.render("doors", tmp_path / "set", valid=0.1, **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_wrong_options_are_refused_before_anything_is_written(tmp_path: Path, drawn: list[int]) -> None:

@@ -72,7 +72,8 @@ def render_folder(
     Raises
     ------
     ImageSetError
-        The set is unknown or an option is out of range, as `tl_course.rendered.draw` says.
+        The set is unknown, an option is out of range, as `tl_course.rendered.draw` says, or with `sound_valid` all
+        pictures to validate on are off-topic.
     OSError
         The folder cannot be written.
     """
@@ -116,6 +117,11 @@ def render_folder(
         truth = {record["file_name"]: record["truth"] for record in records}
         if sound_valid:
             table = [_made_sound(one, truth, folder) if one.split == "valid" else one for one in table]
+            if all(one.split != "valid" for one in table):  # or they would be drawn once more, without a judge's eye
+                raise ImageSetError(
+                    f"Of {n} pictures none is left to validate on that is not off-topic. Draw more of them, set more "
+                    f"than {valid:g} aside (valid), or plant fewer that are off-topic."
+                )
         (folder / METADATA).write_text(table_text(table), encoding="utf-8", newline="")
         (folder / TRUTH).write_text(truth_text(truth), encoding="utf-8", newline="")
 
@@ -129,6 +135,7 @@ def _made_sound(picture: Picture, truth: dict[str, Any], folder: Path) -> Pictur
     if label == picture.label:
         return picture
     right = replace(picture, label=label, file_name=f"{label}/{Path(picture.file_name).name}")
+    (folder / label).mkdir(exist_ok=True)
     (folder / picture.file_name).rename(folder / right.file_name)
     truth[right.file_name] = truth.pop(picture.file_name) | {"flaws": []}
     return right
