@@ -1,8 +1,11 @@
 """Questions in lessons: solutions are right, blanks not attempted, mistakes get a sentence and never a traceback."""
 
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tl_course.exercises import birds, doors
@@ -23,22 +26,62 @@ SOLUTIONS = [
 CARD = doors.model_card()
 
 
+def beyond_chance(a: list[str], b: list[str]) -> float:
+    return sum(x == y for x, y in zip(a, b, strict=True)) / len(a) - sum(a.count(x) for x in b) / len(a) ** 2
+
+
 def blank(*_: Any) -> Any:
     return ...
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_the_blank_is_not_attempted(question: Question) -> None:
-    for answer in (..., None, blank):
+    for answer in (..., None, blank, lambda *_: None):
         result = question.check(answer)
         assert result.status == "not attempted"
+        assert "Not attempted yet, or your function returns nothing" in result.text
         assert not result
 
 
 @pytest.mark.parametrize(("question", "solution"), SOLUTIONS, ids=lambda one: getattr(one, "__name__", ""))
 def test_the_solution_is_right(question: Question, solution: Callable[..., Any]) -> None:
     assert question.check(solution), str(question.check(solution))
-    assert "def " in question.solution().code
+    code = question.solution().code
+    assert code.startswith(f"def {solution.__name__}(")
+    notebook: dict[str, Any] = {}
+    exec("from collections import Counter\n" + code, notebook)  # pasted where little else was imported
+    assert question.check(notebook[solution.__name__]), "as it is shown"
+
+
+ANNOTATED = """
+def told(größe: "Length", *rest: int, n: "Sequence[int]" = 3, **more: "Length") -> dict[str, int]:
+    # a comment
+
+    def inner(a: "Length", /) -> "Length":
+        return f'''x -> {a}: int\n   \n        y'''
+
+    return {"a: int": inner(größe)}
+"""
+SHOWN = """
+def told(größe, *rest, n = 3, **more):
+    # a comment
+
+    def inner(a, /):
+        return f'''x -> {a}: int\n   \n        y'''
+
+    return {"a: int": inner(größe)}
+"""
+
+
+def test_a_solution_is_shown_without_annotations_and_else_as_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "written.py").write_text(ANNOTATED, encoding="utf-8")
+    solution = runpy.run_path(str(tmp_path / "written.py"))["told"]
+    assert Question(lambda answer: "", solution=solution, hints=[]).solution().code == SHOWN.strip()
+
+
+def test_of_a_solution_of_one_line_the_line_is_shown() -> None:
+    code = Question(lambda answer: "", solution=lambda x: x, hints=[]).solution().code
+    assert "lambda x: x" in code
 
 
 @pytest.mark.slow
@@ -66,11 +109,16 @@ def test_the_solution_of_the_third_is_right(backbone: Any) -> None:
         (doors.q1, lambda p, labels: list(labels)[:2], "each once"),
         (doors.q2, lambda a, b: sum(x == y for x, y in zip(a, b, strict=True)) / len(a), "Take off what chance"),
         (doors.q2, lambda a, b: 2 * sum(x == y for x, y in zip(a, b, strict=True)) / len(a) - 1, "equally often"),
+        (doors.q2, beyond_chance, "1 - chance"),
         (doors.q3, lambda truth, before, after: sum(a == t for a, t in zip(after, truth, strict=True)), "two numbers"),
         (doors.q3, lambda truth, before, after: doors.mended_and_spoilt(truth, after, before), "the other way round"),
+        (doors.q3, lambda truth, before, after: np.array([2, 2]), "says 2 and 2"),
+        (doors.q3, lambda truth, before, after: {8, 4}, "Yours gave {8, 4}"),
+        (doors.q3, lambda truth, before, after: (8, [4]), "two numbers"),
         (doors.q4, lambda: CARD.replace("## The rule", ""), "lacks: The rule"),
-        (doors.q4, lambda: CARD.replace("86 % on 96", "Good on ..."), "filled in, where the ... are: How good"),
-        (doors.q4, lambda: CARD.replace("86 % on 96", "Good on").replace("64 %", "less"), "needs a number"),
+        (doors.q4, lambda: CARD.replace("88 % of 112", "Good on ..."), "filled in, where the ... are: How good"),
+        (doors.q4, lambda: CARD.replace("Ada, for the course, 2026.", "Ada"), "more than a word on: Who made it"),
+        (doors.q4, lambda: CARD.replace("88 % of 112", "Good on").replace("64 %", "less"), "needs a number"),
     ],
 )
 def test_a_wrong_answer_is_told_what_it_lacks(question: Question, answer: Any, said: str) -> None:
@@ -78,6 +126,16 @@ def test_a_wrong_answer_is_told_what_it_lacks(question: Question, answer: Any, s
     assert result.status == "not yet"
     assert said in result.text
     assert "&lt;" not in str(result)
+
+
+def test_what_is_right_may_be_said_in_another_way() -> None:
+    numbers = doors.q3.check(lambda *lists: np.array(doors.mended_and_spoilt(*lists)))
+    assert numbers, str(numbers)
+    assert doors.q3.check(lambda *lists: (..., ...)).status == "not attempted"
+    card = doors.q4.check(
+        lambda: CARD.replace("Doors between", "Doors ajar... and").replace("Ada, for the course, 2026.", "Ada Lovelace")
+    )
+    assert card, str(card)
 
 
 def test_hints_come_one_after_another() -> None:

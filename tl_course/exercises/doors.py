@@ -1,6 +1,7 @@
 """Questions of lesson 03, "Open or closed?"."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tl_course.grading import NotYet, Question, attempted
 
@@ -74,6 +75,10 @@ def _check_kappa(answer: Callable[[Sequence[str], Sequence[str]], float]) -> str
             raise NotYet(f"{told}: that is the share on which they agree. Take off what chance alone would give.")
         if abs(got - (2 * agreed - 1)) < 0.005:
             raise NotYet(f"{told}. Chance is one half only where both use both labels equally often.")
+        chance = sum(first.count(label) * second.count(label) for label in {*first}) / len(first) ** 2
+        if abs(got - (agreed - chance)) < 0.005:
+            raise NotYet(f"{told}: so far do they agree beyond chance. Now divide by what chance leaves to gain, "
+                         "1 - chance.")  # fmt: skip
         raise NotYet(f"{told}.")
     return "Right. Look at the third case: they agree on 17 of 20, and kappa is below 0. Both just say “closed” a lot."
 
@@ -105,13 +110,21 @@ def _check_mended_and_spoilt(answer: Callable[..., Sequence[int]]) -> str:
     before = ["open", "closed"] * 6
     after = ["open"] * 5 + ["closed"] * 5 + ["open"] * 2
     for b, a in ((before, after), (after, before), (before, before)):
-        got, wanted = attempted(answer(list(truth), list(b), list(a))), mended_and_spoilt(truth, b, a)
-        if not isinstance(got, tuple | list) or len(got) != 2:
-            raise NotYet(f"Return two numbers: how many were mended, and how many were spoilt. Yours gave {got!r}.")
-        if tuple(got) != wanted:
+        got, wanted = _two_numbers(attempted(answer(list(truth), list(b), list(a)))), mended_and_spoilt(truth, b, a)
+        if got != wanted:
             raise NotYet(f"Of {len(truth)} pictures {wanted[0]} were wrong before and right after, and {wanted[1]} the "
-                         f"other way round; your function says {got[0]} and {got[1]}.")  # fmt: skip
+                         f"other way round; your function says {got[0]:g} and {got[1]:g}.")  # fmt: skip
     return "Right. The difference of the two is the gain; their sum says how much of a coin toss it may have been."
+
+
+def _two_numbers(got: Any) -> tuple[float, float]:
+    try:
+        one, two = () if isinstance(got, str | bytes | set | dict) else got  # these have no first and second number
+        return float(attempted(one)), float(attempted(two))
+    except (TypeError, ValueError):
+        raise NotYet(
+            f"Return two numbers: how many were mended, and how many were spoilt. Yours gave {got!r}."
+        ) from None
 
 
 q3 = Question(
@@ -139,13 +152,14 @@ It tells whether a door in a picture stands open, for a light that warns before 
 locks, alarms or anything else on which safety depends.
 
 ## What it learnt from
-380 pictures drawn by a course, 192 pixels wide, with planted mistakes, most of which were found and mended.
+360 pictures drawn by a course, 192 pixels wide, with planted mistakes: most were mended, and what was no door was
+dropped. Some 230 of them were for training.
 
 ## The rule
-A door is open if a grown-up could walk through without touching it: from about 45 degrees on.
+A door is open if a grown-up could walk through without touching it: from about 44 degrees on.
 
 ## How good it is
-86 % on 96 pictures that it had not seen, by this rule; always saying “closed” would get 64 %.
+88 % of 112 pictures that it had not seen, by this rule; always saying “closed” would get about 64 %.
 
 ## Where it fails
 Doors between 30 and 60 degrees, glass doors, and doors seen from the side. It has never seen a photo.
@@ -165,13 +179,13 @@ def _check_model_card(answer: Callable[[], str]) -> str:
         said[heading.strip()] = " ".join(text.split())
     if missing := [section for section in SECTIONS if section not in said]:
         raise NotYet(f"The card lacks: {', '.join(missing)}. Each is a line that begins with “## ”.")
-    blank = [section for section in SECTIONS if "..." in said[section]]
+    blank = [section for section in SECTIONS if "..." in said[section].split()]
     if {"What it is for", "Where it fails", "Who made it"}.issubset(blank):  # which nobody but the student knows
         attempted(...)
     if blank:
         raise NotYet(f"Still to be filled in, where the ... are: {', '.join(blank)}.")
-    if short := [section for section in SECTIONS if len(said[section].split()) < 4]:
-        raise NotYet(f"A reader who was not here needs a sentence on: {', '.join(short)}.")
+    if short := [section for section in SECTIONS if len(said[section].split()) < 2]:
+        raise NotYet(f"A reader who was not here needs more than a word on: {', '.join(short)}.")
     if not any(character.isdigit() for character in said["How good it is"]):
         raise NotYet("“How good it is” needs a number, and on how many pictures it was measured.")
     return "A card that tells its reader what to rely on, and what not. Keep it with the model."

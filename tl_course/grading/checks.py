@@ -1,9 +1,11 @@
 """Questions inside lessons: ``check`` an answer, ask for a ``hint``, see the ``solution``; never a traceback."""
 
+import ast
 import html
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from textwrap import dedent
 from typing import Any
 
@@ -56,7 +58,9 @@ class Result:
         )
 
 
-_BLANK = Result("not attempted", "Not attempted yet. Replace the ... and run the cell again.")
+_BLANK = Result(
+    "not attempted", "Not attempted yet, or your function returns nothing. Replace the ... and run the cell again."
+)
 
 
 class Question:
@@ -101,7 +105,33 @@ class Question:
 
     def solution(self) -> Result:
         """One good answer, as code."""
-        return Result("", "One good answer:", dedent(inspect.getsource(self._solution)).strip())
+        return Result("", "One good answer:", _plain_source(self._solution))
+
+
+def _plain_source(function: Callable[..., Any]) -> str:
+    """A function as it is written, but for annotations: a notebook has not imported what they name."""
+    source = inspect.getsource(function)
+    # Only where it has to be: dedent() also changes blank lines within strings.
+    code = (dedent(source) if source[:1].isspace() else source).encode()
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:  # a part of a longer statement, as a lambda may be
+        return source.strip()
+    starts = [0, *accumulate(len(line) for line in code.splitlines(keepends=True))]
+    cuts: list[tuple[int, int]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and (note := node.annotation):
+            cuts.append((starts[node.lineno - 1] + node.col_offset + len(node.arg.encode()), _end(note, starts)))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (note := node.returns):
+            arrow = code.rindex(b"->", 0, starts[note.lineno - 1] + note.col_offset)
+            cuts.append((len(code[:arrow].rstrip()), _end(note, starts)))
+    for start, end in sorted(cuts, reverse=True):
+        code = code[:start] + code[end:]
+    return code.decode().strip()
+
+
+def _end(node: ast.expr, starts: Sequence[int]) -> int:
+    return starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or node.col_offset)
 
 
 class _NotAttemptedError(Exception):
