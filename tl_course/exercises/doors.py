@@ -119,7 +119,9 @@ def _check_mended_and_spoilt(answer: Callable[..., Sequence[int]]) -> str:
 
 def _two_numbers(got: Any) -> tuple[float, float]:
     try:
-        one, two = () if isinstance(got, str | bytes | set | dict) else got  # these have no first and second number
+        if isinstance(got, str | bytes | set | dict):
+            raise TypeError("no first and second number")
+        one, two = got
         return float(attempted(one)), float(attempted(two))
     except (TypeError, ValueError):
         raise NotYet(
