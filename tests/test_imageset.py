@@ -528,9 +528,9 @@ def test_undo_goes_back_step_by_step_and_only_appends(class_folders: Maker) -> N
         step()
     for wanted in reversed(states):
         sizes.append((root / "edits.jsonl").stat().st_size)
-        assert images.undo() is not None
+        assert len(images.undo()) == 1
         assert state() == wanted
-    assert images.undo() is None
+    assert images.undo() == []
     assert sizes == sorted(set(sizes))
     images.drop("bird/1.jpg")
     images.undo()
@@ -541,8 +541,98 @@ def test_edits_that_change_nothing_are_not_written(class_folders: Maker) -> None
     images = ImageSet.open(class_folders(bird=5, forest=5))
     images.relabel("bird/0.jpg", "bird")
     images.restore("bird/0.jpg")
-    assert images.undo() is None
+    assert images.undo() == []
     assert images.journal == []
+
+
+def test_edits_made_together_are_seen_at_once_and_written_at_once(
+    class_folders: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = class_folders(bird=10, forest=10)
+    images, half = ImageSet.open(root), ImageSet.open(root).subset(4)
+    writes, real = [], os.write
+
+    def counted(descriptor: int, data: bytes) -> int:
+        writes.append(data)
+        return real(descriptor, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", counted)
+        with images.together():
+            images.drop("bird/0.jpg")
+            images.restore("bird/0.jpg")
+            images.relabel("bird/0.jpg", "lake", new_label=True)
+            images.relabel("bird/0.jpg", "lake")
+            with images.together():
+                images.note("bird/1.jpg", "a")
+                images.drop("bird/1.jpg")
+            images.refresh()
+            assert (images["bird/0.jpg"].label, images.labels, len(images)) == ("lake", ["bird", "forest", "lake"], 19)
+            assert (images.notes, len(images.dropped), len(images.journal)) == ({"bird/1.jpg": "a"}, 1, 5)
+            assert writes == [] and ImageSet.open(root).journal == []
+    assert len(writes) == 1 and ImageSet.open(root).journal == images.journal
+    assert len({edit.step for edit in images.journal}) == 1
+    half.refresh()
+    assert len(half.undo()) == 5 and len(half.redo()) == 5 and half.redo() == []
+
+
+def test_an_error_among_edits_made_together_leaves_nothing_of_them(class_folders: Maker) -> None:
+    root = class_folders(bird=5, forest=5)
+    images = ImageSet.open(root)
+    images.drop("bird/0.jpg")
+    before = files_of(root)
+
+    def edit() -> None:
+        with images.together():
+            images.restore("bird/0.jpg")
+            images.drop("bird/1.jpg")
+            images.relabel("bird/0.jpg", " ", new_label=True)
+
+    with pytest.raises(ImageSetError, match="is no label"):
+        edit()
+    assert files_of(root) == before and [one.file_name for one in images.dropped] == ["bird/0.jpg"]
+    assert len(images.journal) == 1
+    images.drop("bird/2.jpg")
+    assert images.journal[-1].step == "" and len(ImageSet.open(root).dropped) == 2
+
+
+def test_a_step_is_undone_whole_whoever_edits_meanwhile(class_folders: Maker) -> None:
+    root = class_folders(bird=10, forest=10)
+    ann, ben = ImageSet.open(root), ImageSet.open(root)
+    with ann.together():
+        for number in range(3):
+            ann.relabel(f"bird/{number}.jpg", "forest")
+            ben.drop(f"forest/{number}.jpg")  # on the disk before what Ann does together
+    assert {edit.file_name for edit in ann.undo()} == {f"bird/{number}.jpg" for number in range(3)}
+    assert len(ben.undo()) == 1 and len(ann.undo()) == 1 and len(ImageSet.open(root).dropped) == 1
+    assert len(ben.redo()) == 1 and len(ben.redo()) == 1
+    assert len(ann.redo()) == 3 and ann.redo() == []
+    assert (ann.counts(), len(ann.dropped)) == (ImageSet.open(root).counts(), 3)
+    assert len([one for one in ann if one.label == "bird"]) == 7
+
+
+def test_two_who_undo_the_same_step_at_the_same_moment_undo_it_once(class_folders: Maker) -> None:
+    root = class_folders(bird=10, forest=10)
+    ann = ImageSet.open(root)
+    ann.relabel("bird/0.jpg", "forest")
+    with ann.together():
+        ann.relabel("bird/0.jpg", "lake", new_label=True)
+        ann.drop("bird/1.jpg")
+    journal = root / "edits.jsonl"
+    before = journal.read_bytes()
+    ann.undo()
+    once = journal.read_bytes()[len(before) :]
+    journal.write_bytes(before)
+    ann.undo()
+    journal.write_bytes(journal.read_bytes() + once)  # what another wrote who read the journal when Ann did
+    ann.refresh()
+    assert ann["bird/0.jpg"].label == "forest" and ann.dropped == []
+    assert len(ann.undo()) == 1, "the step before"
+    assert len(ann.redo()) == 1 and len(ann.redo()) == 2 and ann.redo() == []
+    assert ann["bird/0.jpg"].label == "lake" and len(ann.dropped) == 1
+    journal.write_bytes(before + once.splitlines(keepends=True)[0])  # cut off: it is undone all the same, and whole
+    ann.refresh()
+    assert ann["bird/0.jpg"].label == "forest" and ann.dropped == []
 
 
 def test_typing_errors_are_caught(class_folders: Maker) -> None:
@@ -553,6 +643,8 @@ def test_typing_errors_are_caught(class_folders: Maker) -> None:
         images.drop("bird/00.jpg")
     with pytest.raises(ImageSetError, match="is no label"):
         images.relabel("bird/0.jpg", " ", new_label=True)
+    with pytest.raises(ImageSetError, match="is no picture of"):
+        images.drop(Path("bird/0.jpg"))  # type: ignore[arg-type]
 
 
 def test_the_last_picture_of_a_label_can_go_and_come_back(class_folders: Maker) -> None:
@@ -580,6 +672,24 @@ def test_killed_at_any_byte_the_journal_loses_at_most_the_last_edit(class_folder
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TLCourseWarning)
             assert "bird/2.jpg" in {picture.file_name for picture in ImageSet.open(root).dropped}
+
+
+def test_of_a_step_cut_off_at_any_byte_the_whole_lines_count(class_folders: Maker) -> None:
+    root = class_folders(bird=5, forest=5)
+    images = ImageSet.open(root)
+    with images.together():
+        for number in range(3):
+            images.drop(f"bird/{number}.jpg", why="é")
+    journal = root / "edits.jsonl"
+    whole = journal.read_bytes()
+    for end in range(0, len(whole) + 1, 7):
+        journal.write_bytes(whole[:end])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TLCourseWarning)
+            seen = ImageSet.open(root)
+        assert len(seen.dropped) == whole[: end + 1].count(b"\n")
+        seen.undo()
+        assert len(seen) == 10 and seen.undo() == []
 
 
 @pytest.mark.parametrize(

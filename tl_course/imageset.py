@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256 as sha256_hash
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, overload
 from uuid import uuid4
@@ -19,7 +19,7 @@ from uuid import uuid4
 from tl_course.credits import credits_html, credits_markdown
 from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.files import NEARBY, atomic_path
-from tl_course.journal import Edit, again_of_last, append_edit, inverse_of_last, read_edits, replay
+from tl_course.journal import Edit, append_edits, read_edits, redoing, replay, standing, undoing
 from tl_course.packs import new_folder, pack, unpack
 from tl_course.shipped import render_folder, shipped_folder, shipped_names
 from tl_course.splits import VALID_SHARE, draw_splits
@@ -83,7 +83,8 @@ class ImageSet:
         self._saved = saved
         self._shared = shared  # why this set must not be edited
         self._chosen = chosen  # what a subset is restricted to
-        self._step = ""
+        self._step = ""  # of the edits that are being made together
+        self._unwritten: list[Edit] = []  # these: the last of `_edits`
         self._edits, self._damaged = read_edits(root / EDITS)
         self._replay()
 
@@ -339,6 +340,7 @@ class ImageSet:
         kept = {picture.file_name for picture in [*train, *(one for one in pictures if one.split != "train")]}
         part = copy(self)
         part._chosen = frozenset(kept)
+        part._step, part._unwritten, part._edits = "", [], list(self._edits)
         part._replay()
         return part
 
@@ -357,67 +359,89 @@ class ImageSet:
 
     # ---- editing -------------------------------------------------------------------------------------------------
 
-    def relabel(self, picture: Picture | str, label: str, *, why: str = "", new_label: bool = False) -> None:
+    # Each `why` is free text; `kind` says in one word what led to the edit, for those who count: see `journal.Edit`.
+
+    def relabel(
+        self, picture: Picture | str, label: str, *, why: str = "", kind: str = "", new_label: bool = False
+    ) -> None:
         """Give a picture another label; ``new_label=True`` allows one that no picture has yet."""
         one = self._find(picture)
-        known = sorted({each.label for each in [*self._table, *self._by_name.values()]})
-        if not label.strip() or (label not in known and not new_label):
+        everything = chain((one,), self._table, self._by_name.values())
+        if not label.strip() or not (new_label or any(label == each.label for each in everything)):
+            known = sorted({each.label for each in [*self._table, *self._by_name.values()]})
             raise ImageSetError(
                 f"{label!r} is no label of {self.name}, which has {known}. Pass new_label=True if you mean to add it."
             )
         if label != one.label:
-            self._edit(Edit(action="relabel", file_name=one.file_name, was=one.label, to=label, why=why))
+            self._edit(Edit(action="relabel", file_name=one.file_name, was=one.label, to=label, why=why, kind=kind))
 
-    def drop(self, picture: Picture | str, *, why: str = "") -> None:
+    def drop(self, picture: Picture | str, *, why: str = "", kind: str = "") -> None:
         """Take a picture out of the set; its file stays where it is."""
         one = self._find(picture)
         if one.file_name not in self._state.dropped:
-            self._edit(Edit(action="drop", file_name=one.file_name, why=why))
+            self._edit(Edit(action="drop", file_name=one.file_name, why=why, kind=kind))
 
-    def restore(self, picture: Picture | str, *, why: str = "") -> None:
+    def restore(self, picture: Picture | str, *, why: str = "", kind: str = "") -> None:
         """Bring a dropped picture back."""
         one = self._find(picture)
         if one.file_name in self._state.dropped:
-            self._edit(Edit(action="restore", file_name=one.file_name, why=why))
+            self._edit(Edit(action="restore", file_name=one.file_name, why=why, kind=kind))
 
-    def keep(self, picture: Picture | str, *, why: str = "") -> None:
+    def keep(self, picture: Picture | str, *, why: str = "", kind: str = "") -> None:
         """Put on record that someone looked at a picture and found its label right."""
         one = self._find(picture)
-        self._edit(Edit(action="keep", file_name=one.file_name, was=one.label, to=one.label, why=why))
+        self._edit(Edit(action="keep", file_name=one.file_name, was=one.label, to=one.label, why=why, kind=kind))
 
     def note(self, picture: Picture | str, text: str) -> None:
         """Write down something about a picture; a new note takes the place of the one before."""
         name = self._find(picture).file_name
         self._edit(Edit(action="note", file_name=name, was=self._state.notes.get(name, ""), to=text))
 
-    def undo(self) -> Edit | None:
-        """Take the last edit back, and the one before when called again; None where nothing is left to undo."""
-        self.refresh()
-        inverse = inverse_of_last(self._edits)
-        if inverse is not None:
-            self._edit(inverse)
-        return inverse
+    def undo(self) -> list[Edit]:
+        """Take the last step back, whoever made it, and return the edits that did so; the one before when called again.
 
-    def redo(self) -> Edit | None:
-        """Do again what was undone last; None where nothing is, or something else was edited since."""
+        A step is one edit, or those that were made `together`: it is undone whole. None is left where this is empty.
+        """
         self.refresh()
-        again = again_of_last(self._edits)
-        if again is not None:
-            self._edit(again)
-        return again
+        with self.together():
+            return [self._edit(edit) for edit in undoing(self._edits)]
+
+    def redo(self) -> list[Edit]:
+        """Do again the step that was undone last; empty where none is, or something else was edited since."""
+        self.refresh()
+        with self.together():
+            return [self._edit(edit) for edit in redoing(self._edits)]
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Edits made inside are one step in the journal."""
+        """Edits made inside are one step: this set shows each at once, and they are written when the block ends.
+
+        They are written with a single write. Where an error ends the block, nothing of it is. Of a write that is cut
+        off by a full disk or a killed process, the edits whose lines got there whole count. A block inside another is
+        part of that one's step.
+        """
+        if self._step:
+            yield
+            return
         self._step = uuid4().hex[:12]
         try:
             yield
+        except BaseException:
+            self._edits = self._edits[: len(self._edits) - len(self._unwritten)]
+            self._unwritten = []
+            self._replay()
+            raise
+        else:
+            made, self._unwritten = self._unwritten, []
+            if made:
+                self._write(made)
         finally:
             self._step = ""
 
     def refresh(self) -> None:
         """Read the journal again: another object or process may have edited the same set."""
         self._edits, self._damaged = read_edits(self.root / EDITS)
+        self._edits += self._unwritten
         self._replay()
 
     def check_editable(self) -> None:
@@ -428,13 +452,26 @@ class ImageSet:
                 f"images = images.copy_to({'my_' + self.name.replace(' ', '_')!r})"
             )
 
-    def _edit(self, edit: Edit) -> None:
+    def _edit(self, edit: Edit) -> Edit:
         self.check_editable()
+        edit = replace(edit, step=self._step)
+        if self._step:
+            self._unwritten.append(edit)
+            self._edits.append(edit)
+            self._follow(edit)
+        else:
+            self._write([edit])
+        return edit
+
+    def _write(self, edits: list[Edit]) -> None:
         if not self._saved:
             self.save()  # the split must be on record before anything depends on it
-        with _written(f"the edit of {edit.file_name!r} in {self.root}", _OWN_PLACE):
-            append_edit(self.root / EDITS, replace(edit, step=self._step))
-        self.refresh()
+        others = f" and {len(edits) - 1} more" * (len(edits) > 1)
+        try:
+            with _written(f"the edit of {edits[0].file_name!r}{others} in {self.root}", _OWN_PLACE):
+                append_edits(self.root / EDITS, edits)
+        finally:
+            self.refresh()
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
@@ -510,20 +547,39 @@ class ImageSet:
     # ---- state ---------------------------------------------------------------------------------------------------
 
     def _replay(self) -> None:
-        self._state = replay(self._edits)
+        self._state = replay(standing(self._edits))
         labels = self._state.labels
-        self._all = [
-            replace(one, label=labels[one.file_name]) if one.file_name in labels else one for one in self._table
-        ]
-        self._by_name = {picture.file_name: picture for picture in self._all}
-        if self._chosen is not None:
-            self._all = [picture for picture in self._all if picture.file_name in self._chosen]
-        self._live = [picture for picture in self._all if picture.file_name not in self._state.dropped]
-        for name in ("labels", "train", "valid", "test", "dropped"):
+        self._by_name = {
+            one.file_name: replace(one, label=labels[one.file_name]) if one.file_name in labels else one
+            for one in self._table
+        }
+        self._forget()
+
+    def _follow(self, edit: Edit) -> None:
+        """Show one more edit without going through all."""
+        self._state.apply(edit)
+        if edit.action == "relabel":
+            self._by_name[edit.file_name] = replace(self._by_name[edit.file_name], label=edit.to)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let what follows from the state be found anew when it is asked for."""
+        for name in ("_all", "_live", "labels", "train", "valid", "test", "dropped"):
             self.__dict__.pop(name, None)
 
+    @cached_property
+    def _all(self) -> list[Picture]:
+        pictures = self._by_name.values()
+        return [one for one in pictures if self._chosen is None or one.file_name in self._chosen]
+
+    @cached_property
+    def _live(self) -> list[Picture]:
+        return [picture for picture in self._all if picture.file_name not in self._state.dropped]
+
     def _find(self, picture: Picture | str) -> Picture:
-        name = picture if isinstance(picture, str) else picture.file_name
+        name = picture if isinstance(picture, str) else getattr(picture, "file_name", None)
+        if not isinstance(name, str):
+            raise ImageSetError(f"{picture!r} is no picture of {self.name}: give one, or its .file_name.")
         try:
             return self._by_name[name]
         except KeyError:

@@ -4,7 +4,7 @@ import errno
 import getpass
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,14 @@ from uuid import uuid4
 from tl_course.errors import ImageSetError
 
 __all__ = [
-    "ACTIONS", "Edit", "State", "again_of_last", "append_edit", "append_line", "inverse_of_last", "last_step",
-    "last_undone_step", "read_edits", "replay", "standing",
+    "ACTIONS", "WHOLE_LABEL", "Edit", "State", "append_edits", "append_line", "last_step", "last_undone_step",
+    "read_edits", "redoing", "replay", "standing", "undoing",
 ]  # fmt: skip
 
 ACTIONS = ("relabel", "drop", "restore", "keep", "note")
+WHOLE_LABEL = "whole label"  # the kind of edits that rename or remove a label and say nothing about a single picture
+
+_INVERSE = {"drop": "restore", "restore": "drop"}
 
 
 def _who() -> str:
@@ -31,8 +34,9 @@ def _who() -> str:
 class Edit:
     """One edit of one picture. `was` and `to` are labels for a relabel, texts for a note, and empty otherwise.
 
-    A "keep" changes nothing: someone looked and found the picture right. Edits that were made together share a `step`.
-    An edit that `undoes` another takes it back; where that one took something back itself, it is done again.
+    A "keep" changes nothing: someone looked and found the picture right. `why` is free text; `kind` says what led to
+    the edit in a word for those who count: a kind of suspicion, or `WHOLE_LABEL`. Edits that were made together share a
+    `step`. One that `undoes` another takes back its whole step; where that took something back, it is done again.
     """
 
     action: str
@@ -43,6 +47,7 @@ class Edit:
     who: str = field(default_factory=_who)
     when: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     id: str = field(default_factory=lambda: uuid4().hex[:12])
+    kind: str = ""
     undoes: str = ""
     step: str = ""
 
@@ -50,7 +55,7 @@ class Edit:
         """The edit as one line of JSON; `was` is called "from" there."""
         record = {"id": self.id, "when": self.when, "who": self.who, "action": self.action, "file_name": self.file_name}
         record |= {"from": self.was, "to": self.to, "why": self.why}
-        record |= {key: value for key, value in (("undoes", self.undoes), ("step", self.step)) if value}
+        record |= {key: value for key in ("kind", "undoes", "step") if (value := getattr(self, key))}
         return json.dumps(record, ensure_ascii=False)
 
     @classmethod
@@ -77,6 +82,17 @@ class State:
     dropped: set[str] = field(default_factory=set)
     notes: dict[str, str] = field(default_factory=dict)
 
+    def apply(self, edit: Edit) -> None:
+        """Follow one more edit."""
+        if edit.action == "relabel":
+            self.labels[edit.file_name] = edit.to
+        elif edit.action == "drop":
+            self.dropped.add(edit.file_name)
+        elif edit.action == "restore":
+            self.dropped.discard(edit.file_name)
+        elif edit.action == "note":
+            self.notes[edit.file_name] = edit.to
+
 
 def read_edits(path: Path) -> tuple[list[Edit], list[int]]:
     """All edits in `path` in order, and the numbers (from 1) of the lines that are damaged; no file means no edits."""
@@ -96,13 +112,16 @@ def read_edits(path: Path) -> tuple[list[Edit], list[int]]:
     return edits, damaged
 
 
-def append_edit(path: Path, edit: Edit) -> None:
-    """Add one edit and wait until it is on the disk; OSError where it did not get there whole."""
-    append_line(path, edit.to_json())
+def append_edits(path: Path, edits: Iterable[Edit]) -> None:
+    """Add edits with a single write and wait until they are on the disk; OSError where they did not get there whole.
+
+    Of a write that was cut off, by a full disk or a killed process, the lines that got there whole count.
+    """
+    append_line(path, "\n".join(edit.to_json() for edit in edits))
 
 
 def append_line(path: Path, text: str, *, wait: bool = True) -> None:
-    """Add one line with a single write; with `wait`, return when it is on the disk. OSError where it is not whole.
+    """Add a line, or several, with a single write; with `wait`, return when it is on the disk. OSError if not whole.
 
     Any number of processes may append at the same time: the system sets each write behind the last. Where a killed
     process left half a line, this one starts on a line of its own.
@@ -125,79 +144,79 @@ def append_line(path: Path, text: str, *, wait: bool = True) -> None:
 
 
 def replay(edits: Iterable[Edit]) -> State:
-    """Go through the edits in order."""
+    """Go through edits in order: those that are `standing` give the present state."""
     state = State()
     for edit in edits:
-        if edit.action == "relabel":
-            state.labels[edit.file_name] = edit.to
-        elif edit.action == "drop":
-            state.dropped.add(edit.file_name)
-        elif edit.action == "restore":
-            state.dropped.discard(edit.file_name)
-        elif edit.action == "note":
-            state.notes[edit.file_name] = edit.to
+        state.apply(edit)
     return state
 
 
 def standing(edits: Iterable[Edit]) -> list[Edit]:
-    """The edits that still count, in order: without undoings, and without what these took back."""
-    return _standing_and_undone(edits)[0]
+    """The edits that still count, in order: without undoings, and without the steps that these took back."""
+    edits = list(edits)
+    gone, _ = _taken_back(edits)
+    return [edit for edit in edits if not edit.undoes and _step(edit) not in gone]
 
 
 def last_step(edits: Iterable[Edit]) -> list[Edit]:
     """The last edit that still counts and those made together with it, the last one first; empty where none is left."""
-    return _together(standing(edits))
+    left = standing(edits)
+    return [edit for edit in reversed(left) if _step(edit) == _step(left[-1])]
 
 
 def last_undone_step(edits: Iterable[Edit]) -> list[Edit]:
     """What was undone last and may be done again, the first one first; empty once something new was edited since."""
-    return _together(_standing_and_undone(edits)[1])
-
-
-def inverse_of_last(edits: Iterable[Edit]) -> Edit | None:
-    """The edit that takes back the last one that still counts, or None where nothing is left to undo."""
-    left = standing(edits)
-    if not left:
-        return None
-    last = left[-1]
-    action = {"drop": "restore", "restore": "drop"}.get(last.action, last.action)
-    return Edit(action=action, file_name=last.file_name, was=last.to, to=last.was, why="undo", undoes=last.id)
-
-
-def again_of_last(edits: Iterable[Edit]) -> Edit | None:
-    """The edit that does again what was undone last, or None where nothing is left to do again."""
     edits = list(edits)
-    undone = _standing_and_undone(edits)[1]
-    if not undone:
-        return None
-    last = undone[-1]
-    undoing = next(edit for edit in reversed(edits) if edit.undoes == last.id)
-    return Edit(action=last.action, file_name=last.file_name, was=last.was, to=last.to, why="redo", undoes=undoing.id)
+    _, again = _taken_back(edits)
+    return [edit for edit in edits if not edit.undoes and _step(edit) in again[-1:]]
 
 
-def _standing_and_undone(edits: Iterable[Edit]) -> tuple[list[Edit], list[Edit]]:
-    """The edits that count, in order; and those that were undone since the last new one, the last undone last."""
-    by_id: dict[str, Edit] = {}
-    counts: dict[str, Edit] = {}
-    undone: dict[str, Edit] = {}
+def undoing(edits: Iterable[Edit]) -> list[Edit]:
+    """The edits that take back the last step that still counts; empty where nothing is left to undo."""
+    return [
+        Edit(
+            action=_INVERSE.get(edit.action, edit.action), file_name=edit.file_name, was=edit.to, to=edit.was,
+            why="undo", undoes=edit.id,
+        )
+        for edit in last_step(edits)
+    ]  # fmt: skip
+
+
+def redoing(edits: Iterable[Edit]) -> list[Edit]:
+    """The edits that do again the step that was undone last; empty where nothing is left to do again."""
+    edits = list(edits)
+    undone_by = {edit.undoes: edit.id for edit in edits}
+    return [
+        Edit(action=edit.action, file_name=edit.file_name, was=edit.was, to=edit.to, why="redo", undoes=by)
+        for edit in last_undone_step(edits)
+        if (by := undone_by.get(edit.id))  # or this line of a write that was cut off is not there
+    ]
+
+
+def _step(edit: Edit) -> str:
+    return edit.step or edit.id  # an edit of its own is a step by itself
+
+
+def _taken_back(edits: Sequence[Edit]) -> tuple[set[str], list[str]]:
+    """The steps that do not count any more; and those of them that may be done again, the last taken back last.
+
+    Whole steps, whichever of their edits is named: so neither two sessions that undo at the same moment nor a write
+    that was cut off leave a step half undone.
+    """
+    by_id = {edit.id: edit for edit in edits}
+    gone: set[str] = set()
+    again: dict[str, None] = {}
     for edit in edits:
-        by_id[edit.id] = edit
         target = by_id.get(edit.undoes)
         if not edit.undoes:
-            counts[edit.id] = edit
-            undone.clear()
-        elif target is not None and target.undoes:  # it does again what was undone
-            if (again := undone.pop(target.undoes, None)) is not None:
-                counts[again.id] = again
-        elif target is not None and counts.pop(target.id, None) is not None:
-            undone[target.id] = target
-    place = {name: number for number, name in enumerate(by_id)}
-    return sorted(counts.values(), key=lambda edit: place[edit.id]), list(undone.values())
-
-
-def _together(edits: list[Edit]) -> list[Edit]:
-    """The last of these and those of the same step, the last first."""
-    step = edits[-1].step if edits else ""
-    if not step:
-        return edits[-1:]
-    return [edit for edit in reversed(edits) if edit.step == step]
+            again.clear()
+        elif target is None:  # its line is damaged
+            continue
+        elif not target.undoes:
+            if _step(target) not in gone:
+                gone.add(_step(target))
+                again[_step(target)] = None
+        elif (first := by_id.get(target.undoes)) is not None:  # it does again what `target` took back
+            gone.discard(_step(first))
+            again.pop(_step(first), None)
+    return gone, list(again)

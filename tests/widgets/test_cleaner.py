@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tl_course import ImageSet
 from tl_course.backbones import Backbone
 from tl_course.errors import ImageSetError
 from tl_course.features import extract
+from tl_course.journal import standing
+from tl_course.suspects import KINDS
 from tl_course.widgets import Cleaner
 
 N = 60
@@ -73,7 +76,7 @@ def test_the_most_suspicious_come_first_a_page_at_a_time(cleaner: Cleaner) -> No
 
 def test_decisions_are_in_the_journal_at_once(cleaner: Cleaner, doors: ImageSet) -> None:
     a, b, c, d = (one.file_name for one in cleaner.page()[:4])
-    kind = cleaner.page()[0].kind
+    first = cleaner.page()[0]
     to = other(cleaner, a)
     cleaner.relabel(a, to)
     assert cleaner.focus == b, "on to the next one"
@@ -85,7 +88,9 @@ def test_decisions_are_in_the_journal_at_once(cleaner: Cleaner, doors: ImageSet)
     assert [(edit.action, edit.file_name) for edit in journal] == [
         ("relabel", a), ("drop", b), ("keep", c), ("keep", d)
     ]  # fmt: skip
-    assert kind and journal[0].why.startswith(f"{kind}: ") and journal[3].why.endswith("the latch is in")
+    assert first.kind and (journal[0].kind, journal[0].why, journal[3].why) == (
+        first.kind, first.reason, "the latch is in"
+    )  # fmt: skip
     assert doors[a].label == to, "the set that was handed over is the one that is edited"
     with pytest.raises(ImageSetError, match="no label of doors"):
         cleaner.relabel(a, "ajar")
@@ -158,8 +163,11 @@ def test_filters_lose_neither_edits_nor_the_focus(cleaner: Cleaner) -> None:
     assert cleaner.tally["looked_at"] == 2
     for one in cleaner.filter(label="open", split="valid"):
         assert (one.label, one.split) == ("open", "valid")
-    kind = cleaner.suspects[0].kind
-    assert all(one.kind == kind for one in cleaner.filter(label="all", split="all", kind=kind))
+    for kind in KINDS:
+        shown = [one.file_name for one in cleaner.filter(label="all", split="all", state="undecided", kind=kind)]
+        of_kind = [one.file_name for one in cleaner.suspects if kind in one.kinds and one.file_name not in names[:2]]
+        assert shown == of_kind[:10], "not the strongest kind alone counts"
+    assert any(len(one.kinds) > 1 for one in cleaner.suspects)
     with pytest.raises(ImageSetError, match="no state to filter by; there is undecided"):
         cleaner.filter(state="gone")
     for name in names[2:]:
@@ -179,6 +187,7 @@ def test_cleaning_the_validation_split_flatters_nobody(cleaner: Cleaner) -> None
             cleaner.relabel(one, one.predicted)
         else:
             cleaner.drop(one)
+    cleaner.keep([one for one in cleaner.images.valid if cleaner._states[one.file_name] == "undecided"])
     after = cleaner.accuracy
     assert (after.before, after.now, after.pictures) == (start.before, start.now, start.pictures)
     assert cleaner.report().validation == 10 and "not the measure" in str(cleaner.report())
@@ -193,14 +202,26 @@ def test_cleaning_the_validation_split_flatters_nobody(cleaner: Cleaner) -> None
 
 
 def test_the_report_tells_what_changed(cleaner: Cleaner) -> None:
+    def kind(name: str) -> str:
+        return next(one.kind for one in cleaner.suspects if one.file_name == name)
+
     a, b, c = (one.file_name for one in cleaner.page()[:3])
+    sound = cleaner.suspects[-1]
     was, to = cleaner.images[a].label, other(cleaner, a)
+    kinds = Counter([kind(sound.file_name)])
+    cleaner.drop(sound, why="odd: whole label: a word that counts elsewhere")
+    kinds[kind(a)] += 1
     cleaner.relabel(a, to)
+    kinds[kind(b)] += 1
     cleaner.drop(b)
+    kinds[kind(c)] += 1
     cleaner.keep(c)
     report = cleaner.report()
-    assert report.relabelled == {(was, to): 1} and sum(report.dropped.values()) == sum(report.kept.values()) == 1
-    assert sum(report.kinds.values()) == 3 and report.left == N - 3
+    assert report.relabelled == {(was, to): 1} and sum(report.dropped.values()) == 2 and sum(report.kept.values()) == 1
+    assert report.kinds == kinds and len(kinds) > 1 and kinds[""] >= 1
+    assert report.left == N - 4
+    split = {one.file_name: one.split for one in cleaner.images.original}
+    assert report.validation == sum(split[name] == "valid" for name in (a, b, sound.file_name))
     again = Cleaner(cleaner.images.root).report()
     assert (again.relabelled, again.kinds) == (report.relabelled, report.kinds), "also of earlier sessions"
     assert f"{was} → {to}" in str(report) and f"{report.accuracy.now:.1%} now" in str(report)
@@ -232,6 +253,57 @@ def test_two_cleaners_see_each_other(cleaner: Cleaner, doors: ImageSet) -> None:
     assert len([edit for edit in doors.journal if edit.action == "drop"]) == 1, "dropped already"
 
 
+def test_an_undo_takes_back_a_whole_step_of_one_cleaner(cleaner: Cleaner, doors: ImageSet) -> None:
+    second = Cleaner(doors.root, page_size=10)
+    names = [one.file_name for one in cleaner.page()]
+    cleaner.drop(names[:3])
+    second.relabel(names[3:5], "open")
+    cleaner.drop(names[5:8])
+    for one, expected in ((second, names[5:8]), (cleaner, names[3:5]), (second, names[:3]), (cleaner, [])):
+        assert {edit.file_name for edit in one.undo()} == set(expected)
+    for one, expected in ((second, names[:3]), (second, names[3:5]), (cleaner, names[5:8]), (second, [])):
+        assert {edit.file_name for edit in one.redo()} == set(expected)
+    assert cleaner.tally["dropped"] == 6 and second.report().dropped == cleaner.report().dropped
+
+
+def test_a_later_session_knows_why_a_picture_was_dropped(cleaner: Cleaner, doors: ImageSet) -> None:
+    first = cleaner.page()[0]
+    sound = cleaner.suspects[-1]
+    cleaner.drop(first)
+    cleaner.drop(sound, why="no door")
+    ImageSet.open(doors.root, warn=False).drop(cleaner.page()[1].file_name, kind="something else")
+    later = Cleaner(doors.root)
+    later.filter(state="dropped")
+    told = {one["name"]: (one["kind"], one["reason"]) for one in later._state["pictures"]}
+    assert told == {
+        first.file_name: (first.kind, first.reason),
+        sound.file_name: ("", "dropped: no door"),
+        cleaner.page()[1].file_name: ("", "dropped: why is not on record"),
+    }
+    assert [one.file_name for one in later.filter(kind=first.kind)] == [first.file_name]
+    later.keep(first)
+    assert later.images.journal[-1].kind == first.kind
+
+
+def test_what_the_filter_hides_is_not_selected_and_what_makes_no_sense_writes_nothing(cleaner: Cleaner) -> None:
+    a, b = (one.file_name for one in cleaner.page()[:2])
+    cleaner.drop(a)
+    cleaner.filter(state="undecided")
+    with pytest.raises(ImageSetError, match="Widen it first"):
+        cleaner.select([a, b])
+    assert cleaner.selected == []
+    told(cleaner, "select", picture=[a, b])  # it was on its way while the filter changed
+    assert cleaner.selected == [b]
+    with pytest.raises(ImageSetError, match="is no label"):
+        cleaner.relabel([b, a], "  ", new_label=True)
+    for asked in (lambda: cleaner.page("2"), lambda: cleaner.drop(Path(b)), lambda: cleaner.keep([b, 5])):  # type: ignore[arg-type, list-item]
+        with pytest.raises(ImageSetError, match="is no p"):
+            asked()
+    assert len(cleaner.images.journal) == 1 and cleaner.tally["dropped"] == 1
+    cleaner.restore(a)
+    assert cleaner.tally["dropped"] == 0, "by its name a hidden one can be decided on"
+
+
 LOOP = """
 import sys
 from tl_course import ImageSet
@@ -248,8 +320,8 @@ for turn in range(int(sys.argv[4])):
 """
 
 
-def looping(root: Path, *arguments: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "ignore", "-c", LOOP, str(root), *map(str, arguments)]
+def looping(root: Path, *arguments: int, code: str = LOOP) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "ignore", "-c", code, str(root), *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
@@ -264,6 +336,43 @@ def test_two_processes_do_not_corrupt_a_set(doors: ImageSet) -> None:
         mine = {line.split()[0] for line in output}
         assert [f"{one.file_name} {one.to}" for one in images.journal if one.file_name in mine] == output
     assert {one.file_name: one.label for one in images} == {one.file_name: one.label for one in doors}
+
+
+STEPS = """
+import sys
+from tl_course.widgets import Cleaner
+cleaner = Cleaner(sys.argv[1])
+cleaner._score = lambda: None  # the journal is what is looked at
+names = sorted(one.file_name for one in cleaner.images.original)[int(sys.argv[2])::2]
+for turn in range(25):
+    cleaner.keep(names[turn % 5::5])
+    cleaner.undo()
+    cleaner.drop(names[turn % 5::5])
+    cleaner.undo()
+    if turn % 2:
+        cleaner.redo()
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_undo_take_back_whole_steps(doors: ImageSet) -> None:
+    both = [looping(doors.root, part, code=STEPS) for part in (0, 1)]
+    assert [process.wait(240) for process in both] == [0, 0]
+    images = ImageSet.open(doors.root)
+    by_id = {edit.id: edit for edit in images.journal}
+    made: defaultdict[str, set[str]] = defaultdict(set)
+    undone: defaultdict[str, set[str]] = defaultdict(set)
+    for edit in images.journal:
+        what, where = (made, edit.step) if not edit.undoes else (undone, edit.step)
+        what[where].add(edit.undoes or edit.id)
+    for taken in undone.values():
+        if not by_id[min(taken)].undoes:
+            assert taken == made[by_id[min(taken)].step], "a step whole, and nothing else"
+    left = Counter(edit.step for edit in standing(images.journal))
+    assert len(undone) > 50 and all(n == len(made[step]) for step, n in left.items())
+    while images.undo():
+        pass
+    assert list(images) == list(doors)
 
 
 @pytest.mark.slow

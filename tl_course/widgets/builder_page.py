@@ -16,7 +16,7 @@ from tl_course.widgets.look import many
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = [
-    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "WHOLE_LABEL", "Arriving", "Row", "advice", "handed_over",
+    "ASKED", "DRAWN", "ENOUGH", "MENU", "PAGE", "Arriving", "Row", "advice", "handed_over",
     "merge", "on_page", "pages", "plain", "seen", "short", "still", "told",
 ]  # fmt: skip
 
@@ -24,7 +24,6 @@ ENOUGH = 20  # pictures a label: 16 to train on, which frozen features can do wi
 UNBALANCED = 3  # times as many pictures of one label as of another: then guessing the larger one looks like learning
 PAGE = 24  # pictures shown at a time
 MAX_UPLOAD = 256 * 2**20  # bytes of a file from the browser
-WHOLE_LABEL = "all of a label:"  # begins the `why` of edits that say nothing about a single picture
 
 DRAWN = [label for labels in SETS.values() for label in labels]
 MENU = {  # what the page calls a source, what its free field asks for, and what it says beside

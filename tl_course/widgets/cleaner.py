@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from tl_course.widgets.cleaner_page import (
     STATES,
     Accuracy,
     CleaningReport,
-    accuracy_in_words,
     baseline,
     described,
     reported,
@@ -154,6 +154,10 @@ class Cleaner(Page):
         What lies behind the pages that were shown is ranked anew first. With None nothing is turned.
         """
         if number is not None:
+            try:
+                number = index(number)
+            except TypeError:
+                raise ImageSetError(f"{number!r} is no page; there is 1 to {self.pages}.") from None
             if number > self._reached and self._stale:
                 self._arrange(keep=self._reached)
             self._page = min(max(1, number), self.pages)
@@ -170,10 +174,8 @@ class Cleaner(Page):
     def look(self, picture: Which) -> None:
         """Move the focus to a picture, and to its page."""
         name = self._name(picture)
-        if name not in self._order:
-            if self._asked_by_page:  # it was on its way while the filter changed
-                return
-            raise ImageSetError(f"{name!r} is hidden by the filter. Widen it first: cleaner.filter(state='all').")
+        if not self._shown_of([name]):
+            return
         self._left = ""
         self._page = self._order.index(name) // self.page_size + 1
         self._reached = max(self._reached, self._page)
@@ -187,7 +189,7 @@ class Cleaner(Page):
 
         All on this page: ``cleaner.select(cleaner.page())``.
         """
-        self._selected = self._names(picture)
+        self._selected = self._shown_of(self._names(picture))
         if not self._asked_by_page:
             self._chosen_anew += 1
             self._push()
@@ -237,28 +239,15 @@ class Cleaner(Page):
                 f"{label!r} is no label of {self._images.name}, which has {self.labels}. Pass new_label=True if you "
                 "mean to add it."
             )
-
-        def edit(one: Picture, why: str) -> None:
-            self._images.restore(one, why=why)
-            if one.label == label:
-                self._images.keep(one, why=why)
-            else:
-                self._images.relabel(one, label, why=why, new_label=True)
-
-        self._decide(picture, f"labelled {label!r}", edit, why)
+        self._decide(picture, f"labelled {label!r}", self._labelling(label), why)
 
     def drop(self, picture: Several = None, *, why: str = "") -> None:
         """Take pictures out of the set; their files stay."""
-        self._decide(picture, "dropped", lambda one, why: self._images.drop(one, why=why), why)
+        self._decide(picture, "dropped", self._images.drop, why)
 
     def keep(self, picture: Several = None, *, why: str = "") -> None:
         """Put on record that pictures are right as they are; dropped ones come back."""
-
-        def edit(one: Picture, why: str) -> None:
-            self._images.restore(one, why=why)
-            self._images.keep(one, why=why)
-
-        self._decide(picture, "kept", edit, why)
+        self._decide(picture, "kept", self._labelling(None), why)
 
     def restore(self, picture: Several = None, *, why: str = "") -> None:
         """Bring dropped pictures back, undecided or with the label that they were given."""
@@ -266,17 +255,18 @@ class Cleaner(Page):
         self._refresh()
         if not (gone := [name for name in names if self._states[name] == "dropped"]):
             raise ImageSetError("Only dropped pictures are restored. Undo takes any decision back.")
-        self._decide(gone, "restored", lambda one, why: self._images.restore(one, why=why), why)
+        self._decide(gone, "restored", self._images.restore, why)
 
     def undo(self) -> list[Edit]:
-        """Take the last step back, of whichever session, and return the edits that did so."""
-        self._images.refresh()
-        return self._back_or_forth(last_step(self._images.journal), self._images.undo, "undo", "Undone")
+        """Take the last step back, of whichever session, and return the edits that did so.
+
+        A step is undone whole, and nothing else is. Where two clean one set at a time, the last may be the other's.
+        """
+        return self._back_or_forth(self._images.undo(), "undo", "Undone")
 
     def redo(self) -> list[Edit]:
         """Do again what was undone last, of whichever session, and return the edits that did so."""
-        self._images.refresh()
-        return self._back_or_forth(last_undone_step(self._images.journal), self._images.redo, "redo", "Done again")
+        return self._back_or_forth(self._images.redo(), "redo", "Done again")
 
     def retrain(self) -> None:
         """Read the journal again, rank everything anew, and turn to the first page."""
@@ -294,7 +284,7 @@ class Cleaner(Page):
 
     # ---- underneath ----------------------------------------------------------------------------------------------
 
-    def _decide(self, picture: Several, done: str, edit: Callable[[Picture, str], None], why: str) -> None:
+    def _decide(self, picture: Several, done: str, edit: Callable[..., None], why: str) -> None:
         names = self._names(picture)
         if not names:
             raise ImageSetError("There is no picture to decide on: none is selected, and the filter lets none through.")
@@ -303,8 +293,8 @@ class Cleaner(Page):
             with self._images.together():
                 for name in names:
                     one, known = self._images[name], self._known.get(name)
-                    led = f"{known.kind}: {why or known.reason}" if known and known.kind else why
-                    edit(one, led)
+                    kind, reason = (known.kind, known.reason) if known and known.kind else ("", "")
+                    edit(one, why=why or reason, kind=kind)
         finally:
             self._follow()
             self._unselect()
@@ -312,8 +302,17 @@ class Cleaner(Page):
         self._say(f"{names[0] if len(names) == 1 else many(len(names))} {done}.")
         self._catch_up()
 
-    def _back_or_forth(self, step: Sequence[Edit], once: Callable[[], Edit | None], what: str, said: str) -> list[Edit]:
-        done = [edit for _ in step if (edit := once()) is not None]
+    def _labelling(self, label: str | None) -> Callable[..., None]:
+        def edit(one: Picture, **led: str) -> None:
+            self._images.restore(one, **led)
+            if label in (None, one.label):
+                self._images.keep(one, **led)
+            else:
+                self._images.relabel(one, label, **led, new_label=True)
+
+        return edit
+
+    def _back_or_forth(self, done: list[Edit], what: str, said: str) -> list[Edit]:
         self._follow()
         if not done:
             self._say(f"Nothing is left to {what}.")
@@ -342,14 +341,16 @@ class Cleaner(Page):
 
     def _refresh(self) -> None:
         """See what another cleaner, or anyone, wrote into the journal."""
-        known = len(self._images.journal)
         self._images.refresh()
-        if len(self._images.journal) != known:
+        if len(self._images.journal) != self._followed:
             self._follow()
             self._score()
 
     def _follow(self) -> None:
         """What the journal says now."""
+        journal = self._images.journal
+        self._followed = len(journal)
+        self._back, self._forth = bool(last_step(journal)), bool(last_undone_step(journal))
         self._before = baseline(self._images)
         self._states = states(self._images, self._before)
         self._tally, self._stale = {}, True
@@ -360,9 +361,7 @@ class Cleaner(Page):
             self._ranked = self._found.rank()
             self._known |= {one.file_name: one for one in self._ranked}
             self._tally, self._stale = {}, True
-        for one in [*self._images, *self._images.dropped]:
-            if one.file_name not in self._known:
-                self._known[one.file_name] = unranked(one)
+        self._known |= unranked(self._images, self._known)
         test = {name: one.label for name, one in self._before.items() if one.split == "valid"}
         if self._trained_before[0] != self._before:
             train = {name: one.label for name, one in self._before.items() if one.split == "train"}
@@ -376,7 +375,7 @@ class Cleaner(Page):
             wanted["state"] in (ALL, self._states[name])
             and wanted["label"] in (ALL, self._labels[name])
             and wanted["split"] in (ALL, known.split)
-            and wanted["kind"] in (ALL, known.kind)
+            and wanted["kind"] in (ALL, *known.kinds)
         )
 
     def _arrange(self, keep: int = 0) -> None:
@@ -430,13 +429,23 @@ class Cleaner(Page):
         self._chosen_anew += not self._asked_by_page  # the page did so by itself
 
     def _name(self, picture: Which) -> str:
-        return self._images[picture if isinstance(picture, str) else picture.file_name].file_name
+        name = getattr(picture, "file_name", picture)
+        if not isinstance(name, str):
+            raise ImageSetError(f"{picture!r} is no picture: give one, or its name as in .file_name.")
+        return self._images[name].file_name
 
     def _names(self, picture: Several) -> list[str]:
         if picture is None:
             return self.selected or ([self._focus] if self._focus else [])
-        several = [picture] if isinstance(picture, str | Picture | Suspect) else picture
+        several = [picture] if isinstance(picture, str) or not isinstance(picture, Iterable) else picture
         return list(dict.fromkeys(self._name(one) for one in several))
+
+    def _shown_of(self, names: list[str]) -> list[str]:
+        """These names where the filter shows them; an ImageSetError where it hides one."""
+        hidden = set(names).difference(self._order)
+        if hidden and not self._asked_by_page:  # the page asked before it knew of the filter
+            raise ImageSetError(f"The filter hides {min(hidden)!r}. Widen it first: cleaner.filter(state='all').")
+        return [name for name in names if name not in hidden]
 
     def _splits(self) -> list[str]:
         there = {one.split for one in self._before.values()}
@@ -463,8 +472,8 @@ class Cleaner(Page):
             "chosen": self._chosen_anew,
             "tally": self.tally,
             "accuracy": accuracy,
-            "undo": bool(last_step(self._images.journal)),
-            "redo": bool(last_undone_step(self._images.journal)),
+            "undo": self._back,
+            "redo": self._forth,
             **self._said(),
         }
 
@@ -492,17 +501,7 @@ class Cleaner(Page):
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
-        tally = self.tally
-        lines = [
-            f"Cleaner of {self._images.name!r}: {tally['looked_at']} looked at, {tally['left']} left, "
-            f"{tally['suspicious']} of them suspicious.",
-            accuracy_in_words(self._accuracy),
-        ]
         shown = [self._known[name] for name in self._on_page()[:8]]
         pictures = described(shown, self._labels, self._before, self._states)
-        named = [f"  {one['name']}: {one['label']}, {one['state']}. {one['reason']}" for one in pictures]
-        return {
-            **live,
-            "text/html": still(pictures, self._thumbnails, lines),
-            "text/plain": "\n".join(lines + named),
-        }, metadata
+        told = still(self._images.name, pictures, self._thumbnails, self.tally, self._accuracy)
+        return {**live, **told}, metadata

@@ -4,14 +4,13 @@ import base64
 import html
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tl_course.imageset import ImageSet, Picture
-from tl_course.journal import Edit, replay, standing
+from tl_course.journal import WHOLE_LABEL, Edit, replay, standing
 from tl_course.suspects import KINDS, Suspect
-from tl_course.widgets.builder_page import WHOLE_LABEL
 from tl_course.widgets.look import many
 from tl_course.widgets.thumbnails import Thumbnails
 
@@ -145,7 +144,7 @@ class CleaningReport:
 
 def baseline(images: ImageSet) -> dict[str, Picture]:
     """The pictures before any decision on one of them, by name: but with labels as renamed."""
-    whole = replay(edit for edit in standing(images.journal) if edit.why.startswith(WHOLE_LABEL))
+    whole = replay(edit for edit in standing(images.journal) if edit.kind == WHOLE_LABEL)
     return {
         one.file_name: replace(one, label=whole.labels[one.file_name]) if one.file_name in whole.labels else one
         for one in images.original
@@ -171,12 +170,23 @@ def states(images: ImageSet, before: Mapping[str, Picture]) -> dict[str, str]:
 
 
 def _decisions(images: ImageSet) -> list[Edit]:
-    return [edit for edit in standing(images.journal) if edit.action != "note" and not edit.why.startswith(WHOLE_LABEL)]
+    return [edit for edit in standing(images.journal) if edit.action != "note" and edit.kind != WHOLE_LABEL]
 
 
-def unranked(picture: Picture) -> Suspect:
-    """A stand-in for a picture of which nothing is known, such as one that was dropped before."""
-    return Suspect(picture.file_name, picture.label, picture.split, 0.0, "", "", "", 0.0, ())
+def unranked(images: ImageSet, known: Container[str]) -> dict[str, Suspect]:
+    """Stand-ins for pictures not `known` yet, such as those dropped before, with what the journal says of them."""
+    missing = [one for one in [*images, *images.dropped] if one.file_name not in known]
+    led = {edit.file_name: edit for edit in standing(images.journal) if edit.action == "drop"} if missing else {}
+    found = {}
+    for one in missing:
+        kind, reason, drop = "", "", led.get(one.file_name)
+        if drop is not None and drop.kind in KINDS:
+            kind, reason = drop.kind, drop.why
+        elif drop is not None:
+            reason = f"dropped: {drop.why or 'why is not on record'}"
+        kinds = (kind,) if kind else ()
+        found[one.file_name] = Suspect(one.file_name, one.label, one.split, 0.0, kind, reason, "", 0.0, (), kinds=kinds)
+    return found
 
 
 def tallied(state: Mapping[str, str], suspects: Iterable[Suspect]) -> dict[str, int]:
@@ -207,7 +217,7 @@ def reported(
     """The account of everything that was decided, in whichever session."""
     labels = {one.file_name: one.label for one in images}
     decided = [before[name] for name, what in state.items() if what != "undecided" and name in before]
-    led = {edit.file_name: edit.why.partition(":")[0] for edit in _decisions(images)}
+    led = {edit.file_name: edit.kind for edit in _decisions(images)}
     kinds = Counter(led[one.file_name] if led.get(one.file_name) in KINDS else "" for one in decided)
 
     def count(what: str) -> list[Picture]:
@@ -247,8 +257,17 @@ def described(
     ]
 
 
-def still(pictures: Sequence[Mapping[str, Any]], thumbnails: Thumbnails, lines: Iterable[str]) -> str:
-    """Some pictures with what is suspected as HTML that needs nothing from anywhere else."""
+def still(
+    name: str, pictures: Sequence[Mapping[str, Any]], thumbnails: Thumbnails, tally: Mapping[str, int],
+    accuracy: Accuracy,
+) -> dict[str, str]:  # fmt: skip
+    """How far cleaning is and some pictures, by MIME type: as text, and as HTML that needs nothing from elsewhere."""
+    lines = [
+        f"Cleaner of {name!r}: {tally['looked_at']} looked at, {tally['left']} left, {tally['suspicious']} of them "
+        "suspicious.",
+        accuracy_in_words(accuracy),
+    ]
+    named = [f"  {one['name']}: {one['label']}, {one['state']}. {one['reason']}" for one in pictures]
     made = thumbnails(one["name"] for one in pictures)
     parts = []
     for one in pictures:
@@ -261,4 +280,5 @@ def still(pictures: Sequence[Mapping[str, Any]], thumbnails: Thumbnails, lines: 
             f"<b>{html.escape(one['label'])}</b> · {html.escape(one['state'])}<br>{html.escape(one['reason'])}</div>"
         )
     said = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-    return f"<div>{said}<div style='display:flex;flex-wrap:wrap;gap:8px'>{''.join(parts)}</div></div>"
+    shown = f"<div>{said}<div style='display:flex;flex-wrap:wrap;gap:8px'>{''.join(parts)}</div></div>"
+    return {"text/html": shown, "text/plain": "\n".join(lines + named)}

@@ -15,7 +15,7 @@ from tl_course.collection import Candidate, Collection, PassedOver, prepare
 from tl_course.errors import ImageSetError, TLCourseError
 from tl_course.files import atomic_path
 from tl_course.imageset import ImageSet, Picture
-from tl_course.journal import Edit, last_step
+from tl_course.journal import WHOLE_LABEL, Edit, last_step
 from tl_course.sources import Collected, Progress, Source, named, source_of
 from tl_course.sources.base import MOST
 from tl_course.sources.local import Camera, Folder, Upload, camera_url
@@ -26,7 +26,6 @@ from tl_course.widgets.builder_page import (
     ENOUGH,
     MENU,
     PAGE,
-    WHOLE_LABEL,
     Arriving,
     Row,
     advice,
@@ -51,7 +50,6 @@ __all__ = ["ENOUGH", "DatasetBuilder"]
 LABELS = "builder.json"  # what no picture tells: labels without pictures, their order, and how each is collected
 
 _EVERY = 0.4  # seconds between two updates of the page while pictures arrive
-_RENAMED, _REMOVED = f"{WHOLE_LABEL} renamed", f"{WHOLE_LABEL} label removed"
 
 
 @dataclass(frozen=True)
@@ -184,7 +182,10 @@ class DatasetBuilder(Page):
         self._idle(old)
         name = self._fresh(new)
         with self._pushing:  # or a thread that ends meanwhile gives the new name a row
-            self._edit_all(old, lambda images, one, why: images.relabel(one, name, why=why, new_label=True), _RENAMED)
+            self._edit_all(
+                old,
+                lambda images, one: images.relabel(one, name, why="label renamed", kind=WHOLE_LABEL, new_label=True),
+            )
             row.name, row.query = name, row.query or (old if old in DRAWN else "")
         self._remember()
         self._say(f"'{old}' is called '{name}' now.")
@@ -193,7 +194,7 @@ class DatasetBuilder(Page):
         """Remove a label and drop its pictures; `undo` brings both back in one step."""
         row = self._row(name)
         self._idle(name)
-        dropped = self._edit_all(name, lambda images, one, why: images.drop(one, why=why), _REMOVED)
+        dropped = self._edit_all(name, lambda images, one: images.drop(one, why="label removed", kind=WHOLE_LABEL))
         self._rows.remove(row)
         if not dropped:
             self._emptied.append((row, self._edits()))
@@ -376,11 +377,11 @@ class DatasetBuilder(Page):
             with self._collection.editing() as images:
                 images.refresh()
                 step = last_step(images.journal)
-                renamed = bool(step) and step[0].why == _RENAMED
+                renamed = bool(step) and (step[0].action, step[0].kind) == ("relabel", WHOLE_LABEL)
                 if renamed:
                     self._idle(step[0].to)
                     self._idle(step[0].was)
-                done = [edit for _ in step if (edit := images.undo()) is not None]
+                done = images.undo()
             for row in self._rows:
                 if renamed and row.name == step[0].to and step[0].was not in self.labels:
                     row.name = step[0].was
@@ -512,7 +513,7 @@ class DatasetBuilder(Page):
         if label in self._jobs:
             raise ImageSetError(f"Pictures of {label!r} are being collected. Stop that first, or wait.")
 
-    def _edit_all(self, label: str, edit: Callable[[ImageSet, Picture, str], None], why: str) -> int:
+    def _edit_all(self, label: str, edit: Callable[[ImageSet, Picture], None]) -> int:
         """Edit all pictures of a label as one step."""
         if not self._collection.counts()[label]:
             return 0
@@ -520,7 +521,7 @@ class DatasetBuilder(Page):
             pictures = [picture for picture in images if picture.label == label]
             with images.together():
                 for picture in pictures:
-                    edit(images, picture, why)
+                    edit(images, picture)
         return len(pictures)
 
     def _remembered(self) -> tuple[list[Row], list[str]]:
