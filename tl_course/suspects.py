@@ -3,7 +3,7 @@
 Five kinds of suspicion are looked at, from kept features:
 
 - *label*: a head that was trained without the picture does not believe its label, and its neighbours bear another;
-- *off-topic*: it lies far from the middle of its label, as what belongs to no label lies far from all of them;
+- *off-topic*: it lies farther from the middle of its label than chance would have it, among so many pictures;
 - *duplicate*: the same picture, or nearly the same one, is there already, perhaps under another label;
 - *leak*: its duplicate is on the other side of the split, so that validation flatters;
 - *odd*: it is blank, tiny, or a strip.
@@ -13,6 +13,8 @@ How they are weighed was chosen by measuring: ``benchmarks/suspects.py`` plants 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import erfc, sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +35,11 @@ KINDS = ("label", "off-topic", "duplicate", "leak", "odd")
 
 STRENGTH = 0.003  # of the head: strongly regularised, so that it does not learn wrong labels by heart
 TOLERANCE = 1e-4  # of the heads: what they would learn further moves no picture
-FAR = 2.5, 1.5  # off-topic: robust standard deviations at which the suspicion is one half, and how fast it grows
+JUNK = 0.25  # share of the pictures that may be wrong without moving the middle of a label, or what is usual there
+FAR = 1.5, 4.0  # off-topic: standard deviations within which nothing is far, whatever chance says, and how sharply
+BELIEVED = 0.2  # doubt of a label below which a picture is the less off-topic: it is known as what it is called
 ODD = 0.8
-WORTH_A_WORD = 0.3  # suspicions below it are not spoken of
+WORTH_A_WORD = 0.5  # suspicions below it are not spoken of
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -110,7 +114,8 @@ class Suspects:
     References
     ----------
     Labels out of sample: Northcutt, Jiang, Chuang (2021), Confident learning, JAIR 70. Neighbours on pretrained
-    features: Zhu, Dong, Liu (2022), Detecting corrupted labels without training a model to predict, ICML.
+    features: Zhu, Dong, Liu (2022), Detecting corrupted labels without training a model to predict, ICML. More far
+    ones than chance would have: Benjamini, Hochberg (1995), Controlling the false discovery rate, JRSS B 57.
     """
 
     def __init__(
@@ -187,9 +192,11 @@ class Suspects:
         weight = np.where(near >= 0, self._nearness[rows], 0.0)
         other = targets[near] != targets[:, None]
         disagreement = (other * weight).sum(1) / np.maximum(weight.sum(1), 1e-6)
-        doubt = _trust(self.accuracy, targets) * (1 - guesses[np.arange(len(live)), targets] + disagreement) / 2
+        doubt = (1 - guesses[np.arange(len(live)), targets] + disagreement) / 2
+        far = _off_topic(_distances(self._unit, rows, targets))
+        if len(labels) > 1:
+            far *= np.minimum(1, doubt / BELIEVED)
         doubt[alone] = 0  # nobody could have known that label
-        far = _sigmoid((_deviations(self._unit, rows, targets) - FAR[0]) * FAR[1])
         twins = self._suspicious_twins(live, rows, place)
 
         odd = [self._odd[row] for row in rows.tolist()]
@@ -313,29 +320,39 @@ class Suspects:
         return said
 
 
-def _trust(accuracy: float, targets: Indices) -> float:
-    """How far to trust the doubts of a head: the root of how much better it is than the laziest guess."""
-    lazy = float(np.bincount(targets).max() / len(targets))
-    return float(np.sqrt(max(0.0, (accuracy - lazy) / max(1 - lazy, 1e-6))))
+def _distances(unit: Array, rows: Indices, targets: Indices) -> Array:
+    """How far each picture is: 1 less the cosine with the middle of its label, and with the nearest of all middles.
 
-
-def _deviations(unit: Array, rows: Indices, targets: Indices) -> Array:
-    """How far each picture is from the middle of its label: robust standard deviations of the cosine distance."""
-    distance = np.zeros(len(rows), np.float32)
+    What has a wrong label is far from its own only, what belongs nowhere from all; two thirds own one found both best.
+    """
+    own, nearest = np.zeros(len(rows), np.float32), np.ones(len(rows), np.float32)
+    mine = unit[rows]
     with threadpool_limits(1):
         for target in np.unique(targets):
-            of_it = np.flatnonzero(targets == target)
-            mine = unit[rows[of_it]]
-            near = mine @ mine.sum(0)
-            middle = (near >= np.quantile(near, 0.25)).astype(np.float32) @ mine  # up to a quarter may be junk and not
-            middle /= max(float(np.linalg.norm(middle)), 1e-12)  # drag the middle along
-            distance[of_it] = 1 - mine @ middle
-    off = distance - np.median(distance)
-    return np.asarray(off / max(1.4826 * float(np.median(np.abs(off))), 1e-6))
+            of_it = targets == target
+            near = mine[of_it] @ mine[of_it].sum(0)
+            middle = (near >= np.quantile(near, JUNK)).astype(np.float32) @ mine[of_it]
+            distances = 1 - mine @ (middle / max(float(np.linalg.norm(middle)), 1e-12))
+            own[of_it] = distances[of_it]
+            nearest = np.minimum(nearest, distances)
+    return np.asarray((2 * own + nearest) / 3, np.float32)
 
 
-def _sigmoid(x: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-x.clip(-30, 30))))
+def _off_topic(distances: Array) -> Array:
+    """Of all pictures that are at least so far, the share that are more than chance would have there.
+
+    Chance is a normal distribution that has the median of the distances, and their spread above it where that is more
+    than on both sides: there is more room on the far side, and what is merely unusual is no stranger.
+    """
+    middle, upper = np.quantile(distances, (0.5, 1 - JUNK))
+    spread = max(float(upper - middle), float(np.median(np.abs(distances - middle)))) / NormalDist().inv_cdf(1 - JUNK)
+    deviations = (distances - middle) / max(spread, 1e-6)
+    order = np.argsort(-deviations, kind="stable")
+    beyond = np.array([erfc(x / sqrt(2)) / 2 for x in deviations[order].tolist()])
+    by_chance = len(order) * beyond / np.arange(1, len(order) + 1)
+    shares = np.zeros(len(order))
+    shares[order] = 1 - np.minimum.accumulate(by_chance[::-1])[::-1].clip(0, 1)
+    return np.asarray(shares / (1 + np.exp(((FAR[0] - deviations) * FAR[1]).clip(-30, 30))), np.float32)
 
 
 def _alone(targets: Indices, groups: Indices) -> NDArray[np.bool_]:
