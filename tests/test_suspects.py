@@ -66,8 +66,8 @@ def test_wrong_labels_come_first_and_are_put_in_words(pets: Path) -> None:
         (pets / "cat" / name).rename(pets / "dog" / name)
     found = ranked(pets)
     assert {Path(one.file_name).name for one in found[:4]} >= wrong
-    for one in found[:3]:
-        assert "label" in one.kinds and (one.label, one.predicted) == ("dog", "cat")
+    for one in (named(found, f"dog/{name}") for name in wrong):
+        assert one.kind in one.kinds and (one.kind, one.label, one.predicted) == ("label", "dog", "cat")
         assert one.score > 0.6 and one.confidence > 0.5
         assert "looks like 'cat'" in one.reason and "nearest are not called 'dog'" in one.reason
         labels = [neighbour.split("/")[0] for neighbour in one.neighbours]
@@ -85,6 +85,17 @@ def test_what_belongs_to_no_label_is_found(photos: Path, tmp_path: Path) -> None
     assert len(strangers) == 4 and {one.kind for one in strangers} == {"off-topic"}
     assert strangers[:2] == first[:2]
     assert "unlike everything else called 'closed'" in strangers[0].reason
+
+
+def test_pictures_that_are_merely_unusual_do_not_hide_wrong_labels(photos: Path, tmp_path: Path) -> None:
+    labels = ("daisy", "dandelion", "rose", "sunflower", "tulip")
+    for number, label in enumerate(labels):
+        (tmp_path / label).mkdir(exist_ok=True)
+        for i, path in enumerate(sorted((photos / "flowers" / label).glob("*.jpg"))[:24]):
+            into = tmp_path / (labels[number - 1] if i < 2 else label)
+            into.mkdir(exist_ok=True)
+            shutil.copyfile(path, into / f"{'wrong' if i < 2 else label}-{path.name}")
+    assert all("wrong-" in one.file_name for one in ranked(tmp_path)[:5])
 
 
 def test_a_leak_across_the_split_is_named_on_the_training_side(pets: Path, tmp_path: Path) -> None:
@@ -131,6 +142,28 @@ def test_duplicates_are_found_whatever_was_done_to_the_copy(pets: Path) -> None:
         assert twin.score >= 0.75 and (twin.kind in ("duplicate", "leak") or twin.label == "dog")
     assert "called 'cat'" in named(found, "dog/zz1.jpg").reason
     assert sum("same picture as" in one.reason for one in found) == 5  # across labels both are named
+
+
+def test_copies_that_features_hardly_know_again_are_told_by_their_pixels(pets: Path, backbone: Backbone) -> None:
+    original = pictures_of(pets, "cat")[0]
+    with Image.open(original) as image:
+        worn = image.convert("RGB")
+    worn.resize((worn.width // 2, worn.height // 2)).save(pets / "cat" / "zz.jpg", quality=40)
+    one, other = extract([original, pets / "cat" / "zz.jpg"], backbone).vectors
+    assert 0.6 < one @ other / np.linalg.norm(one) / np.linalg.norm(other) < 0.9, "so that features only hint at it"
+    found = ranked(pets)
+    said = named(found, "cat/zz.jpg").reason + named(found, f"cat/{original.name}").reason
+    assert "nearly the same picture as" in said
+
+
+def test_a_head_does_not_believe_a_label_because_it_has_seen_copies_of_the_picture(pets: Path) -> None:
+    wrong = pictures_of(pets, "cat")[0]
+    for number in range(6):
+        shutil.copyfile(wrong, pets / "dog" / f"zz{number}.jpg")
+    wrong.unlink()
+    copies = [one for one in ranked(pets) if "/zz" in one.file_name]
+    assert len(copies) == 6
+    assert all(one.predicted == "cat" and "label" in one.kinds and "duplicate" in one.kinds for one in copies[:5])
 
 
 def test_odd_pictures_are_named_as_what_they_are(pets: Path) -> None:
@@ -222,7 +255,9 @@ def test_small_and_lopsided_sets_are_ranked_too(tmp_path: Path) -> None:
         found = ranked(folder(**labels))
         assert len(found) == sum(labels.values())
         assert all(np.isfinite(one.score) and 0 <= one.score <= 1 for one in found)
-    assert "no other scene is called 'c'" in named(ranked(tmp_path / "a12-b2-c1"), "c/15.jpg").reason
+    lone = named(ranked(tmp_path / "a12-b2-c1"), "c/15.jpg")
+    assert "no other scene is called 'c'" in lone.reason
+    assert "looks like" not in lone.reason, "nobody could have known"
     assert not any(one.kind == "label" for one in ranked(tmp_path / "a5")), "a single label cannot be doubted"
     same = tmp_path / "same"
     for label in "ab":
