@@ -692,6 +692,27 @@ def test_of_a_step_cut_off_at_any_byte_the_whole_lines_count(class_folders: Make
         assert len(seen) == 10 and seen.undo() == []
 
 
+def test_a_disk_that_fills_up_amid_a_step_is_told_of_and_the_set_shows_what_is_on_it(
+    class_folders: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = class_folders(bird=5, forest=5)
+    images, real = ImageSet.open(root), os.write
+
+    def drop_three() -> None:
+        with images.together():
+            for number in range(3):
+                images.drop(f"bird/{number}.jpg")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[: data.index(b"\n") + 9]))
+        with pytest.raises(ImageSetError, match=r"bird/0\.jpg' and 2 more in .*Make room"):
+            drop_three()
+    assert [one.file_name for one in images.dropped] == ["bird/0.jpg"]
+    assert images.dropped == open_warned(root, "line 2 is damaged").dropped
+    drop_three()
+    assert len(images.dropped) == 3 and len(images.undo()) == 2 and len(images.undo()) == 1
+
+
 @pytest.mark.parametrize(
     "line",
     [b"\xff\xfe", b"[1]", b"null", b'{"action": "relabel", "file_name": "bird/0.jpg", "to": 7}', b'{"action": "fly"}',

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -106,10 +107,15 @@ def read_edits(path: Path) -> tuple[list[Edit], list[int]]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                edits.append(Edit.from_json(line.decode()))
+                edits.append(_read_line(line))
             except (ValueError, RecursionError):
                 damaged.append(number)
     return edits, damaged
+
+
+@lru_cache(maxsize=2**15)  # a journal is read again and again, and its lines never change
+def _read_line(line: bytes) -> Edit:
+    return Edit.from_json(line.decode())
 
 
 def append_edits(path: Path, edits: Iterable[Edit]) -> None:
