@@ -17,6 +17,8 @@ __all__ = ["q1", "q2", "q3"]
 
 
 def baseline(labels: Sequence[str]) -> float:
+    from collections import Counter
+
     return max(Counter(labels).values()) / len(labels)
 
 
