@@ -569,6 +569,8 @@ def test_edits_made_together_are_seen_at_once_and_written_at_once(
             images.refresh()
             assert (images["bird/0.jpg"].label, images.labels, len(images)) == ("lake", ["bird", "forest", "lake"], 19)
             assert (images.notes, len(images.dropped), len(images.journal)) == ({"bird/1.jpg": "a"}, 1, 5)
+            with pytest.raises(ImageSetError, match="when that block has ended"):
+                images.undo()
             assert writes == [] and ImageSet.open(root).journal == []
     assert len(writes) == 1 and ImageSet.open(root).journal == images.journal
     assert len({edit.step for edit in images.journal}) == 1

@@ -5,7 +5,7 @@ import os
 import shutil
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
@@ -402,15 +402,11 @@ class ImageSet:
 
         A step is one edit, or those that were made `together`: it is undone whole. None is left where this is empty.
         """
-        self.refresh()
-        with self.together():
-            return [self._edit(edit) for edit in undoing(self._edits)]
+        return self._back_or_forth(undoing)
 
     def redo(self) -> list[Edit]:
         """Do again the step that was undone last; empty where none is, or something else was edited since."""
-        self.refresh()
-        with self.together():
-            return [self._edit(edit) for edit in redoing(self._edits)]
+        return self._back_or_forth(redoing)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -451,6 +447,13 @@ class ImageSet:
                 f"{self._shared}, so it is not edited. Make your own copy first: "
                 f"images = images.copy_to({'my_' + self.name.replace(' ', '_')!r})"
             )
+
+    def _back_or_forth(self, which: Callable[[list[Edit]], list[Edit]]) -> list[Edit]:
+        if self._step:  # which would undo itself
+            raise ImageSetError("Edits are being made together: undo and redo when that block has ended.")
+        self.refresh()
+        with self.together():
+            return [self._edit(edit) for edit in which(self._edits)]
 
     def _edit(self, edit: Edit) -> Edit:
         self.check_editable()
