@@ -98,6 +98,14 @@ def test_pictures_that_are_merely_unusual_do_not_hide_wrong_labels(photos: Path,
     assert all("wrong-" in one.file_name for one in ranked(tmp_path)[:5])
 
 
+def test_what_the_head_firmly_believes_is_hardly_off_topic(photos: Path, tmp_path: Path) -> None:
+    for label in ("bird", "forest"):
+        (tmp_path / label).mkdir()
+        for path in sorted((photos / "birds" / label).glob("*.jpg"))[:40]:
+            shutil.copyfile(path, tmp_path / label / path.name)
+    assert sum("off-topic" in one.kinds for one in ranked(tmp_path)) <= 1, "all belong there"
+
+
 def test_a_leak_across_the_split_is_named_on_the_training_side(pets: Path, tmp_path: Path) -> None:
     images = ImageSet.open(pets)
     held_out = images.path(images.valid[0])
