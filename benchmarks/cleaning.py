@@ -71,20 +71,22 @@ TURN = """async () => {
     const press = new KeyboardEvent('keydown', {key: 'PageDown', bubbles: true});
     document.querySelector('.tlc-current').dispatchEvent(press);
     const there = one => one.src && one.complete && one.naturalWidth > 0;
-    while (text() === before || ![...document.querySelectorAll('.tlc-card img')].every(there))
+    while (text() === before || ![...document.querySelectorAll('.tlc-card img')].every(there)) {
+        if (performance.now() - began > 20000) throw new Error(`the page was not turned: ${before}`);
         await new Promise(requestAnimationFrame);
+    }
     return performance.now() - began;
 }"""
-# The page is shown anew twice: with the decision, and with what it did to ranking and score.
+# The page is shown anew with the decision, and once more with what it did to ranking and score: the last change counts.
 RELABEL = """async () => {
-    let shown = 0;
-    const watch = new MutationObserver(() => shown += 1);
-    watch.observe(document.querySelector('.tlc-accuracy'), {childList: true});
     const key = document.querySelector('.tlc-decide [aria-pressed=false] kbd').textContent, began = performance.now();
+    let last = began;
+    const watch = new MutationObserver(() => last = performance.now());
+    watch.observe(document.querySelector('.tlc'), {childList: true, subtree: true, characterData: true});
     document.querySelector('.tlc-current').dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
-    while (shown < 2) await new Promise(requestAnimationFrame);
+    while (performance.now() - last < 1500) await new Promise(done => setTimeout(done, 50));
     watch.disconnect();
-    return performance.now() - began;
+    return last - began;
 }"""
 
 
@@ -112,7 +114,7 @@ def main() -> None:
             rows.append({"pictures": n} | suspects(folder / f"pictures-{n}", options.edits))
         with lab(folder) as address:
             for row in rows:
-                row.update(cleaner(address, folder, f"pictures-{row['pictures']}", options.turns, options.edits))
+                row.update(cleaner(address, folder, row["pictures"], options.turns, options.edits))
     print(table([{key: text(key, value) for key, value in row.items()} for row in rows]))
     pictures = "of " + options.photos.name if options.photos else "rendered doors"
     write({"pictures": pictures, "rows": rows} | machine(*PACKAGES), options.out)
@@ -250,10 +252,11 @@ def lab(folder: Path) -> Iterator[str]:
             server.terminate()
 
 
-def cleaner(address: str, folder: Path, name: str, turns: int, edits: int) -> dict[str, list[float]]:
+def cleaner(address: str, folder: Path, count: int, turns: int, edits: int) -> dict[str, list[float]]:
     import nbformat
     from playwright.sync_api import sync_playwright
 
+    name = f"pictures-{count}"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [nbformat.v4.new_code_cell(cell.format(name=name)) for cell in CELLS]
     with sync_playwright() as playwright:
@@ -267,7 +270,7 @@ def cleaner(address: str, folder: Path, name: str, turns: int, edits: int) -> di
             opened.append(first_page(page, f"{address}/lab/workspaces/{path.stem}/tree/{path.name}"))
         seconds = {"first page": opened[:1], "its later session": opened[1:]}
         page.wait_for_timeout(1000)
-        seconds["page turn"] = [page.evaluate(TURN) / 1000 for _ in range(turns)]
+        seconds["page turn"] = [page.evaluate(TURN) / 1000 for _ in range(min(turns, count // 24 - 1))]
         seconds["relabel"] = [page.evaluate(RELABEL) / 1000 for _ in range(edits)]
         browser.close()
     return seconds
