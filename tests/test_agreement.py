@@ -10,6 +10,7 @@ from tl_course.agreement import Answer, agreement, append_answer, consistency, o
 from tl_course.errors import ImageSetError
 
 
+@pytest.mark.slow
 def test_kappa_is_scikit_learns_and_its_interval_holds_the_truth() -> None:
     from sklearn.metrics import cohen_kappa_score
 

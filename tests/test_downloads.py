@@ -60,6 +60,7 @@ def test_the_wrong_file_is_refused_and_nothing_of_it_kept(pack: bytes, cache: Pa
         assert kept(cache) == []
 
 
+@pytest.mark.slow
 def test_a_connection_that_breaks_is_taken_up_where_it_broke(pack: bytes) -> None:
     pieces = [100_000, 1, 50_000, 0, 200_000]
     told: list[tuple[int, int | None]] = []

@@ -89,6 +89,7 @@ def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
         ImageSet.open(tmp_path / "links.zip")
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused_unopened(tmp_path: Path, cache: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(5):

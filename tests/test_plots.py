@@ -14,6 +14,7 @@ from tl_course.models import Evaluation, Prediction
 from tl_course.widgets import TryIt
 
 
+@pytest.mark.slow
 def test_a_contact_sheet_has_each_picture_under_its_label(birds: ImageSet) -> None:
     figure = plots.contact_sheet(birds, n=10, columns=4)
     shown = [axis for axis in figure.axes if axis.images]

@@ -73,6 +73,7 @@ def test_flaws_come_in_the_share_asked_for():
         assert (truth["scene"] != i) == (flaws == ["near_duplicate"])
 
 
+@pytest.mark.slow
 def test_a_near_duplicate_resembles_the_scene_that_it_shows_again():
     drawn = list(draw("birds", 40, seed=4, size=64, near_duplicates=0.2))
     views = [pixels(picture.image, 16) for picture in drawn]
@@ -136,6 +137,7 @@ def test_a_door_is_the_same_every_time_and_in_any_order():
     assert draw_one("doors", 3, **{**asked, "seed": 6}).image.tobytes() != drawn[3].image.tobytes()
 
 
+@pytest.mark.slow
 def test_doors_are_balanced_and_many_stand_where_the_definition_matters():
     drawn = list(draw("doors", 60, seed=1, size=32))
     assert Counter(picture.label for picture in drawn) == {"closed": 30, "open": 30}

@@ -118,6 +118,7 @@ def test_more_pictures_may_be_set_aside_to_validate_on(tmp_path: Path, drawn: li
     assert len(images.valid) == 12
 
 
+@pytest.mark.slow
 def test_the_pictures_to_validate_on_can_be_sound(tmp_path: Path) -> None:
     flaws = {"wrong_labels": 0.4, "off_topic": 0.2, "near_duplicates": 0.1}
     images = ImageSet.render("doors", tmp_path / "set", n=60, size=32, valid=0.5, sound_valid=True, **flaws)

@@ -87,6 +87,7 @@ def test_what_belongs_to_no_label_is_found(photos: Path, tmp_path: Path) -> None
     assert "unlike everything else called 'closed'" in strangers[0].reason
 
 
+@pytest.mark.slow
 def test_pictures_that_are_merely_unusual_do_not_hide_wrong_labels(photos: Path, tmp_path: Path) -> None:
     labels = ("daisy", "dandelion", "rose", "sunflower", "tulip")
     for number, label in enumerate(labels):
@@ -98,6 +99,7 @@ def test_pictures_that_are_merely_unusual_do_not_hide_wrong_labels(photos: Path,
     assert all("wrong-" in one.file_name for one in ranked(tmp_path)[:5])
 
 
+@pytest.mark.slow
 def test_what_the_head_firmly_believes_is_hardly_off_topic(photos: Path, tmp_path: Path) -> None:
     for label in ("bird", "forest"):
         (tmp_path / label).mkdir()
@@ -297,6 +299,7 @@ def test_a_subset_is_compared_within_itself(pets: Path) -> None:
     assert {neighbour for one in found for neighbour in one.neighbours} <= names
 
 
+@pytest.mark.slow
 def test_the_command_tells_people_programs_and_spreadsheets(pets: Path, tmp_path: Path) -> None:
     wrong = pictures_of(pets, "cat")[0]
     wrong.rename(pets / "dog" / wrong.name)

@@ -34,6 +34,7 @@ def test_measured_elsewhere_it_learns_from_all(model: Classifier, birds: ImageSe
     assert elsewhere.metrics["tested_on"] == birds.name
 
 
+@pytest.mark.slow
 def test_altered_copies_are_learnt_from_and_not_measured(birds: ImageSet, backbone: Backbone) -> None:
     few, asked = birds.subset(8), []
 

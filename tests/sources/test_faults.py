@@ -154,6 +154,7 @@ def test_an_endless_body_is_given_up(server: Collection, tmp_path: Path, monkeyp
     assert collect_around(server, url, tmp_path / "set") == "longer than 1 MB, so given up"
 
 
+@pytest.mark.slow
 def test_a_body_that_drips_is_given_up(server: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "DEADLINE", 1.0)
     over = threading.Event()
