@@ -215,6 +215,7 @@ def test_what_cannot_be_collected_is_said_in_one_sentence(
     assert advice in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_collecting_where_nobody_answers_names_what_works(tmp_path: Path) -> None:
     api = "http://127.0.0.1:9/v1/images/"
     done = run("images", "collect", tmp_path / "mine", "cat", "--api", api, "--n", "3", "--json")

@@ -657,6 +657,7 @@ def test_the_last_picture_of_a_label_can_go_and_come_back(class_folders: Maker) 
     assert images.labels == ["bird", "forest"]
 
 
+@pytest.mark.slow
 def test_killed_at_any_byte_the_journal_loses_at_most_the_last_edit(class_folders: Maker) -> None:
     root = class_folders(bird=5, forest=5)
     images = ImageSet.open(root)

@@ -159,6 +159,7 @@ def test_doors_are_balanced_and_many_stand_where_the_definition_matters():
             assert truth["doors"]["share"] == pytest.approx(wanted, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_another_threshold_changes_labels_and_nothing_else():
     asked = {"seed": 2, "size": 32, "wrong_labels": 0.2, "near_duplicates": 0.1, "off_topic": 0.1}
     usual = list(draw("doors", 12, **asked))

@@ -49,6 +49,7 @@ def test_altered_copies_are_learnt_from_and_not_measured(birds: ImageSet, backbo
     assert not np.array_equal(model.head.weight, train(few).head.weight)
 
 
+@pytest.mark.slow
 def test_altered_copies_have_the_labels_of_their_pictures_and_stay_in_their_folds(
     birds: ImageSet, backbone: Backbone, tmp_path: Path
 ) -> None:
@@ -61,6 +62,7 @@ def test_altered_copies_have_the_labels_of_their_pictures_and_stay_in_their_fold
     assert model.metrics["cross_validated_accuracy"] < 0.75
 
 
+@pytest.mark.slow
 def test_the_seed_is_that_of_augmentation_too_and_disturbs_nobody(birds: ImageSet, backbone: Backbone) -> None:
     import torch
 

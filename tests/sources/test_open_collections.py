@@ -171,6 +171,7 @@ def read_journal(folder: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in (folder / "collected.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_no_more_pages_are_asked_for_than_are_wanted(server: Server, tmp_path: Path) -> None:
     report = served(server, Openverse, 400).collect(["robin"], 10, tmp_path / "set")
     assert report.complete and server.asked_for("/api") == 1
@@ -261,6 +262,7 @@ def test_an_answer_of_another_shape_is_one_plain_line(
     assert problem.startswith(f"{kind.name}: answered with something else than a list of pictures")
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize(
     ("answer", "reason"),

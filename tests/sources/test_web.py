@@ -175,6 +175,7 @@ def test_a_captcha_everywhere_is_not_taken_for_an_answer(engines: Engines, tmp_p
     assert problem.startswith("web: duckduckgo answered with something else than pictures (a captcha?), bing had no")
 
 
+@pytest.mark.slow
 def test_hanging_and_unreachable_engines_are_named(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

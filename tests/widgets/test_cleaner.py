@@ -133,6 +133,7 @@ def test_several_are_one_step_which_a_later_session_undoes_and_redoes(cleaner: C
     assert third.redo() == [], "a new decision leaves nothing to redo"
 
 
+@pytest.mark.slow
 def test_the_page_keeps_its_order_and_turning_it_skips_nobody(cleaner: Cleaner) -> None:
     seen = []
     for number in range(1, 20):

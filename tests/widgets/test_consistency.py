@@ -41,6 +41,7 @@ def answer_all(check: Consistency, doubtful: str = "") -> None:
         seen.add(name)
 
 
+@pytest.mark.slow
 def test_the_most_ambiguous_are_asked_twice(own: ImageSet, backbone: Backbone) -> None:
     from tl_course.suspects import Suspects
 
