@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fastai_recipe import fine_tuned
 from PIL import Image, ImageOps
 from reporting import RESULTS, machine, table, write
 
@@ -229,32 +230,12 @@ def of_fastai(planted: Planted, weights: Path) -> dict[str, float]:
 
 
 def run_fastai(folder: str, weights: str) -> None:
-    from fastai.vision.all import (
-        CategoryBlock,
-        DataBlock,
-        ImageBlock,
-        Resize,
-        aug_transforms,
-        set_seed,
-        vision_learner,
-    )
-
-    set_seed(0)
     images = ImageSet.open(folder, warn=False)
+    learn, _ = fine_tuned(images, DEFAULT, weights)
     label_of = {images.path(picture): picture.label for picture in images}
-    block = DataBlock(
-        blocks=(ImageBlock, CategoryBlock),
-        get_y=lambda path: label_of[path],
-        splitter=lambda items: (range(len(items)), []),
-        item_tfms=Resize(224),
-        batch_tfms=aug_transforms(),
-    )
-    dls = block.dataloaders(list(label_of), bs=16, num_workers=0, device="cpu")
-    learn = vision_learner(dls, DEFAULT, pretrained_cfg_overlay={"file": weights})
     with learn.no_bar(), learn.no_logging():
-        learn.fine_tune(3)
-        probabilities, _ = learn.get_preds(dl=dls.test_dl(list(label_of)))
-    targets = [list(dls.vocab).index(label) for label in label_of.values()]
+        probabilities, _ = learn.get_preds(dl=learn.dls.test_dl(list(label_of)))
+    targets = [list(learn.dls.vocab).index(label) for label in label_of.values()]
     losses = -np.log(np.clip(probabilities.numpy()[np.arange(len(targets)), targets], 1e-12, None))
     print(json.dumps({path.name: float(loss) for path, loss in zip(label_of, losses, strict=True)}))
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fastai_recipe import fine_tuned
 from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -204,37 +205,14 @@ def save_weights(backbone: str, path: str) -> None:
 
 
 def run_fastai(train: str, test: str, backbone: str, weights: str, seed: str) -> None:
-    """fastai's own recipe, in its own words. Prints what `tl-course train --json` prints."""
-    from fastai.vision.all import (
-        CategoryBlock,
-        DataBlock,
-        ImageBlock,
-        Resize,
-        aug_transforms,
-        set_seed,
-        vision_learner,
-    )
-
+    """fastai's own recipe. Prints what `tl-course train --json` prints."""
     from tl_course.models import score
 
-    set_seed(int(seed))
     images, others = ImageSet.open(train), ImageSet.open(test)
-    label_of = {images.path(picture): picture.label for picture in images}
-    block = DataBlock(
-        blocks=(ImageBlock, CategoryBlock),
-        get_y=lambda path: label_of[path],
-        splitter=lambda items: (range(len(items)), []),
-        item_tfms=Resize(224),
-        batch_tfms=aug_transforms(),
-    )
-    start = time.perf_counter()
-    dls = block.dataloaders(list(label_of), bs=16, num_workers=0, device="cpu")
-    learn = vision_learner(dls, backbone, pretrained_cfg_overlay={"file": weights})
+    learn, seconds = fine_tuned(images, backbone, weights, seed=int(seed))
     with learn.no_bar(), learn.no_logging():
-        learn.fine_tune(3)
-        seconds = time.perf_counter() - start
-        probabilities, _ = learn.get_preds(dl=dls.test_dl([others.path(picture) for picture in others]))
-    targets = np.array([list(dls.vocab).index(picture.label) for picture in others])
+        probabilities, _ = learn.get_preds(dl=learn.dls.test_dl([others.path(picture) for picture in others]))
+    targets = np.array([list(learn.dls.vocab).index(picture.label) for picture in others])
     result = score(probabilities.numpy(), targets)
     values = {"accuracy": result.accuracy, "confusion": result.confusion, "n_train": len(images)}
     print(json.dumps(values | {"train_seconds": seconds}))
