@@ -489,17 +489,11 @@ function render({ model, el }) {
     if (message.report !== undefined) panels.report.innerHTML = message.report; // made, and escaped, by the kernel
   }
 
-  model.on("change:_state", show);
-  model.on("msg:custom", heard);
   show();
-  el.append(root);
-
-  return () => {
-    model.off("change:_state", show);
-    model.off("msg:custom", heard);
+  return mount({ model, el }, root, { "change:_state": show, "msg:custom": heard }, () => {
     clearTimeout(lookTimer);
     for (const kept of Object.values(urls)) kept.forEach((url) => URL.revokeObjectURL(url));
-  };
+  });
 }
 
 export default { render };

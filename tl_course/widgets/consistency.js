@@ -115,16 +115,11 @@ function render({ model, el }) {
     heardSaying = now.said;
   }
 
-  model.on("change:_state", show);
-  model.on("change:_view", view);
   view();
   show();
-  el.append(root);
-  return () => {
-    model.off("change:_state", show);
-    model.off("change:_view", view);
+  return mount({ model, el }, root, { "change:_state": show, "change:_view": view }, () => {
     if (url) URL.revokeObjectURL(url);
-  };
+  });
 }
 
 export default { render };

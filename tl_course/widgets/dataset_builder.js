@@ -500,18 +500,12 @@ function render({ model, el }) {
     });
   }
 
-  model.on("change:_state", shown);
-  model.on("msg:custom", heard);
   shown();
-  el.append(root);
-
-  return () => {
-    model.off("change:_state", shown);
-    model.off("msg:custom", heard);
+  return mount({ model, el }, root, { "change:_state": shown, "msg:custom": heard }, () => {
     closeCamera();
     clearTimeout(saying);
     urls.forEach((url) => URL.revokeObjectURL(url));
-  };
+  });
 }
 
 export default { render };

@@ -28,3 +28,13 @@ function setOptions(select, options) {
   select.dataset.options = wanted;
   select.replaceChildren(...options.map(([value, text]) => h("option", { value, textContent: text })));
 }
+
+/** Put the root into the page and call each handler whenever its event comes, until what is returned is called. */
+function mount({ model, el }, root, handlers, end) {
+  for (const [what, handler] of Object.entries(handlers)) model.on(what, handler);
+  el.append(root);
+  return () => {
+    for (const [what, handler] of Object.entries(handlers)) model.off(what, handler);
+    end();
+  };
+}
