@@ -93,6 +93,7 @@ def test_the_table_says_what_it_rests_on_and_everything_is_json() -> None:
     assert "95% confidence, over 2 seeds" in text
     assert "Asymptote of transfer: fitted curve (2 of 2 runs)." in text
     assert "Asymptote of scratch: mean of the last third (2 of 2 runs)." in text
+    assert "The runs lasted 3 to 8 epochs" in text
     assert json.loads(json.dumps(found.to_json()))["asymptote"]["transfer"] == found.asymptote.transfer
     assert list(found.to_dataframe().index) == ["start", "slope", "asymptote"]
 

@@ -69,8 +69,8 @@ class Benefit:
         if self.low is None or self.high is None:
             return f"{self.difference:+.{_decimals(self.difference)}f} (no interval)"
         half = (self.high - self.low) / 2
-        agreed = half < 1e-9  # but for rounding
-        decimals = _decimals(self.difference) if agreed else _decimals(half, digits=1)
+        enough = _decimals(self.difference)
+        decimals = enough if half < 1e-9 else min(_decimals(half, digits=1), enough + 1)
         return f"{self.difference:+.{decimals}f} ± {half:.{decimals}f}"
 
     __repr__ = __str__
@@ -89,6 +89,8 @@ class Benefits:
         Of the intervals.
     paired : bool
         Whether run i of transfer was compared with run i of scratch.
+    epochs : tuple of two float
+        How long the shortest and the longest run lasted.
     """
 
     start: Benefit
@@ -97,6 +99,7 @@ class Benefits:
     y: str
     confidence: float
     paired: bool
+    epochs: tuple[float, float]
 
     def __iter__(self) -> Iterator[Benefit]:
         """Start, slope, asymptote."""
@@ -128,6 +131,11 @@ class Benefits:
         for name, how in (("transfer", self.asymptote.transfer_how), ("scratch", self.asymptote.scratch_how)):
             ways = [f"{way} ({how.count(way)} of {len(how)} runs)" for way in (_FIT, _MEAN) if way in how]
             notes.append(f"Asymptote of {name}: {', '.join(ways)}.")
+        if self.epochs[0] < self.epochs[1]:
+            shortest, longest = self.epochs
+            notes.append(
+                f"The runs lasted {shortest:g} to {longest:g} epochs: the longer had more time to reach theirs."
+            )
         if self.slope.difference < 0 and self.start.transfer > self.asymptote.scratch:
             notes.append(
                 "Transfer starts above all that scratch reaches: little is left to gain, so its slope is small."
@@ -197,7 +205,9 @@ def benefits(
         for i, (name, unit) in enumerate((("start", y), ("slope", f"{y} a step"), ("asymptote", y)))
     )
     paired = len(groups["transfer"]) == len(groups["scratch"])
-    return Benefits(start, slope, asymptote, y=y, confidence=confidence, paired=paired)
+    ends = [max(row["epoch"] for row in run.epochs) for runs in groups.values() for run in runs]
+    epochs = (min(ends), max(ends))
+    return Benefits(start, slope, asymptote, y=y, confidence=confidence, paired=paired, epochs=epochs)
 
 
 def _runs(given: History | Sequence[History]) -> list[History]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_course.benefits import Benefit, benefits
+from tl_course.benefits import Benefit, Benefits, benefits
 from tl_course.errors import TLCourseError
 from tl_course.history import History
 from tl_course.plots.look import COLOURS, LINES, MARKERS, plain, subplots
@@ -118,13 +118,13 @@ def three_benefits(
     drawn, secants = [], []
     for i, (name, given) in enumerate(zip(names, (transfer, scratch), strict=True)):
         runs = [given] if isinstance(given, History) else list(given)
-        over, table = _aligned(runs, x, y, name)
-        epochs, _ = _aligned(runs, "epoch", y, name)
-        first = int(np.argmax(epochs > 0)) if 0 < epochs[epochs > 0][0] < 1 else 0
-        over, table = over[first:], table[:, first:]
+        epochs, table = _aligned(runs, "epoch", y, name)
+        over = _aligned(runs, "epoch", x, name)[1].mean(axis=0)
+        if ((epochs > 0) & (epochs < 1)).any():  # the start is after the first step, not before it
+            epochs, over, table = epochs[epochs > 0], over[epochs > 0], table[:, epochs > 0]
         _mean_and_band(axis, over, table.mean(axis=0), np.array([table.min(axis=0), table.max(axis=0)]), i, label=name)
         drawn.append(table)
-        begin, end = float(over[0]), float(np.interp(early, epochs[first:], over))
+        begin, end = float(over[0]), float(np.interp(early, epochs, over))
         secants.append((begin, end, float(np.interp(end, over, table.mean(axis=0))), float(over[-1])))
 
     asymptote, start = measured.asymptote, measured.start
@@ -137,19 +137,18 @@ def three_benefits(
     axis.set_xlim(-0.36 * right, 1.36 * right)
     axis.set_ylim(low - 0.24 * span, high + 0.06 * span)
 
-    end_of_early = max(end for _, end, *_ in secants)
-    axis.axvspan(0, end_of_early, color="black", alpha=0.06, linewidth=0)
-    for i, (level, begun, (begin, end, reached, last)) in enumerate(
-        zip(levels, (start.transfer, start.scratch), secants, strict=True)
-    ):
+    axis.axvspan(0, max(end for _, end, *_ in secants), color="black", alpha=0.06, linewidth=0)
+    for i, (begin, end, reached, last) in enumerate(secants):
+        level, begun = levels[i], (start.transfer, start.scratch)[i]
         axis.hlines(begun, left_arrow, begin, color=COLOURS[i], linewidth=1.2, linestyle=(0, (4, 2)))
         axis.hlines(level, 0.66 * last, right_arrow, color=COLOURS[i], linewidth=1.2, linestyle=(0, (4, 2)))
+        rise = (reached - begun) / (end - begin)
         further = min(2.2 * (end - begin), 1.02 * right - begin)
-        if reached > begun:  # the tangent ends where it would leave what was measured
-            further = min(further, (high + 0.03 * span - begun) / (reached - begun) * (end - begin))
+        if rise > 0:  # what was measured is left no further than this
+            further = min(further, (high + 0.03 * span - begun) / rise)
         axis.plot(
-            (begin, begin + further), (begun, begun + (reached - begun) * further / (end - begin)), color=COLOURS[i],
-            linewidth=7, alpha=0.35, solid_capstyle="butt", zorder=1.5, gid="slope",
+            (begin, begin + further), (begun, begun + rise * further), color=COLOURS[i], linewidth=7, alpha=0.35,
+            solid_capstyle="butt", zorder=1.5, gid="slope",
         )  # fmt: skip
     _gap(axis, left_arrow, start.scratch, start.transfer, span)
     _gap(axis, right_arrow, asymptote.scratch, asymptote.transfer, span)
@@ -159,7 +158,7 @@ def three_benefits(
               (asymptote, ("higher\nasymptote", "lower\nasymptote"), right_arrow + 0.025 * right, "left"))  # fmt: skip
     for one, said, across, ha in places:
         _benefit_text(axis, one, said, across, float(np.clip((one.transfer + one.scratch) / 2, *inside)), ha=ha)
-    part = "the first epoch" if early == 1 else f"{early:g} epochs"
+    part = "the first epoch" if early == 1 else f"the first {early:g} epochs"
     _benefit_text(
         axis, measured.slope, ("steeper slope", "flatter slope"), 0.01 * right, low - 0.04 * span,
         ha="left", va="top", unit=f" a step in {part}",
@@ -173,7 +172,7 @@ def three_benefits(
     axis.grid(visible=False)
     axis.spines["bottom"].set_bounds(0, right)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
-    figure.supxlabel(_caption([len(table) for table in drawn], confidence), fontsize=8.5, color="#444444")
+    figure.supxlabel(_caption(measured, [len(table) for table in drawn]), fontsize=8.5, color="#444444")
     return figure
 
 
@@ -307,15 +306,21 @@ def _benefit_text(
 ) -> None:  # fmt: skip
     sure = one.positive or (one.high is not None and one.high < 0)
     number = str(one) if one.low is not None else str(one).partition(" (")[0]
+    if not unit and len(number) > 15:  # there is not much room beside the curves
+        number = number.replace(" ±", "\n±")
     text = f"{names[one.difference < 0]}{'' if sure else '?'}\n{number}{unit}".replace("-", "\N{MINUS SIGN}")
     axis.text(x, y, text, ha=ha, va=va, fontsize=11, fontweight="bold", linespacing=1.35, gid=one.name)
 
 
-def _caption(sizes: Sequence[int], confidence: float) -> str:
+def _caption(measured: Benefits, sizes: Sequence[int]) -> str:
     if max(sizes) == 1:
-        return "one run of each, which proves nothing: repeat them with other seeds"
-    bands = f"lines: means of {_count(sizes)} runs, bands from lowest to highest"
-    return bands + (f"; ±: {confidence:.0%} interval of the difference over the seeds" if min(sizes) > 1 else "")
+        said = "one run of each, which proves nothing: repeat them with other seeds"
+    else:
+        said = f"lines: means of {_count(sizes)} runs, bands from lowest to highest"
+    if measured.start.low is not None:
+        said += f"; ±: {measured.confidence:.0%} interval of the difference over the seeds"
+    shortest, longest = measured.epochs
+    return said if shortest == longest else f"{said}\nthe runs lasted {shortest:g} to {longest:g} epochs"
 
 
 def _of_y(y: str) -> str:
