@@ -165,7 +165,7 @@ def benefits(
 ) -> Benefits:
     """Measure the three benefits of transfer in runs that were made with the same pictures and the same epochs.
 
-    The *start* is the score right after the first optimizer step, or before it where that was not recorded. The *slope*
+    The *start* is the score right after the first optimiser step, or before it where that was not recorded. The *slope*
     is what is gained a step from there to the end of the `early` part. The *asymptote* is the level that a run reaches:
     where a saturating curve a - b exp(-c x) describes the run well, its a, otherwise the mean of the last third of the
     epochs. Every run is read to its own end.

@@ -21,7 +21,7 @@ _AXES = {
     "seconds": "seconds of training",
     "epoch": "epoch",
     "pictures": "pictures seen, each as often as it was seen",
-    "step": "steps of the optimizer",
+    "step": "steps of the optimiser",
     "train_loss": "training loss",
 }
 _Array = NDArray[np.float64]
