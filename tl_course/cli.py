@@ -273,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     # The default is repeated here rather than imported: the help has to come at once.
     images = {
         "metavar": "IMAGES",
-        "help": "a folder of class folders, a data set folder, a zip or its address, or a set's name (birds, doors)",
+        "help": "a folder of class folders, a data set folder, a zip or its address, or a set's name, such as birds",
     }
 
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -322,7 +322,7 @@ def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.Argume
     one = _add(verbs, "info", _images_info, "say what is in a data set", json_option)
     one.add_argument("images", **images)
     one = _add(verbs, "render", _images_render, "draw a data set whose truth is known", json_option)
-    one.add_argument("name", metavar="NAME", help="which set: birds, doors")
+    one.add_argument("name", metavar="NAME", help="which set: birds, doors, cats_dogs, animals, patterns")
     one.add_argument("out", metavar="DIR", help="a new folder")
     one.add_argument("--n", type=int, default=400, help="number of pictures (400)")
     one.add_argument("--seed", type=int, default=0, help="another seed, other pictures (0)")

@@ -164,7 +164,7 @@ class ImageSet:
         Parameters
         ----------
         name
-            A set that the package can draw ("birds", "doors").
+            A set that the package can draw ("birds", "doors", "cats_dogs", "animals", "patterns").
         into
             The folder to make.
         n, seed, size

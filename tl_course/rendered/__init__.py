@@ -16,7 +16,13 @@ from tl_course.errors import ImageSetError
 
 __all__ = ["SETS", "RenderedPicture", "draw", "draw_one"]
 
-SETS = {"birds": ("bird", "forest"), "doors": ("closed", "open")}
+SETS: dict[str, tuple[str, ...]] = {
+    "birds": ("bird", "forest"),
+    "doors": ("closed", "open"),
+    "cats_dogs": ("cat", "dog"),
+    "animals": ("bear", "cow", "elephant", "fox", "horse", "monkey", "mouse", "pig", "rabbit", "sheep"),
+    "patterns": ("checks", "clouds", "dots", "grid", "rings", "stripes", "waves", "zigzag"),
+}
 SIZES = range(32, 1025)
 # Flaws are dealt by blocks of so many pictures, so that every stretch of a set has about its share of them.
 BLOCK = 10
@@ -36,7 +42,8 @@ class RenderedPicture:
         What was drawn, ready for JSON. ``true_label`` is None for an off-topic picture, which no label fits. ``scene``
         is the index at which the scene was first drawn: near-duplicates share it. ``flaws`` lists ``wrong_label``,
         ``near_duplicate`` or ``off_topic``. The rest describes the scene: ``bird`` is None where there is none;
-        ``angle`` is how far a door stands open, in degrees.
+        ``angle`` is how far a door stands open, in degrees; ``animal`` tells species, breed, coat, pose, framing
+        and the share of it that something hides.
     """
 
     image: Image.Image
@@ -46,7 +53,7 @@ class RenderedPicture:
 
 def draw(name: str, n: int, *, seed: int = 0, size: int = 256, wrong_labels: float = 0.0, near_duplicates: float = 0.0,
          off_topic: float = 0.0, threshold: float | None = None) -> Iterator[RenderedPicture]:  # fmt: skip
-    """The first `n` pictures of a set, drawn as they are asked for; labels take turns in pairs, so they are balanced.
+    """The first `n` pictures of a set, drawn as they are asked for; labels take turns, which keeps them balanced.
 
     Parameters
     ----------
@@ -59,8 +66,8 @@ def draw(name: str, n: int, *, seed: int = 0, size: int = 256, wrong_labels: flo
     size
         Pixels along each side, 32 to 1024.
     wrong_labels, near_duplicates, off_topic
-        Shares of pictures, 0 to 1 and 1 together at most, that get the other label, show an earlier scene once more, or
-        show something else altogether. No picture has more than one flaw.
+        Shares of pictures, 0 to 1 and 1 together at most, that get another label, show an earlier scene once more, or
+        show something else altogether. No picture has more than one flaw; a label's first picture is no duplicate.
     threshold
         For "doors": the angle in degrees from which a door is called open, above 0 and up to 110; 20 where it is None,
         and there the labels are balanced. It changes labels alone: what is drawn stays the same.
@@ -118,7 +125,10 @@ def draw_one(
     image, label, truth = _scene(name, seed, scene, label, size, threshold)
     if flaw == "near_duplicate":
         image, truth = flaws.second_shot(image, _rng(seed, index, 2), truth)
-    given = label if flaw != "wrong_label" else next(other for other in SETS[name] if other != label)
+    given = label
+    if flaw == "wrong_label":
+        others = [other for other in SETS[name] if other != label]
+        given = others[int(_rng(seed, index, 7).integers(len(others)))]
     return RenderedPicture(image, given, {"true_label": label, "scene": scene, "flaws": [flaw] if flaw else []} | truth)
 
 
@@ -131,18 +141,24 @@ def _scene(
 
         image, truth = scenes.draw_scene(_rng(seed, index, 1), size, bird=label == "bird")
         return image, label, truth
-    from . import doors
+    if name == "doors":
+        from . import doors
 
-    angle = doors.draw_angle(_rng(seed, index, 6), is_open=label == "open")
-    image, truth = doors.draw_scene(_rng(seed, index, 1), size, angle=angle)
-    return image, SETS[name][int(angle >= (doors.THRESHOLD if threshold is None else threshold))], truth
+        angle = doors.draw_angle(_rng(seed, index, 6), is_open=label == "open")
+        image, truth = doors.draw_scene(_rng(seed, index, 1), size, angle=angle)
+        return image, SETS[name][int(angle >= (doors.THRESHOLD if threshold is None else threshold))], truth
+    from . import animals, patterns
+
+    draw_scene = patterns.draw_scene if name == "patterns" else animals.draw_scene
+    image, truth = draw_scene(_rng(seed, index, 1), size, label=label)
+    return image, label, truth
 
 
 def _astray(name: str, rng: np.random.Generator, size: int) -> tuple[Image.Image, str]:
     """A picture that no label of the set fits, and what it shows."""
     from . import doors, flaws
 
-    return flaws.off_topic(rng, size) if name == "birds" else doors.draw_no_door(rng, size)
+    return doors.draw_no_door(rng, size) if name == "doors" else flaws.off_topic(rng, size)
 
 
 def _check(name: str, seed: int, size: int, *shares: float, threshold: float | None) -> None:
@@ -174,8 +190,9 @@ def _rng(seed: int, index: int, use: int) -> np.random.Generator:
 
 
 def _label(name: str, seed: int, index: int) -> str:
-    first = int(_rng(seed, index // 2, 3).integers(2))
-    return SETS[name][(first + index) % 2]
+    count = len(SETS[name])
+    first = int(_rng(seed, index // count, 3).integers(count))
+    return SETS[name][(first + index) % count]
 
 
 def _flaw(seed: int, index: int, shares: tuple[float, float, float]) -> str:
@@ -197,6 +214,7 @@ def _flaw(seed: int, index: int, shares: tuple[float, float, float]) -> str:
 
 def _earlier(name: str, seed: int, index: int, shares: tuple[float, float, float]) -> int:
     """An earlier, sound picture of the same label to shoot again, or `index` itself where there is none."""
-    sound = [i for i in range(max(0, index - 60), index) if _label(name, seed, i) == _label(name, seed, index)]
+    start = max(0, index - 30 * len(SETS[name]))
+    sound = [i for i in range(start, index) if _label(name, seed, i) == _label(name, seed, index)]
     order = _rng(seed, index, 5).permutation(len(sound))
     return next((sound[i] for i in order if not _flaw(seed, sound[i], shares)), index)

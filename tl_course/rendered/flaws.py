@@ -16,7 +16,7 @@ OFF_TOPIC = ("road sign", "mug", "page of text", "car", "test card", "blank", "b
 def second_shot(image: Image.Image, rng: Rng, truth: dict[str, Any]) -> tuple[Image.Image, dict[str, Any]]:
     """The scene once more, framed and lit a little differently, with other noise; its truth says where things are now.
 
-    What moves is the ``box`` of a ``bird`` and the corners of a door's ``leaf``.
+    What moves is the ``box`` of a ``bird`` or an ``animal`` and the corners of a door's ``leaf``.
     """
     side = image.width
     crop = rng.uniform(0.93, 0.98)
@@ -29,16 +29,17 @@ def second_shot(image: Image.Image, rng: Rng, truth: dict[str, Any]) -> tuple[Im
     )
     pixels = pixels + rng.standard_normal((side, side, 1), dtype=np.float32) * rng.uniform(0.004, 0.02)
     taken = Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
-    if bird := truth.get("bird"):
-        moved = [round((v - start) / crop) for v, start in zip(bird["box"], (x, y, x, y), strict=True)]
-        truth = truth | {"bird": bird | {"box": [min(side, max(0, v)) for v in moved]}}
+    for name in ("bird", "animal"):
+        if seen := truth.get(name):
+            moved = [round((v - start) / crop) for v, start in zip(seen["box"], (x, y, x, y), strict=True)]
+            truth = truth | {name: seen | {"box": [min(side, max(0, v)) for v in moved]}}
     if leaf := truth.get("leaf"):
         truth = truth | {"leaf": [[round((u - x) / crop, 1), round((v - y) / crop, 1)] for u, v in leaf]}
     return taken, truth
 
 
 def off_topic(rng: Rng, size: int) -> tuple[Image.Image, str]:
-    """A picture of neither birds nor forest, and what it shows (one of `OFF_TOPIC`)."""
+    """A picture of no living thing, and what it shows (one of `OFF_TOPIC`)."""
     what = str(rng.choice(OFF_TOPIC))
     canvas = Canvas(2 * size)
     top, low = colour_like(rng, rng.uniform(0.3, 0.9, 3), 0.1), colour_like(rng, rng.uniform(0.3, 0.9, 3), 0.1)
