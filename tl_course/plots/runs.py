@@ -65,8 +65,7 @@ def curves(
         _mean_and_band(axis, over, table.mean(axis=0), np.array([table.min(axis=0), table.max(axis=0)]), i, label=name)
     if chance is not None:
         axis.axhline(chance, color="grey", linestyle=":", label="guessing")
-    axis.set_xlabel(_AXES.get(x, x))
-    axis.set_ylabel(_of_y(y))
+    _name_axes(axis, x, y)
     axis.set_xlim(left=0)
     if y.endswith("accuracy"):
         axis.set_ylim(lowest - 0.02, 1.02)
@@ -164,8 +163,7 @@ def three_benefits(
         ha="left", va="top", unit=f" a step in {part}",
     )  # fmt: skip
 
-    axis.set_xlabel(_AXES.get(x, x))
-    axis.set_ylabel(_of_y(y))
+    _name_axes(axis, x, y)
     axis.set_xticks([tick for tick in axis.get_xticks() if 0 <= tick <= right])
     axis.set_yticks([tick for tick in axis.get_yticks() if low - 0.1 * span <= tick <= high + 0.05 * span])
     plain(axis)
@@ -323,8 +321,13 @@ def _caption(measured: Benefits, sizes: Sequence[int]) -> str:
     return said if shortest == longest else f"{said}\nthe runs lasted {shortest:g} to {longest:g} epochs"
 
 
-def _of_y(y: str) -> str:
-    return _AXES.get(y, y.replace("valid_", "validation ").replace("_", " "))
+def _name_axes(axis: "Axes", x: str, y: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_xlabel(_AXES.get(x, x))
+    axis.set_ylabel(_AXES.get(y, y.replace("valid_", "validation ").replace("_", " ")))
+    if x == "epoch":
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _count(sizes: Sequence[int]) -> str:
