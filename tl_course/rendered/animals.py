@@ -20,7 +20,7 @@ __all__ = ["draw_scene"]
 
 FRAMINGS = {"face": 0.30, "half": 0.24, "whole": 0.46}
 # How much of the side of the picture an animal fills, or its head, in each framing.
-EXTENTS = {"face": (0.62, 1.05), "half": (0.70, 0.95), "whole": (0.45, 0.92)}
+EXTENTS = {"face": (0.62, 1.05), "half": (0.70, 0.95), "whole": (0.46, 0.92)}
 PLUMP = ("body", "leg", "paw", "tail", "head", "jaw", "lip", "ruff", "mane")
 
 
@@ -49,7 +49,7 @@ def draw_scene(rng: Rng, size: int, *, label: str) -> tuple[Image.Image, dict[st
     place = (0.5 + float(rng.normal(0, 0.07)), 0.5 + float(rng.normal(0, 0.05)))
     setting, hour = str(rng.choice(list(PLACES))), str(rng.choice(list(LIGHTS), p=(0.32, 0.18, 0.14, 0.12, 0.10, 0.14)))
     blur = float(rng.uniform(0.002, 0.016) if framing == "whole" else rng.uniform(0.006, 0.035))
-    covered = str(rng.choice(list(COVERS))) if rng.random() < 0.38 else ""
+    covered = str(rng.choice(list(COVERS))) if rng.random() < 0.42 else ""
     lighting = LIGHTS[hour]
     flip = float(rng.choice((-1.0, 1.0)))
     light = replace(lighting.light, direction=(flip * lighting.light.direction[0], *lighting.light.direction[1:]))
@@ -75,6 +75,8 @@ def draw_scene(rng: Rng, size: int, *, label: str) -> tuple[Image.Image, dict[st
         away = -1.0 if 2 * face > shot.box[0] + shot.box[2] else 1.0  # from the face: an animal is known by it
         over = cover(canvas, rng, covered, shot.box, away=away, soft=float(rng.choice((0.0, 0.003, 0.010))))
         hidden = float((over & mask).sum() / max(1, mask.sum()))
+    missed = float(rng.uniform(0.003, 0.009)) if rng.random() < 0.2 else 0.0
+    canvas.blur(missed)
     image = canvas.image.resize((size, size), Image.Resampling.BICUBIC)
     image, camera = expose(image, rng, lighting, harsh=1.2)
     box = [round(float(np.clip(v, 0, 1)) * size) for v in shot.box]
@@ -94,6 +96,7 @@ def draw_scene(rng: Rng, size: int, *, label: str) -> tuple[Image.Image, dict[st
         "light": hour,
         "cover": covered or None,
         "background_blur": round(blur, 4),
+        "out_of_focus": round(missed, 4),
         "camera": camera,
     }
 
@@ -165,7 +168,7 @@ def _lay(canvas: Canvas, rng: Rng, posed: Posed, breed: Breed, coat: str, shot: 
     sheets = [_within(part, shot, side) for part in posed.sheets]
     shape = (max(16, bottom - top), max(16, right - left))
     seen = render(sheets, scale=shot.scale, centre=(shot.centre[0] - left, shot.centre[1] - top), shape=shape,
-                  fuzz=rng.normal(0, 0.9, 5003) * side / 384)  # fmt: skip
+                  fuzz=rng.normal(0, 0.9, 5003) * side / 384, gap=0.05)  # fmt: skip
     parts = [part.part for part in sheets]
     fine = noise(rng, shape, (shape[0] / 2.5, shape[1] / 2.5), 1)[seen.mask]
     colour, gloss = paint_mammal(seen, parts, breed, paints, fine)
@@ -180,7 +183,7 @@ def _lay(canvas: Canvas, rng: Rng, posed: Posed, breed: Breed, coat: str, shot: 
     )
     furry = np.isin(np.array(parts)[seen.part], FURRY) & bristly(seen, parts, breed)
     comb(canvas, rng, seen, (left, top), furry, lit, posed, scale=shot.scale, centre=shot.centre, breed=breed)
-    if "whiskers" in posed.places and rng.random() < 0.75:  # not every light shows them
+    if "whiskers" in posed.places and rng.random() < 0.85:  # not every light shows them
         _whiskers(canvas, rng, posed.places["whiskers"], shot, light)
     mask = np.zeros((side, side), dtype=bool)
     mask[top : top + shape[0], left : left + shape[1]] = seen.mask

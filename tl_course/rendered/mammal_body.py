@@ -176,7 +176,10 @@ def _legs(breed: Breed, stance: Stance, trunk: Array, ground: float) -> list[She
 
 
 def _limb(path: list[Array], above: float, below: float) -> Array:
-    rings = np.linspace(above, below, 12, dtype=np.float32)
+    t = np.linspace(0, 1, 12, dtype=np.float32)
+    rings = (above + (below - above) * t) * np.sqrt(
+        np.clip(1.002 - (1 - t / 0.3).clip(0) ** 2, 0, 1)
+    )  # a round shoulder
     centres = spline(path, 12)
     return loft(centres, rings, rings, around=16)
 

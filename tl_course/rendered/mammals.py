@@ -168,7 +168,7 @@ DOGS = (
             fur=0.07, ears=("pricked", 0.95, 0.36, 34, 6), tail=(0.75, 0.07, -10)),
     replace(DOG, name="pug", skull=(0.95, 1.0, 0.92), muzzle=(0.24, 0.46, 0.36), drop=0.36, flews=0.30,
             eyes=(0.21, 36, 4), nose=(0.21, 0.13), ears=("button", 0.62, 0.36, 52, 0), head=0.24,
-            legs=(0.36, 0.07), tail=(0.3, 0.06, 120), fur=0.025),
+            legs=(0.36, 0.07), tail=(0.3, 0.06, 120), fur=0.025, coats=PLAIN),
     replace(DOG, name="spaniel", muzzle=(0.72, 0.36, 0.31), flews=0.32, ears=("floppy", 1.65, 0.56, 66, 0),
             fur=0.10, curl=0.6, legs=(0.46, 0.08), tail=(0.4, 0.07, 40)),
     replace(DOG, name="poodle", muzzle=(0.95, 0.27, 0.25), flews=0.05, ears=("floppy", 1.2, 0.5, 58, 0), ruff=0.5,
@@ -184,8 +184,8 @@ DOGS = (
             eyes=(0.175, 34, 9), fur=0.02, ears=("pricked", 1.05, 0.48, 52, 34), nose=(0.21, 0.15), whiskers=0.15,
             head=0.25, body=(0.19, 0.16), legs=(0.48, 0.045), tail=(0.5, 0.03, 90), tongue=0.3, coats=PLAIN),
     replace(DOG, name="mastiff", skull=(1.0, 1.0, 0.86), muzzle=(0.62, 0.46, 0.42), flews=0.48,
-            ears=("floppy", 0.8, 0.36, 46, 0), nose=(0.26, 0.18), body=(0.26, 0.24), legs=(0.52, 0.09), head=0.25,
-            fur=0.02),
+            ears=("floppy", 1.0, 0.42, 56, 0), nose=(0.26, 0.18), body=(0.26, 0.24), legs=(0.52, 0.09), head=0.25,
+            fur=0.02, coats=PLAIN),
 )  # fmt: skip
 
 HOOFED = Breed("hoofed", hooves=True, poses=("standing",), neck=(0.36, 0.17), muzzle=(1.2, 0.40, 0.36), drop=0.42,

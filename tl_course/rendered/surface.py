@@ -90,7 +90,7 @@ def box_blur(field: Array, radius: int) -> Array:
 
 
 def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], shape: tuple[int, int],
-           fuzz: Array) -> Seen:  # fmt: skip
+           fuzz: Array, gap: float | None = None) -> Seen:  # fmt: skip
     """Rasterise sheets by dense sampling and a sorted depth buffer.
 
     Parameters
@@ -103,6 +103,9 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
         Rows and columns of the tile.
     fuzz
         Random shifts in pixels, by which sheets with ``fuzz`` above 0 are ruffled.
+    gap
+        Where given: how far (in units of space) a single pixel must lie behind those on either side of it to be taken
+        for a hole between two samples and closed. Overlapping smooth bodies show such holes; feathers hide them.
     """
     rows, columns = shape
     flats, depths, names, offsets, grids, normals = [], [], [], [0], [], []
@@ -131,9 +134,16 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
     nearest = np.full(rows * columns, -1, dtype=np.int64)
     nearest[flat[order]] = order
     grid = np.where(nearest < 0, -1, name[nearest]).reshape(rows, columns)
+    near = None if gap is None else np.where(nearest < 0, -np.inf, depth[nearest] / np.float32(scale))
     for axis in (0, 1):
         before, after = np.roll(grid, 1, axis), np.roll(grid, -1, axis)
-        grid = np.where((grid < 0) & (before >= 0) & (after >= 0), before, grid)
+        hole = grid < 0
+        if near is not None and gap is not None:
+            near = near.reshape(rows, columns)
+            first = np.roll(near, 1, axis)
+            hole |= np.minimum(first, np.roll(near, -1, axis)) > near + gap
+            near = np.where(hole & (before >= 0) & (after >= 0), first, near)
+        grid = np.where(hole & (before >= 0) & (after >= 0), before, grid)
     grid = _ruffled(grid, np.asarray(offsets), np.array([batch.fuzz > 0 for batch in sheets]), fuzz)
     mask = grid >= 0
     ids = grid[mask]
