@@ -108,7 +108,7 @@ def _stance(rng: Rng, breed: Breed, framing: str) -> Stance:
     turned = float(rng.uniform(*{"sitting": (0, 62), "lying": (10, 80), "standing": (25, 88)}[kind]))
     if framing == "face":
         turned *= 0.6
-    look = float(np.clip(side * turned * rng.uniform(-0.1, 0.7) + rng.normal(0, 14), -78, 78))
+    look = float(np.clip(side * turned * rng.uniform(-0.1, 0.7) + rng.normal(0, 20), -82, 82))
     gape = float(rng.uniform(8, 24)) if rng.random() < breed.tongue else 0.0
     face = Face(gape=gape, perk=float(rng.normal(0, 6)), tongue=gape > 8)
     return Stance(
@@ -127,11 +127,8 @@ def _stance(rng: Rng, breed: Breed, framing: str) -> Stance:
 
 def _aim(posed: Posed, framing: str, extent: float, place: tuple[float, float], side: int) -> _Shot:
     """Point the camera: at the face, at the front, or at all of the animal."""
-    points = np.concatenate([s.points.reshape(-1, 3) for s in posed.sheets])
-    first = next(i for i, s in enumerate(posed.sheets) if s.part == "head")
-    head = np.concatenate([s.points.reshape(-1, 3) for s in posed.sheets[first:]])
-    target = points if framing == "whole" else head
-    low, high = target.min(axis=0), target.max(axis=0)
+    first = next(i for i, part in enumerate(posed.sheets) if part.part == "head")
+    low, high = _bounds(posed.sheets if framing == "whole" else posed.sheets[first:])
     reach = max(high[0] - low[0], high[2] - low[2])
     if framing == "half":  # the head, and about as much again below it
         reach *= 1.75
@@ -139,9 +136,14 @@ def _aim(posed: Posed, framing: str, extent: float, place: tuple[float, float], 
     scale = extent * side / reach
     x = place[0] * side - scale * (low[0] + high[0]) / 2
     y = place[1] * side + scale * (low[2] + high[2]) / 2
-    low, high = points.min(axis=0), points.max(axis=0)
+    low, high = _bounds(posed.sheets)
     box = np.array([x + scale * low[0], y - scale * high[2], x + scale * high[0], y - scale * low[2]]) / side
     return _Shot(scale, (float(x), float(y)), tuple(np.clip(box, -0.2, 1.2).tolist()))
+
+
+def _bounds(sheets: list[Sheets]) -> tuple[Array, Array]:
+    points = np.concatenate([part.points.reshape(-1, 3) for part in sheets]).T.copy()
+    return np.asarray(points.min(axis=1)), np.asarray(points.max(axis=1))
 
 
 def _within(sheets: Sheets, shot: _Shot, side: int) -> Sheets:

@@ -141,6 +141,7 @@ DOG = Breed(
     legs=(0.56, 0.070),
     tail=(0.62, 0.055, 40.0),
 )
+# Stripes over pricked ears would make a cat of a dog for most of us.
 PLAIN = tuple(name for name in SHARED if "tabby" not in name)
 CATS = (
     CAT,
@@ -165,7 +166,7 @@ CATS = (
 DOGS = (
     DOG,
     replace(DOG, name="shepherd", skull=(1.0, 0.84, 0.80), muzzle=(1.0, 0.30, 0.28), flews=0.1, legs=(0.58, 0.07),
-            fur=0.07, ears=("pricked", 0.95, 0.36, 34, 6), tail=(0.75, 0.07, -10)),
+            fur=0.07, ears=("pricked", 0.95, 0.36, 34, 6), tail=(0.75, 0.07, -10), coats=PLAIN),
     replace(DOG, name="pug", skull=(0.95, 1.0, 0.92), muzzle=(0.24, 0.46, 0.36), drop=0.36, flews=0.30,
             eyes=(0.21, 36, 4), nose=(0.21, 0.13), ears=("button", 0.62, 0.36, 52, 0), head=0.24,
             legs=(0.36, 0.07), tail=(0.3, 0.06, 120), fur=0.025, coats=PLAIN),
@@ -179,10 +180,10 @@ DOGS = (
             fur=0.09, curl=0.9, legs=(0.40, 0.08), tail=(0.35, 0.05, 85), head=0.24),
     replace(DOG, name="spitz", skull=(1.0, 0.96, 0.86), muzzle=(0.66, 0.27, 0.24), flews=0.04, ruff=1.0, fur=0.14,
             ears=("pricked", 0.6, 0.28, 32, 8), legs=(0.42, 0.08), tail=(0.5, 0.10, 125), head=0.235,
-            body=(0.25, 0.22)),
-    replace(DOG, name="chihuahua", skull=(0.98, 0.94, 0.88), muzzle=(0.80, 0.27, 0.25), flews=0.10,
-            eyes=(0.175, 34, 9), fur=0.02, ears=("pricked", 1.05, 0.48, 52, 34), nose=(0.21, 0.15), whiskers=0.15,
-            head=0.25, body=(0.19, 0.16), legs=(0.48, 0.045), tail=(0.5, 0.03, 90), tongue=0.3, coats=PLAIN),
+            body=(0.25, 0.22), coats=PLAIN),
+    replace(DOG, name="dachshund", skull=(1.0, 0.80, 0.78), muzzle=(1.05, 0.28, 0.25), flews=0.10, head=0.19,
+            ears=("floppy", 1.25, 0.46, 60, 0), fur=0.02, body=(0.17, 0.15), legs=(0.20, 0.055),
+            tail=(0.55, 0.03, 30), tongue=0.2),
     replace(DOG, name="mastiff", skull=(1.0, 1.0, 0.86), muzzle=(0.62, 0.46, 0.42), flews=0.48,
             ears=("floppy", 1.0, 0.42, 56, 0), nose=(0.26, 0.18), body=(0.26, 0.24), legs=(0.52, 0.09), head=0.25,
             fur=0.02, coats=PLAIN),

@@ -108,11 +108,12 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
         for a hole between two samples and closed. Overlapping smooth bodies show such holes; feathers hide them.
     """
     rows, columns = shape
+    dense = 1.12 if gap is None else 0.98  # samples to a pixel: fewer where holes are closed
     flats, depths, names, offsets, grids, normals = [], [], [], [0], [], []
     for batch in sheets:
         seen = batch.points[..., (0, 2, 1)] * np.float32(scale)
-        nu = _samples(np.diff(seen[..., :2], axis=1), axis=1)
-        nv = _samples(np.diff(seen[..., :2], axis=2), axis=2)
+        nu = _samples(np.diff(seen[..., :2], axis=1), 1, dense)
+        nv = _samples(np.diff(seen[..., :2], axis=2), 2, dense)
         normals.append(_normals(batch.points))
         channels = [seen[..., 0] + centre[0], centre[1] - seen[..., 1], seen[..., 2]]
         if batch.solid:  # tubes have normals that point inwards
@@ -134,16 +135,8 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
     nearest = np.full(rows * columns, -1, dtype=np.int64)
     nearest[flat[order]] = order
     grid = np.where(nearest < 0, -1, name[nearest]).reshape(rows, columns)
-    near = None if gap is None else np.where(nearest < 0, -np.inf, depth[nearest] / np.float32(scale))
-    for axis in (0, 1):
-        before, after = np.roll(grid, 1, axis), np.roll(grid, -1, axis)
-        hole = grid < 0
-        if near is not None and gap is not None:
-            near = near.reshape(rows, columns)
-            first = np.roll(near, 1, axis)
-            hole |= np.minimum(first, np.roll(near, -1, axis)) > near + gap
-            near = np.where(hole & (before >= 0) & (after >= 0), first, near)
-        grid = np.where(hole & (before >= 0) & (after >= 0), before, grid)
+    near = None if gap is None else np.where(nearest < 0, -np.inf, depth[nearest]).reshape(rows, columns)
+    grid = _closed(grid, near, scale * (gap or 0.0))
     grid = _ruffled(grid, np.asarray(offsets), np.array([batch.fuzz > 0 for batch in sheets]), fuzz)
     mask = grid >= 0
     ids = grid[mask]
@@ -162,6 +155,20 @@ def render(sheets: list[Sheets], *, scale: float, centre: tuple[float, float], s
     return Seen(mask, part, sheet, normal, seen_all[:, 3:6], seen_all[:, 6])
 
 
+def _closed(grid: Array, near: Array | None, gap: float) -> Array:
+    """Fill pixels between two covered ones that are empty, or by depth `near` more than `gap` behind both."""
+    for axis in (0, 1):
+        before, after = np.roll(grid, 1, axis), np.roll(grid, -1, axis)
+        hole = grid < 0
+        if near is not None:  # what is empty lies infinitely far behind
+            hole = np.minimum(np.roll(near, 1, axis), np.roll(near, -1, axis)) > near + gap
+        hole &= (before >= 0) & (after >= 0)
+        grid = np.where(hole, before, grid)
+        if near is not None:
+            near = np.where(hole, np.roll(near, 1, axis), near)
+    return grid
+
+
 def _ruffled(grid: Array, offsets: Array, soft: Array, fuzz: Array) -> Array:
     """Swap pixels of soft sheets, and of the air beside them, with near neighbours."""
     rows, columns = grid.shape
@@ -177,9 +184,9 @@ def _ruffled(grid: Array, offsets: Array, soft: Array, fuzz: Array) -> Array:
     return np.where(may(grid) & may(other), other, grid)
 
 
-def _samples(steps: Array, axis: int) -> int:
+def _samples(steps: Array, axis: int, dense: float) -> int:
     longest = float(np.sqrt((steps**2).sum(-1)).sum(axis=axis).max())
-    return int(np.clip(np.ceil(longest * 1.12) + 2, 3, 2000))
+    return int(np.clip(np.ceil(longest * dense) + 2, 3, 2000))
 
 
 def _stretched(values: Array, to: int, axis: int) -> Array:
