@@ -1,8 +1,9 @@
-"""Clicks that arrive while a cell runs, on servers that hold them back until it has ended.
+"""Clicks that arrive while a cell runs: most kernels hold them back until it has ended.
 
-JupyterLab sends what widgets say through a subshell (Jupyter Enhancement Proposal 91) where the kernel has one: it is
-heard at once, in a thread of its own, and nothing here is needed. Colab, VS Code and older servers put it into the same
-queue as cells. A loop that trains can look into that queue now and then.
+JupyterLab sends what widgets say through a subshell (Jupyter Enhancement Proposal 91), which a kernel can hear at once,
+in a thread of its own. But ipykernel 7.4 takes it to where the widget last spoke from, which is the busy cell; and
+Colab, VS Code and ipykernel 6 know no subshells. There it waits in the queue behind the cell, into which a loop that
+trains can look now and then.
 """
 
 import asyncio

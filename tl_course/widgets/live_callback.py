@@ -27,7 +27,6 @@ class LiveCallback(Callback):  # type: ignore[misc]  # fastai has no types
     """
 
     order = 95  # after everything that records, and after callbacks that save or stop
-    run_valid = False
 
     def __init__(self, live: "LiveCurves", run: "Run") -> None:
         super().__init__()
@@ -72,12 +71,14 @@ class LiveCallback(Callback):  # type: ignore[misc]  # fastai has no types
         """Show the loss, and wait where that was asked for."""
         import torch
 
+        hear_widgets()
+        if not self.training:
+            return
         loss = self.learn.loss.detach().mean().float()
         before = torch.zeros_like(loss) if self._mean is None else self._mean.to(loss.device)
         self._mean = before.lerp(loss, 1 - _MOMENTUM)
         self._steps += 1
         self._pictures += find_bs(self.learn.yb or self.learn.xb)
-        hear_widgets()
         if self._live._due(self._run):
             epochs = self._epochs + (self.learn.iter + 1) / self.learn.n_iter
             smooth = float(self._mean) / (1 - _MOMENTUM**self._steps)
@@ -157,7 +158,7 @@ class LiveCallback(Callback):  # type: ignore[misc]  # fastai has no types
         learn, self._fitted = self._fitted, None
         if self._own is not None and self._own in learn.cbs:
             learn.remove_cb(self._own)
-        back = self._run.best is not None and self._best is not None
+        back = self._live.keep_best and self._best is not None
         if back:
             learn.model.load_state_dict(self._best)
         self._live._ended(self._run, state, back=back)

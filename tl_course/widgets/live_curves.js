@@ -103,9 +103,9 @@ function chart(label) {
       if (!made[i]) {
         const colour = COLOURS[style % COLOURS.length];
         made[i] = {
-          thin: s("path", { class: "tlv-thin", stroke: colour }),
-          thick: s("path", { class: "tlv-thick", stroke: colour, "stroke-dasharray": DASHES[style % DASHES.length] }),
-          marks: s("path", { class: "tlv-marks", fill: colour }),
+          thin: s("path", { class: "tlv-thin", style: `--tlv-run: ${colour}` }),
+          thick: s("path", { class: "tlv-thick", style: `--tlv-run: ${colour}`, "stroke-dasharray": DASHES[style % DASHES.length] }),
+          marks: s("path", { class: "tlv-marks", style: `--tlv-run: ${colour}` }),
         };
         lines.append(made[i].thin, made[i].thick, made[i].marks);
       }
@@ -198,13 +198,13 @@ function render({ model, el }) {
   function enlist(run) {
     const colour = COLOURS[run.style % COLOURS.length];
     const swatch = s("svg", { class: "tlv-swatch", width: 40, height: 16, "aria-hidden": "true" },
-      s("path", { class: "tlv-thick", d: "M1,8H39", stroke: colour, "stroke-dasharray": DASHES[run.style % DASHES.length] }),
-      s("path", { class: "tlv-marks", d: MARKS[run.style % MARKS.length](20, 8), fill: colour }));
+      s("path", { class: "tlv-thick", d: "M1,8H39", style: `--tlv-run: ${colour}`, "stroke-dasharray": DASHES[run.style % DASHES.length] }),
+      s("path", { class: "tlv-marks", d: MARKS[run.style % MARKS.length](20, 8), style: `--tlv-run: ${colour}` }));
     run.said = muted("");
     legend.append(h("li", {}, swatch, h("b", { textContent: run.name }), run.said));
   }
 
-  const scored = (value) => (now.score === "accuracy" ? `${(100 * value).toFixed(1)} %` : value.toFixed(3));
+  const scored = (value) => (now.score === "accuracy" ? `${(100 * value).toFixed(1)}%` : value.toFixed(3));
 
   function inWords(run) {
     const last = run.rows[run.rows.length - 1] ?? [];

@@ -25,6 +25,7 @@ AXES = ("epoch", "seconds", "pictures")
 MOST = 400  # points of a run's training loss; with more, every other one goes
 EVERY = 0.2  # seconds between two messages to the page
 QUIET = 10.0  # seconds between two epochs that a screen reader is told of
+_LOSSES = {"train_loss": "training loss", "valid_loss": "validation loss"}
 _FALLING = ("loss", "error", "perplexity", "mse", "mae")  # scores that are better the lower they are
 
 
@@ -38,7 +39,7 @@ class Run:
     state: str = "done"  # or "training", "paused", "stopped", "interrupted"
     planned: int = 0  # epochs
     stopping: bool = False
-    best: int | None = None  # the row of `history` whose weights are kept
+    best: int | None = None  # the row of `history` with the best score after an epoch
     points: list[list[float | None]] = field(default_factory=list)  # epochs, seconds, pictures, smoothed training loss
     every: float = EVERY  # seconds between two points
     sent: list[int] = field(default_factory=lambda: [-1, -1])  # points and rows; -1: the page does not know this run
@@ -81,8 +82,8 @@ class LiveCurves(Page):
     x : {"epoch", "seconds", "pictures"}
         What the curves go by: passes over the training pictures, seconds of training, or pictures seen.
     keep_best : bool
-        At the end of each fit, bring back the weights of the epoch with the best validation score, those since the
-        switch was turned on. They are kept in memory until then, as a copy of the model.
+        At the end of each fit, however it ends, bring back the weights of the epoch with the best validation score of
+        the run. They are kept in memory, as one copy of the model, so that this can be switched until then.
     """
 
     _esm, _css = looks("live_curves")
@@ -141,9 +142,6 @@ class LiveCurves(Page):
     @keep_best.setter
     def keep_best(self, on: bool) -> None:
         self._keep_best = bool(on)
-        if not on:
-            for run in self._runs.values():
-                run.best = None
         self._push()
 
     def set_x(self, x: str) -> None:
@@ -236,16 +234,16 @@ class LiveCurves(Page):
             hear_widgets()
 
     def _epoch_ended(self, run: Run) -> bool:
-        """Whether its weights are the best since best ones are kept."""
+        """Whether it is the best so far."""
         rows = run.history.epochs
         if not rows:
             return False
-        best = self._keep_best and not math.isnan(run.value()) and (run.best is None or run.better(-1, run.best))
+        best = not math.isnan(run.value()) and (run.best is None or run.better(-1, run.best))
         if best:
             run.best = len(rows) - 1
         if time.monotonic() - self._spoke > QUIET:
             self._spoke = time.monotonic()
-            self._say(f"{run.name}: {_in_words(run)}.")
+            self._say(f"{run.name}: {_in_words(run, short=True)}.")
         else:
             self._push(soon=True)
         return best
@@ -255,9 +253,11 @@ class LiveCurves(Page):
             run.state, self._running = state, None
             self._go.set()
         how = {"done": "has trained", "stopped": "was stopped", "interrupted": "was interrupted"}[state]
-        told = f"{run.name} {how}: {_in_words(run)}." if run.history.epochs else f"{run.name} {how}."
+        told = f"{run.name} {how}: {_in_words(run, short=True)}." if run.history.epochs else f"{run.name} {how}."
         if back and run.best is not None:
-            told += f" The weights of epoch {run.history.epochs[run.best]['epoch']:g} are back."
+            last = run.best == len(run.history.epochs) - 1
+            best = "this" if last else f"epoch {run.history.epochs[run.best]['epoch']:g}, whose weights are back"
+            told += f" The best was {best}."
         self._say(told)
         if self._display_id:
             from IPython.display import update_display
@@ -333,7 +333,8 @@ class LiveCurves(Page):
         score = next((run.score for run in self._runs.values()), "valid_accuracy")
         figures = [self._drawn(column) for column in dict.fromkeys(("valid_loss", score))]
         words = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-        page = f"<div style='display:flex;flex-wrap:wrap;gap:8px'>{''.join(figures)}</div><ul>{words}</ul>"
+        side_by_side = "display:flex;flex-wrap:wrap;align-items:flex-start;gap:8px"
+        page = f"<div style='{side_by_side}'>{''.join(figures)}</div><ul>{words}</ul>"
         return {"text/html": f"<div class='{self._id}'>{page}</div>", "text/plain": "\n".join(lines)}
 
     def _drawn(self, column: str) -> str:
@@ -350,7 +351,7 @@ class LiveCurves(Page):
         plots.curves(histories, x=self._x, y=column).savefig(data, format="png", dpi=90)
         alt = html.escape(f"{_spoken(column)} by {self._x} of {', '.join(histories)}", quote=True)
         source = f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
-        return f"<img src='{source}' alt='{alt}' style='max-width:100%'>"
+        return f"<img src='{source}' alt='{alt}' style='flex:1 1 300px;min-width:0;max-width:560px'>"
 
 
 def _axis(x: str) -> str:
@@ -365,17 +366,17 @@ def _sound(value: float | None) -> float | None:
 
 
 def _spoken(column: str) -> str:
-    return {"valid_loss": "validation loss", "valid_accuracy": "accuracy"}.get(
-        column, column.removeprefix("valid_").replace("_", " ")
-    )
+    return _LOSSES.get(column) or column.removeprefix("valid_").replace("_", " ")
 
 
-def _in_words(run: Run) -> str:
+def _in_words(run: Run, *, short: bool = False) -> str:
+    """The last row; in short without losses where there is a score."""
     row = run.history.epochs[-1]
-    said = [f"epoch {row['epoch']:g}"]
-    said += [f"training loss {row['train_loss']:.3f}"] if "train_loss" in row else []
-    said += [f"validation loss {row['valid_loss']:.3f}"] if "valid_loss" in row else []
-    if run.score in row and run.score != "valid_loss":
+    scored = run.score in row and run.score != "valid_loss"
+    said = [f"epoch {row['epoch']:.3g}"]
+    if not (short and scored):
+        said += [f"{words} {row[name]:.3f}" for name, words in _LOSSES.items() if name in row]
+    if scored:
         form = f"{row[run.score]:.1%}" if run.score == "valid_accuracy" else f"{row[run.score]:.3f}"
         said.append(f"{_spoken(run.score)} {form}")
     return ", ".join([*said, f"{row['seconds']:.1f} s"])
