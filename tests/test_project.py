@@ -24,7 +24,7 @@ PACKAGE = ROOT / "tl_course"
 FLOORS = [
     "errors", "files", "devices", "pictures", "splits", "tables", "credits", "journal", "fetching", "downloads",
     "packs", "rendered", "shipped", "imageset", "collection", "sources", "backbones", "features", "heads",
-    "lookalikes", "suspects", "agreement", "history", "benefits", "models", "recording", "fine_tuning", "training",
+    "lookalikes", "suspects", "agreement", "history", "benefits", "models", "groups", "recording", "frozen_part", "learners", "strategies", "training",
     "explain", "plots", "widgets", "records", "notebooks", "links", "grading", "exercises", "doctor", "cli",
 ]  # fmt: skip
 

@@ -58,6 +58,11 @@ class Backbone:
         Each channel, scaled to 0..1, has `mean` taken off and is divided by `std`.
     dim : int
         Length of the vector.
+    views : int
+        How many views of each picture go through the backbone, 1 to 6; their vectors are averaged. The first is the
+        whole picture, the second its middle, the others its corners, each 4/5 as wide and as high (multi-crop testing:
+        Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 4.1, which
+        averages predictions). Six take six times as long.
     """
 
     name: str
@@ -69,6 +74,11 @@ class Backbone:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     dim: int
+    views: int = 1
+
+    def __post_init__(self) -> None:
+        if self.views not in range(1, 7):
+            raise BackboneError(f"views is {self.views!r}: give how many views of each picture are averaged, 1 to 6.")
 
     @classmethod
     def get(cls, name: str = DEFAULT) -> "Backbone":
@@ -85,6 +95,17 @@ class Backbone:
         """
         folder = cache_dir("backbones", _key(name))
         return _read(folder) or _export_apart(name, folder)
+
+    @classmethod
+    def untrained(cls, name: str = DEFAULT) -> "Backbone":
+        """The network called `name` before any training: what it expects is known, weights it has none.
+
+        Raises
+        ------
+        BackboneError
+            timm does not know `name`.
+        """
+        return _described(create(name, pretrained=False), name, key=f"untrained-{name}", weights="none")
 
     @property
     def onnx_path(self) -> Path:
@@ -270,22 +291,26 @@ def _export_apart(name: str, folder: Path) -> Backbone:
 
 def _export(name: str) -> Backbone:
     model = create(name).eval()
+    backbone = _described(model, name, key=_key(name), weights=_origin(name))
+    export_onnx(model, backbone)
+    return backbone
+
+
+def _described(model: "nn.Module", name: str, *, key: str, weights: str) -> Backbone:
     config: dict[str, Any] = dict(vars(model)["pretrained_cfg"])
     side = int(config["input_size"][-1])
     larger = (config.get("test_input_size") or [round(side * 9 / 7 / 32) * 32])[-1]
-    backbone = Backbone(
+    return Backbone(
         name=name,
-        key=_key(name),
-        weights=_origin(name),
+        key=key,
+        weights=weights,
         input_size=side,
         picture_size=side if config.get("fixed_input_size") else int(larger),
         interpolation="bicubic" if config["interpolation"] == "bicubic" else "bilinear",
         mean=_triple(config["mean"]),
         std=_triple(config["std"]),
-        dim=int(vars(model)["num_features"]),
+        dim=int(vars(model).get("head_hidden_size") or vars(model)["num_features"]),
     )
-    export_onnx(model, backbone)
-    return backbone
 
 
 def _triple(values: Iterable[float]) -> tuple[float, float, float]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from tl_course.imageset import ImageSet
 
-__all__ = ["Classifier", "Evaluation", "Prediction", "fine_tuned_backbone", "score"]
+__all__ = ["Classifier", "Evaluation", "Prediction", "backbone_and_body", "score", "trained_backbone"]
 
 _FORMAT = 1
 _WEIGHTS, _CONFIG, _CARD = "model.safetensors", "config.json", "README.md"
@@ -118,7 +118,7 @@ class Classifier:
         With the preprocessing that goes with it.
     head : Head
     strategy : str
-        "frozen" or "fine-tune".
+        "frozen", "fine-tune", "gradual" or "scratch".
     metrics : dict
         What was measured when it was trained, ready for JSON.
     history : History
@@ -315,13 +315,29 @@ class Classifier:
         return f"{self.strategy} classifier of {', '.join(self.labels)} on {self.backbone.name}{measured}"
 
 
-def fine_tuned_backbone(backbone: Backbone, body: "nn.Module") -> Backbone:
-    """`backbone` as it is after fine-tuning: the same preprocessing, weights of its own."""
+def backbone_and_body(name: str | Path) -> "tuple[Backbone, nn.Module | None]":
+    """A backbone by timm's name, or that of a saved classifier by its folder; and its network, where it is its own.
+
+    Raises
+    ------
+    BackboneError
+        timm does not know it, or its weights cannot be had here.
+    ModelError
+        There is no saved model in the folder, or it is damaged.
+    """
+    if isinstance(name, str) and "/" not in name and "\\" not in name and not Path(name).is_dir():
+        return Backbone.get(name), None
+    model = Classifier.load(name)
+    return model.backbone, model.body
+
+
+def trained_backbone(backbone: Backbone, body: "nn.Module") -> Backbone:
+    """`backbone` as it is after training `body`: the same preprocessing, weights of its own."""
     digest = hashlib.sha256()
     for name, tensor in sorted(body.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().numpy().tobytes())
-    return replace(backbone, key=f"fine-tuned-{digest.hexdigest()[:16]}", weights=f"fine-tuned from {backbone.key}")
+    return replace(backbone, key=f"trained-{digest.hexdigest()[:16]}", weights=f"trained from {backbone.key}")
 
 
 def _body_from(name: str, tensors: dict[str, Any]) -> "nn.Module":

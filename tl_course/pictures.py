@@ -4,15 +4,19 @@ import io
 import os
 import threading
 import warnings
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tl_course.errors import ImageSetError
+from tl_course.errors import ImageSetError, ModelError
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "load", "pixel_limit", "probe"]
+__all__ = ["MAX_BYTES", "SUFFIXES", "Augment", "altered", "load", "pixel_limit", "probe"]
+
+Augment = Callable[[Image.Image], Image.Image]
+"""A function that returns an altered copy of a picture, such as one of ``torchvision.transforms.v2`` does."""
 
 SUFFIXES = frozenset(
     (
@@ -169,3 +173,23 @@ def _reason(error: Exception) -> str:
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return "the file is cut off (truncated)"
     return text if text.startswith("the file is") else f"the picture is damaged ({text})"
+
+
+def altered(picture: Image.Image, augment: Augment, name: str = "a picture") -> Image.Image:
+    """What `augment` makes of a picture, if that is a picture.
+
+    Raises
+    ------
+    ModelError
+        It is not; the message says what it is.
+    """
+    made: object = augment(picture)
+    if isinstance(made, Image.Image) and min(made.size):
+        return made
+    if isinstance(made, Image.Image):
+        told = f"a picture of {made.width} x {made.height} pixels"
+    elif made is None:
+        told = "nothing (is a `return` missing?)"
+    else:
+        told = f"a {type(made).__name__}"
+    raise ModelError(f"For {name} augment returned {told}: it has to return an altered PIL picture, not an empty one.")

@@ -1,12 +1,14 @@
-"""Ways to transfer: an instant head on frozen features, fine-tuning from that head, and training from scratch."""
+"""One call for every way to transfer: an instant head on frozen features, and from there the strategies."""
 
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,31 +18,32 @@ from tl_course.errors import ModelError, TLCourseWarning
 from tl_course.features import extract
 from tl_course.heads import fit_head
 from tl_course.history import History
-from tl_course.models import Classifier, score
-from tl_course.pictures import load
+from tl_course.models import Classifier, backbone_and_body, score
+from tl_course.pictures import altered, load
 from tl_course.splits import groups_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
+    from torch import nn
 
     from tl_course.imageset import ImageSet, Picture
-
-    Augment = Callable[[Image.Image], Image.Image]
+    from tl_course.pictures import Augment
 
 __all__ = ["STRATEGIES", "train"]
 
-STRATEGIES = ("frozen", "fine-tune", "scratch")
+STRATEGIES = ("frozen", "fine-tune", "gradual", "scratch")
+_EPOCHS = {"fine-tune": 4, "gradual": 4, "scratch": 15}
 
 
 def train(
     images: "ImageSet",
     *,
     strategy: str = "frozen",
-    backbone: str = DEFAULT,
+    backbone: str | Path = DEFAULT,
     test: "ImageSet | None" = None,
     epochs: int | None = None,
-    augment: "Augment | None" = None,
+    augment: "Augment | bool | None" = None,
     copies: int = 4,
     device: str = "auto",
     seed: int = 0,
@@ -52,20 +55,21 @@ def train(
     ----------
     images : ImageSet
         Trained on its training split and measured on its validation split; where `test` is given, trained on all of it.
-    strategy : {"frozen", "fine-tune", "scratch"}
+    strategy : {"frozen", "fine-tune", "gradual", "scratch"}
         "frozen": the backbone stays as it is and a linear head is fitted to its features, in seconds. "fine-tune":
-        starts from that head and lets the later layers learn too, in minutes. "scratch": the same network without its
-        pretraining, for comparison.
-    backbone : str
-        timm's name of the network.
+        starts from that head and lets the later layers learn too. "gradual": starts from that head and unfreezes one
+        group of layers after the other. "scratch": the same network without its pretraining, for comparison. See
+        `tl_course.strategies`.
+    backbone : str or Path
+        timm's name of the network, or the folder of a classifier that you have trained and saved, to transfer that.
     test : ImageSet, optional
         Other pictures of the same labels to measure on.
     epochs : int, optional
         Passes over the training pictures; each strategy has its own default, and "frozen" makes none.
-    augment : function of a PIL picture, optional
-        Returns an altered copy of it, such as one of ``torchvision.transforms.v2`` does. With "frozen", the head also
-        learns from `copies` altered copies of each training picture, which go through the backbone each time; the
-        other strategies alter their pictures anyway.
+    augment : function of a PIL picture or bool, optional
+        Returns an altered copy of it, such as one of ``torchvision.transforms.v2`` does. With "frozen", the head then
+        also learns from `copies` altered copies of each training picture, which go through the backbone each time. The
+        other strategies crop, flip and light pictures at random unless it is False or such a function.
     copies : int
         How many copies of each picture `augment` makes, 1 or more.
     device : {"auto", "cpu", "cuda"}
@@ -92,32 +96,23 @@ def train(
     """
     if strategy not in STRATEGIES:
         raise ModelError(f"There is no strategy {strategy!r}: choose {', '.join(STRATEGIES)}.")
-    if augment is not None:
-        _check_augment(augment, copies, strategy)
+    _check_augment(augment, copies, strategy)
     images.check_trainable()
     device = pick_device(device)
-    history = History(strategy)
-    with history.timing("backbone"):
-        base = Backbone.get(backbone)
-    pictures = list(images) if test is not None else images.train
+    by_steps = partial(
+        _by_steps, strategy, images, epochs=epochs, backbone=backbone, augment=augment is None or augment, test=test,
+        device=device, seed=seed, progress=progress,
+    )  # fmt: skip
     if strategy == "scratch":
-        from tl_course.fine_tuning import from_scratch
-
-        model = from_scratch(
-            images, pictures, base, history,
-            epochs=epochs or 15, device=device, seed=seed, test=test, progress=progress,
-        )  # fmt: skip
+        model = by_steps(History(strategy), pretrained=False)
     else:
         model = _frozen(
-            images, pictures, base, history,
-            augment=augment, copies=copies, device=device, seed=seed, progress=progress,
+            images, list(images) if test is not None else images.train, backbone,
+            augment=augment if strategy == "frozen" and callable(augment) else None, copies=copies,
+            device=device, seed=seed, progress=progress,
         )  # fmt: skip
-        if strategy == "fine-tune":
-            from tl_course.fine_tuning import fine_tune
-
-            model = fine_tune(
-                model, images, pictures, epochs=epochs or 6, device=device, seed=seed, test=test, progress=progress
-            )
+        if strategy != "frozen":
+            model = by_steps(replace(model.history, strategy=strategy, epochs=[]), head=model.head)
     with model.history.timing("test"):
         measured_on, split = (images, "valid") if test is None else (test, None)
         result = model.evaluate(measured_on, split=split, device=device, progress=progress)
@@ -133,11 +128,36 @@ def train(
     return model
 
 
+def _by_steps(
+    strategy: str,
+    images: "ImageSet",
+    history: History,
+    *,
+    epochs: int | None,
+    seed: int,
+    progress: bool,
+    **options: Any,
+) -> Classifier:
+    from tl_course import strategies
+    from tl_course.learners import Bar, classifier, learner
+
+    with history.timing("pictures"):
+        learn = learner(images, seed=seed, history=history, **options)
+    cbs = [Bar()] if progress else []
+    passes = epochs or _EPOCHS[strategy]
+    if strategy == "fine-tune":
+        strategies.fine_tune(learn, passes, freeze_epochs=0, cbs=cbs)
+    elif strategy == "gradual":
+        strategies.gradual(learn, passes, cbs=cbs)
+    else:
+        strategies.scratch(learn, passes, cbs=cbs)
+    return classifier(learn)
+
+
 def _frozen(
     images: "ImageSet",
     pictures: "Sequence[Picture]",
-    backbone: Backbone,
-    history: History,
+    name: str | Path,
     *,
     augment: "Augment | None",
     copies: int,
@@ -145,10 +165,14 @@ def _frozen(
     seed: int,
     progress: bool,
 ) -> Classifier:
+    history = History("frozen")
+    with history.timing("backbone"):
+        backbone, body = backbone_and_body(name)
+        network = (lambda: body) if body is not None else None
     paths = [images.path(picture) for picture in pictures]
     hashes = [picture.sha256 for picture in pictures]
     with history.timing("features"):
-        features = extract(paths, backbone, device=device, hashes=hashes, progress=progress)
+        features = extract(paths, backbone, device=device, hashes=hashes, body=network, progress=progress)
     if features.failed:
         reasons = "; ".join(features.failed.values())
         warnings.warn(f"Trained without {len(features.failed)} pictures: {reasons}", TLCourseWarning, stacklevel=3)
@@ -159,7 +183,9 @@ def _frozen(
     vectors = features.vectors[good]
     if augment is not None:
         with history.timing("augmentation"), _seeded(seed):
-            altered = [_vectors(some, backbone, device) for some in _altered([paths[i] for i in good], augment, copies)]
+            altered = [
+                _vectors(some, backbone, body, device) for some in _altered([paths[i] for i in good], augment, copies)
+            ]
         vectors = np.concatenate([vectors, *altered])
         targets, groups = np.tile(targets, 1 + copies), groups * (1 + copies)
     with history.timing("fit"):
@@ -184,16 +210,19 @@ def _frozen(
         strategy="frozen",
         metrics={"n_train": n, "cross_validated_accuracy": cross_validated.accuracy},
         history=history,
+        body=body,
     )
 
 
 def _check_augment(augment: object, copies: object, strategy: str) -> None:
-    if strategy != "frozen":
-        raise ModelError("augment= is for strategy='frozen': leave it out, the others alter their pictures anyway.")
-    if not callable(augment):
+    if augment is not None and not isinstance(augment, bool) and not callable(augment):
         raise ModelError(
             f"augment is {augment!r}: give a function that takes a picture and returns an altered one, such as "
             "torchvision.transforms.v2.RandomHorizontalFlip()."
+        )
+    if strategy == "frozen" and augment is True:
+        raise ModelError(
+            "With strategy='frozen' augment is a function that takes a picture and returns an altered one."
         )
     if not isinstance(copies, Integral) or copies < 1:
         raise ModelError(f"copies is {copies!r}: give the number of altered copies of each picture, 1, 2, 3 or more.")
@@ -220,28 +249,13 @@ def _altered(paths: "Sequence[Path]", augment: "Augment", copies: int) -> "Itera
     """An altered copy of each picture in order, then another of each, and so on; some at a time, to spare memory."""
     wanted = list(paths) * copies
     for start in range(0, len(wanted), 128):
-        yield [_picture(augment(load(path)), path) for path in wanted[start : start + 128]]
+        yield [altered(load(path), augment, path.name) for path in wanted[start : start + 128]]
 
 
-def _picture(made: object, path: "Path") -> "Image.Image":
-    """What `augment` made, if it is a picture."""
-    from PIL import Image
-
-    if isinstance(made, Image.Image) and min(made.size):
-        return made
-    if isinstance(made, Image.Image):
-        told = f"a picture of {made.width} x {made.height} pixels"
-    elif made is None:
-        told = "nothing (is a `return` missing?)"
-    else:
-        told = f"a {type(made).__name__}"
-    raise ModelError(
-        f"For {path.name} augment returned {told}: it has to return an altered PIL picture, not an empty one."
-    )
-
-
-def _vectors(altered: "Sequence[Image.Image]", backbone: Backbone, device: str) -> "NDArray[np.float32]":
-    features = extract(altered, backbone, device=device)
+def _vectors(
+    some: "Sequence[Image.Image]", backbone: Backbone, network: "Callable[[], nn.Module] | None", device: str
+) -> "NDArray[np.float32]":
+    features = extract(some, backbone, device=device, body=network)
     if features.failed:
         raise ModelError(f"A picture that augment returned cannot be used: {next(iter(features.failed.values()))}")
     return features.vectors

@@ -1,0 +1,281 @@
+"""fastai Learners for data sets: a body and a linear head, in groups from the first layers to the head.
+
+fastai is imported at the top: this room is entered only when a network is to be trained.
+"""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from tqdm.auto import tqdm
+
+from tl_course.backbones import DEFAULT, Backbone, create
+from tl_course.devices import cores, pick_device
+from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
+from tl_course.groups import layer_groups
+from tl_course.heads import Head
+from tl_course.history import History
+from tl_course.models import Classifier, backbone_and_body, trained_backbone
+from tl_course.pictures import altered, load
+
+with warnings.catch_warnings():
+    # fastai uses what torch deprecates; a learner can do nothing about it.
+    warnings.simplefilter("ignore", FutureWarning)
+    from fastai.callback.channelslast import ChannelsLast
+    from fastai.callback.core import Callback
+    from fastai.callback.fp16 import MixedPrecision
+    from fastai.callback.tracker import TerminateOnNaNCallback
+    from fastai.callback.training import BnFreeze
+    from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
+    from fastai.data.transforms import IntToFloatTensor, Normalize, Transform
+    from fastai.learner import Learner
+    from fastai.metrics import accuracy
+    from fastai.torch_core import no_random
+    from fastai.vision.augment import Brightness, Contrast, FlipItem, RandomResizedCrop, Resize, ResizeMethod
+    from fastai.vision.core import PILImage
+
+    from tl_course.recording import Recording
+
+if TYPE_CHECKING:
+    from tl_course.imageset import ImageSet, Picture
+    from tl_course.pictures import Augment
+
+__all__ = ["Bar", "classifier", "learner"]
+
+_BATCH = 16
+_KEPT = 2000  # decoded pictures to keep: about half a gigabyte
+_SCRATCH_SIZE = 128  # pixels; without pretraining, more passes teach more than more pixels
+
+
+def learner(
+    images: "ImageSet",
+    *,
+    backbone: str | Path = DEFAULT,
+    pretrained: bool = True,
+    head: Head | None = None,
+    augment: "Augment | bool" = True,
+    size: int | None = None,
+    test: "ImageSet | None" = None,
+    device: str = "auto",
+    seed: int = 0,
+    history: History | None = None,
+) -> Learner:
+    """A fastai `Learner` for a data set: a backbone and a linear head, to be trained by a strategy or by fastai itself.
+
+    Its parameter groups are those that timm divides the network into, and the head. To validate on, pictures are
+    prepared as for features: whole and a little larger (Touvron et al. 2019, arXiv:1906.06423). What is trained is
+    written into ``learner(...).recording.history``.
+
+    Parameters
+    ----------
+    images : ImageSet
+        Its training split is trained on and its validation split measured on.
+    backbone : str or Path
+        timm's name of the network, or the folder of a classifier that you have trained and saved.
+    pretrained : bool
+        Whether to begin with the weights that the network was trained to, or with random ones.
+    head : Head, optional
+        To begin with, such as that of a frozen classifier; otherwise one that gives all labels alike.
+    augment : bool or function of a PIL picture
+        True: to train on, pictures are cropped, flipped and lit at random. False: they stay as they are. A function
+        returns an altered copy of a picture, such as one of ``torchvision.transforms.v2`` does.
+    size : int, optional
+        Side of the pictures in pixels; otherwise that of the pretraining, or 128 for random weights.
+    test : ImageSet, optional
+        Other pictures of the same labels: then all of `images` are trained on, and some of these, a quarter as many,
+        measured on after each epoch. Nothing is decided by it.
+    device : {"auto", "cpu", "cuda"}
+        On a GPU the Learner computes in mixed precision.
+    seed : int
+        Of everything random. Same seed, same result, on the same CPU.
+    history : History, optional
+        The record to go on with, where there is one already.
+
+    Raises
+    ------
+    ImageSetError
+        The set cannot be trained on (a single label, say).
+    BackboneError, ModelError
+        The backbone cannot be had here; or there is no picture to measure on.
+    """
+    images.check_trainable()
+    device = pick_device(device)
+    pictures = list(images) if test is not None else images.train
+    labels = sorted({picture.label for picture in pictures})
+    with no_random(seed):
+        described, body = backbone_and_body(backbone) if pretrained else (Backbone.untrained(str(backbone)), None)
+        body = copy.deepcopy(body) if body is not None else create(described.name, pretrained=pretrained)
+        net = nn.Sequential(body, _linear(head or _blank(described.dim, len(labels))))
+        sized = _sized(described, body, size or (None if pretrained else _SCRATCH_SIZE))
+        watched = _watched(images, pictures, test, seed)
+        dls = _dataloaders(_labelled(images, pictures), watched, labels, sized, augment, device)
+    callbacks = [ChannelsLast(), TerminateOnNaNCallback(), BnFreeze()]
+    if device == "cuda":
+        callbacks.append(MixedPrecision())
+    groups = layer_groups(body)
+    learn = Learner(
+        dls, net, nn.CrossEntropyLoss(), metrics=accuracy, train_bn=False,
+        splitter=lambda _: [*groups.values(), list(net[1].parameters())],
+        cbs=[*callbacks, Recording(History("fastai") if history is None else history, (*groups, "head"))],
+    )  # fmt: skip
+    learn.labels, learn.backbone, learn.seed = labels, sized, seed
+    return learn
+
+
+def classifier(learn: Learner) -> Classifier:
+    """What a Learner from `learner` has learnt, as a `Classifier`: to predict with, save and load."""
+    net = copy.deepcopy(learn.model).cpu().to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
+    body, linear = net[0], cast(nn.Linear, net[1])
+    history = learn.recording.history
+    return Classifier(
+        labels=list(learn.labels),
+        backbone=trained_backbone(learn.backbone, body),
+        head=Head(linear.weight.detach().numpy(), linear.bias.detach().numpy()),
+        strategy=history.strategy,
+        metrics={"n_train": len(learn.dls.train_ds)},
+        history=history,
+        body=body,
+    )
+
+
+class Bar(Callback):  # type: ignore[misc]  # fastai has no types
+    """A tqdm bar over the training batches: on a terminal only, and never on stdout."""
+
+    def before_fit(self) -> None:
+        """Draw the bar."""
+        self.bar = tqdm(total=self.n_epoch * len(self.dls.train), unit="batch", leave=False, disable=None)
+
+    def after_batch(self) -> None:
+        """Go on by one."""
+        if self.training:
+            self.bar.update()
+
+    def after_fit(self) -> None:
+        """Take it away."""
+        self.bar.close()
+
+
+Labelled = tuple[Path, str]
+
+
+def _dataloaders(
+    train: list[Labelled],
+    valid: list[Labelled],
+    labels: list[str],
+    backbone: Backbone,
+    augment: "Augment | bool",
+    device: str,
+) -> Any:
+    decoded = _Decoded([path for path, _ in [*train, *valid]], backbone)
+    if decoded.failed:
+        reasons = "; ".join(decoded.failed.values())
+        warnings.warn(f"Trained without {len(decoded.failed)} pictures: {reasons}", TLCourseWarning, stacklevel=4)
+    train, valid = ([item for item in some if item[0] not in decoded.failed] for some in (train, valid))
+    label_of = dict([*train, *valid])
+    on_picture, on_batch = _augmentation(augment, backbone.input_size)
+    block = DataBlock(
+        blocks=(TransformBlock(decoded, batch_tfms=IntToFloatTensor), CategoryBlock(labels, sort=False)),
+        get_y=lambda path: label_of[path],
+        splitter=lambda items: (range(len(train)), range(len(train), len(items))),
+        item_tfms=on_picture,
+        batch_tfms=[*on_batch, Normalize.from_stats(backbone.mean, backbone.std)],
+    )
+    paths = [path for path, _ in [*train, *valid]]
+    return block.dataloaders(paths, bs=min(_BATCH, len(train)), num_workers=0, device=torch.device(device))
+
+
+def _augmentation(augment: "Augment | bool", size: int) -> tuple[list[Any], list[Any]]:
+    """What is done to each picture and to each batch of them; to those for training only."""
+    if augment is True:
+        on_picture, on_batch = [RandomResizedCrop(size, min_scale=0.3), FlipItem()], [Brightness(), Contrast()]
+    else:
+        on_picture, on_batch = [Resize(size, method=ResizeMethod.Squish)], []
+    on_picture[0].split_idx = 0
+    if callable(augment):
+        on_picture.insert(0, _Altered(augment))
+    return on_picture, on_batch
+
+
+class _Altered(Transform):  # type: ignore[misc]  # fastai has no types
+    """A learner's own function on pictures, as a fastai transform of those to train on."""
+
+    split_idx, order = 0, -1
+
+    def __init__(self, augment: "Augment") -> None:
+        super().__init__()
+        self.augment = augment
+
+    def encodes(self, picture: PILImage) -> PILImage:
+        return PILImage.create(altered(picture, self.augment))
+
+
+class _Decoded:
+    """Opens pictures as `tl_course.features.prepare` does, each only once."""
+
+    def __init__(self, paths: Sequence[Path], backbone: Backbone) -> None:
+        self.side = backbone.picture_size
+        self.resample = Image.Resampling[backbone.interpolation.upper()]
+        self.kept: dict[Path, Image.Image] = {}
+        self.failed: dict[Path, str] = {}
+        with ThreadPoolExecutor(cores()) as pool:
+            for path, opened in zip(paths, pool.map(self._try, paths), strict=True):
+                if isinstance(opened, str):
+                    self.failed[path] = opened
+                elif len(self.kept) < _KEPT:
+                    self.kept[path] = opened
+
+    def __call__(self, path: Path) -> PILImage:
+        return PILImage.create(self.kept[path] if path in self.kept else self._open(path))
+
+    def _open(self, path: Path) -> Image.Image:
+        return load(path, size=self.side).resize((self.side, self.side), self.resample)
+
+    def _try(self, path: Path) -> Image.Image | str:
+        try:
+            return self._open(path)
+        except ImageSetError as error:
+            return str(error)
+
+
+def _labelled(images: "ImageSet", pictures: "Sequence[Picture]") -> list[Labelled]:
+    return [(images.path(picture), picture.label) for picture in pictures]
+
+
+def _watched(images: "ImageSet", pictures: "Sequence[Picture]", test: "ImageSet | None", seed: int) -> list[Labelled]:
+    """Pictures to measure on after each epoch: the validation split, or else some of the test, a quarter as many."""
+    if test is None:
+        if not images.valid:
+            raise ModelError(
+                "All pictures are for training, and none is left to measure on: leave some out, or give a test."
+            )
+        return _labelled(images, images.valid)
+    some = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[: max(20, len(pictures) // 4)]
+    return _labelled(test, [test[int(i)] for i in some])
+
+
+def _sized(backbone: Backbone, body: Any, size: int | None) -> Backbone:
+    """`backbone` with pictures of another size, where the network takes any."""
+    if size is None or body.pretrained_cfg.get("fixed_input_size"):
+        return backbone
+    return replace(backbone, input_size=size, picture_size=size)
+
+
+def _blank(dim: int, n: int) -> Head:
+    """A head that gives all labels the same probability: so no seed has a lucky start."""
+    return Head(np.zeros((n, dim), np.float32), np.zeros(n, np.float32))
+
+
+def _linear(head: Head) -> nn.Linear:
+    linear = nn.Linear(head.weight.shape[1], head.weight.shape[0])
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(head.weight))
+        linear.bias.copy_(torch.from_numpy(head.bias))
+    return linear
