@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from tl_course import ImageSet, features
 from tl_course.backbones import Backbone
+from tl_course.errors import BackboneError
 from tl_course.features import extract
 
 
@@ -107,6 +109,35 @@ def test_nothing_is_kept_to_report_on_the_student(birds: ImageSet, backbone: Bac
     environment |= {"HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert not list(home.rglob("*onnxruntime*"))
+
+
+def test_views_are_the_whole_picture_its_middle_and_its_corners_averaged(
+    paths: list[Path], backbone: Backbone, runs: list[int]
+) -> None:
+    six = replace(backbone, views=6)
+    found = extract(paths, six).vectors
+    with Image.open(paths[0]) as file:
+        picture = file.convert("RGB")
+    width, height = picture.size
+    starts = [(0.1, 0.1), (0, 0), (0.2, 0), (0, 0.2), (0.2, 0.2)]
+    parts = [
+        picture.crop((round(x * width), round(y * height), round((x + 0.8) * width), round((y + 0.8) * height)))
+        for x, y in starts
+    ]
+    alone = extract([picture, *parts], backbone).vectors
+    np.testing.assert_allclose(found[0], alone.mean(axis=0), atol=0.1)
+    np.testing.assert_allclose(
+        extract(paths[:1], replace(backbone, views=2)).vectors[0], alone[:2].mean(axis=0), atol=0.1
+    )
+    assert np.abs(found[0] - alone[0]).max() > 0.5
+    assert np.array_equal(extract(paths, six).vectors, found), "kept apart from the vectors of one view"
+    assert runs == [5, 6, 1]
+
+
+@pytest.mark.parametrize("views", [0, 7, 1.5])
+def test_a_number_of_views_that_there_is_not_is_refused(backbone: Backbone, views: float) -> None:
+    with pytest.raises(BackboneError, match="1 to 6"):
+        replace(backbone, views=views)  # type: ignore[arg-type]
 
 
 def test_pictures_of_any_number_come_back_in_order(paths: list[Path], backbone: Backbone) -> None:

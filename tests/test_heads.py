@@ -23,6 +23,31 @@ def test_it_is_scikit_learns_logistic_regression(strength: float) -> None:
     np.testing.assert_allclose(ours.probabilities(vectors), theirs.predict_proba(vectors), atol=2e-3)
 
 
+def test_fewer_pictures_than_dimensions_give_the_head_that_all_dimensions_give() -> None:
+    vectors, targets = blobs(40, 3, dim=300, apart=0.3)
+    vectors[7] = vectors[4]  # a copy, which spans nothing of its own
+    fitted = fit_head(vectors, targets)
+    plain = logistic_regression(vectors, targets, 3, strength=fitted.strength)
+    others = np.random.default_rng(1).normal(size=(50, 300)).astype(np.float32)
+    assert fitted.head.weight.shape == (3, 300)
+    np.testing.assert_allclose(fitted.head.probabilities(others), plain.probabilities(others), atol=2e-3)
+
+
+def test_balanced_labels_count_the_same_as_in_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    vectors, targets = blobs(90, 3, apart=0.3)
+    vectors, targets = vectors[np.r_[0:90:3, 1:60:3, 2:20:3]], np.repeat([0, 1, 2], [30, 20, 6])
+    fitted = fit_head(vectors, targets, balanced=True)
+    theirs = LogisticRegression(C=fitted.strength, class_weight="balanced", max_iter=1000, tol=1e-8)
+    wanted = theirs.fit(vectors, targets).predict_proba(vectors)
+    np.testing.assert_allclose(fitted.head.probabilities(vectors), wanted, atol=2e-3)
+    assert (
+        fitted.head.probabilities(vectors)[:, 2].sum()
+        > fit_head(vectors, targets).head.probabilities(vectors)[:, 2].sum()
+    )
+
+
 def test_the_strength_with_the_least_cross_validated_loss_is_taken() -> None:
     fitted = fit_head(*blobs(60, 2, apart=0.3))
     assert fitted.search[fitted.strength] == min(fitted.search.values())

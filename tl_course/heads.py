@@ -69,7 +69,13 @@ def softmax(scores: Array) -> Array:
 
 
 def fit_head(
-    vectors: Array, targets: Indices, *, groups: Sequence[str] | None = None, folds: int = 5, seed: int = 0
+    vectors: Array,
+    targets: Indices,
+    *,
+    groups: Sequence[str] | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    balanced: bool = False,
 ) -> FittedHead:
     """Logistic regression whose strength is the one with the least cross-validated log loss.
 
@@ -86,6 +92,10 @@ def fit_head(
         Fewer are used where a label has fewer groups.
     seed : int
         Shuffles the folds.
+    balanced : bool
+        Each label counts the same in the loss however many pictures it has (scikit-learn's ``class_weight="balanced"``;
+        King and Zeng 2001, "Logistic regression in rare events data"). For balanced accuracy where labels are uneven;
+        probabilities are then those of a world in which labels are equally frequent.
 
     Raises
     ------
@@ -98,18 +108,47 @@ def fit_head(
     if n_labels < 2:
         raise ModelError("A classifier needs pictures of at least two labels to learn from; there is one.")
     fold_of = folds_of(targets, groups if groups is not None else [str(i) for i in range(n)], folds=folds, seed=seed)
+    counts = np.bincount(targets, minlength=n_labels)
+    weights = (n / (n_labels * counts))[targets] if balanced else np.ones(n)
     search: dict[float, float] = {}
     guesses: dict[float, Array] = {}
     with threadpool_limits(1):  # the matrices are small: more threads wait for each other longer than they compute
+        inputs, middle, axes = _spanned(vectors)
+
+        def fitted(chosen: NDArray[np.bool_], strength: float) -> Head:
+            return logistic_regression(
+                inputs[chosen], targets[chosen], n_labels, strength=strength, weights=weights[chosen]
+            )
+
         for strength in _STRENGTHS:
             out = guesses[strength] = np.zeros((n, n_labels), np.float32)
             for fold in range(fold_of.max() + 1):
                 held_out = fold_of == fold
-                head = logistic_regression(vectors[~held_out], targets[~held_out], n_labels, strength=strength)
-                out[held_out] = head.probabilities(vectors[held_out])
-            search[strength] = float(-np.log(np.clip(out[np.arange(n), targets], 1e-7, None)).mean())
+                out[held_out] = fitted(~held_out, strength).probabilities(inputs[held_out])
+            losses = -np.log(np.clip(out[np.arange(n), targets], 1e-7, None))
+            search[strength] = float(np.average(losses, weights=weights))
         best = min(search, key=search.__getitem__)
-        return FittedHead(logistic_regression(vectors, targets, n_labels, strength=best), best, search, guesses[best])
+        head = fitted(np.ones(n, bool), best)
+        weight: Array = head.weight @ axes
+        bias: Array = head.bias - weight @ middle
+        return FittedHead(Head(weight, bias), best, search, guesses[best])
+
+
+def _spanned(vectors: Array) -> tuple[Array, Array, Array]:
+    """(inputs (n, d), middle (dim,), axes (d, dim)): ``vectors == middle + inputs @ axes``, d < n, axes orthonormal.
+
+    Penalised weights never leave the span of the vectors (the representer theorem), so that a head fitted to `inputs`
+    is the one that would be fitted to `vectors`, several times sooner where there are fewer pictures than dimensions.
+    """
+    n, dim = vectors.shape
+    if n >= dim:
+        return vectors, np.zeros(dim, np.float32), np.eye(dim, dtype=np.float32)
+    middle = vectors.mean(axis=0)
+    centred = (vectors - middle).astype(np.float64)
+    squares, left = np.linalg.eigh(centred @ centred.T)
+    kept = squares > squares[-1] * 1e-10  # copies of a picture, and the middle itself, span nothing
+    scale, left = np.sqrt(squares[kept]), left[:, kept]
+    return (left * scale).astype(np.float32), middle, ((left / scale).T @ centred).astype(np.float32)
 
 
 def logistic_regression(
@@ -118,6 +157,7 @@ def logistic_regression(
     n_labels: int,
     *,
     strength: float,
+    weights: NDArray[np.floating] | None = None,
     start: Head | None = None,
     tolerance: float = 2.2e-9,
 ) -> Head:
@@ -130,6 +170,8 @@ def logistic_regression(
     n_labels : int
     strength : float
         Inverse regularisation strength, as scikit-learn's ``C``.
+    weights : array of shape (n,), optional
+        How much each picture's loss counts; 1 if not given.
     start : Head, optional
         Where to begin: a head for nearly the same data saves most of the work.
     tolerance : float
@@ -141,21 +183,22 @@ def logistic_regression(
     shape = (n_labels, dim + 1)
     inputs = np.hstack([vectors, np.ones((n, 1), np.float32)])
     wanted = np.eye(n_labels, dtype=np.float32)[targets]
+    counted = np.ones(n, np.float32) if weights is None else weights.astype(np.float32)
 
     def loss_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        weights = flat.reshape(shape).astype(np.float32)
-        guesses = softmax(inputs @ weights.T)
-        loss = -np.log(np.clip(guesses[wanted > 0], 1e-30, None)).sum(dtype=np.float64)
-        penalised = weights.copy()
+        current = flat.reshape(shape).astype(np.float32)
+        guesses = softmax(inputs @ current.T)
+        loss = -(counted * np.log(np.clip(guesses[wanted > 0], 1e-30, None))).sum(dtype=np.float64)
+        penalised = current.copy()
         penalised[:, -1] = 0
-        gradient = strength * ((guesses - wanted).T @ inputs) + penalised
+        gradient = strength * ((counted[:, None] * (guesses - wanted)).T @ inputs) + penalised
         return float(strength * loss + (penalised**2).sum() / 2), gradient.ravel().astype(np.float64)
 
     begin = np.zeros(shape) if start is None else np.hstack([start.weight, start.bias[:, None]])
     options = {"maxiter": 200, "ftol": tolerance}
     found = minimize(loss_and_gradient, begin.ravel(), jac=True, method="L-BFGS-B", options=options)
-    weights = found.x.reshape(shape).astype(np.float32)
-    return Head(np.ascontiguousarray(weights[:, :-1]), weights[:, -1].copy())
+    best = found.x.reshape(shape).astype(np.float32)
+    return Head(np.ascontiguousarray(best[:, :-1]), best[:, -1].copy())
 
 
 def folds_of(targets: Indices, groups: Sequence[str], *, folds: int = 5, seed: int = 0) -> Indices:
