@@ -58,7 +58,7 @@ def said(page: Any, run: str) -> str:
 
 
 def busy(page: Any) -> bool:
-    return bool(page.locator("#jp-main-statusbar >> text=/\\| Busy/").count())
+    return bool(page.locator(".jp-InputArea-prompt", has_text="[*]").count())
 
 
 def wait_for(condition: Callable[[], bool], page: Any, seconds: float = 30) -> None:
