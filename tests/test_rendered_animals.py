@@ -12,6 +12,7 @@ from tl_course.rendered import SETS, draw, draw_one
 from tl_course.rendered.mammal_body import Stance, build_mammal
 from tl_course.rendered.mammals import BREEDS, COATS
 from tl_course.rendered.patterns import PATTERNS
+from tl_course.rendered.rooms import LIGHTS, PLACES
 from tl_course.shipped import shipped_names
 
 NEW = ("cats_dogs", "animals", "patterns")
@@ -45,7 +46,7 @@ def test_every_stretch_of_a_set_has_all_labels_alike():
     labels = [picture.label for picture in draw("patterns", 40, seed=1, size=32)]
     for start in range(0, 40, 8):
         assert sorted(labels[start : start + 8]) == sorted(SETS["patterns"])
-    assert len({tuple(labels[start : start + 8]) for start in range(0, 40, 8)}) > 1
+    assert len({tuple(labels[start : start + 8]) for start in range(0, 40, 8)}) > 2
 
 
 def test_flaws_among_many_labels():
@@ -99,6 +100,11 @@ def test_cats_and_dogs_are_dealt_the_same_colours_and_places():
         gap = [np.linalg.norm(features[i] - features[others & (cat == kind)].mean(0)) for kind in (True, False)]
         right += (gap[0] < gap[1]) == cat[i]
     assert right / len(drawn) < 0.65
+    for label in ("cat", "dog"):
+        truths = [one.truth for one in drawn if one.label == label]
+        assert len({truth["animal"]["coat"] for truth in truths}) >= 14, "of 16 coats"
+        assert len({truth["place"] for truth in truths}) == len(PLACES)
+        assert len({truth["light"] for truth in truths}) == len(LIGHTS)
 
 
 @pytest.mark.parametrize("species", BREEDS)
