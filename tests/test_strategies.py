@@ -99,7 +99,7 @@ def test_what_is_frozen_stays_bit_for_bit_and_the_rest_learns_at_the_stated_rate
         assert last == list(groups)
     else:
         assert last and last == list(groups)[-len(last) :] != list(groups)
-        assert rates["head"] == pytest.approx(1e-3, rel=0.3)  # of so few steps none is at the very top of the cycle
+        assert rates["head"] == pytest.approx(3e-4, rel=0.3)  # of so few steps none is at the very top of the cycle
         ladder = [rates[name] for name in (*last, "head")]
         assert [high / low for low, high in pairwise(ladder)] == pytest.approx([2.6] * len(last))
     learns = {"1.weight", "1.bias"}.union(*(groups[name] for name in last))
@@ -114,7 +114,7 @@ def test_what_is_frozen_stays_bit_for_bit_and_the_rest_learns_at_the_stated_rate
 def test_the_record_shows_what_was_unfrozen_when(make: "Callable[..., Learner]") -> None:
     from tl_course.strategies import gradual
 
-    stages = learning(gradual(make(), 3))
+    stages = learning(gradual(make(), 2))
     assert list(stages) == ["epoch 1", "epoch 2", "epoch 3"]
     assert [[group.name for group in stage if group.rate] for stage in stages.values()] == [
         ["head"],
@@ -133,7 +133,7 @@ def test_it_learns_and_is_recorded_from_before_the_first_step(
 
     learn = make()
     history = getattr(strategies, strategy)(learn, 4, rate=3e-3)
-    epochs = [0, 0.5, 1, 2, 3, 4, *([5] if strategy == "fine_tune" else [])]  # which has one more, for the head
+    epochs = [0, 0.5, 1, 2, 3, 4, *([5] if strategy in ("fine_tune", "gradual") else [])]  # one is for the head
     assert history.column("epoch") == epochs
     assert history.column("step") == [0, 1, *(2 * epoch for epoch in epochs[2:])]
     assert history.column("pictures") == [16 * step for step in history.column("step")]

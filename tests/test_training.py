@@ -100,7 +100,7 @@ def test_the_seed_is_that_of_augmentation_too_and_disturbs_nobody(birds: ImageSe
         ({"augment": "flip"}, "augment is 'flip': give a function"),
         ({"copies": 2.5}, "copies is 2.5"),
         ({"copies": 0}, "copies is 0"),
-        ({"augment": True}, "a function from a picture"),
+        ({"augment": True}, "a function that takes a picture"),
     ],
 )
 def test_what_cannot_be_altered_is_said(birds: ImageSet, backbone: Backbone, wrong: dict[str, Any], said: str) -> None:

@@ -63,6 +63,8 @@ def _train(options: argparse.Namespace) -> int:
         images,
         strategy=options.strategy,
         backbone=options.backbone,
+        views=options.views,
+        balanced=options.balanced,
         test=ImageSet.open(options.test) if options.test else None,
         epochs=options.epochs,
         device=options.device,
@@ -281,8 +283,15 @@ def _parser() -> argparse.ArgumentParser:
     one = _add(commands, "train", _train, "train a classifier on a folder of pictures", device, json_option)
     one.add_argument("images", **images)
     one.add_argument("--test", metavar="IMAGES", help="measure on these and train on all of IMAGES")
-    one.add_argument("--strategy", choices=("frozen", "fine-tune", "scratch"), default="frozen", help="(frozen)")
-    one.add_argument("--backbone", default="tf_efficientnet_lite0", metavar="NAME", help="a timm name (%(default)s)")
+    one.add_argument(
+        "--strategy", choices=("frozen", "fine-tune", "gradual", "scratch"), default="frozen", help="(frozen)"
+    )
+    one.add_argument(
+        "--backbone", default="tf_efficientnet_lite0", metavar="NAME",
+        help="a timm name, or the folder of a model of your own to transfer (%(default)s)",
+    )  # fmt: skip
+    one.add_argument("--views", type=int, metavar="N", help="views of each picture to average, 1 to 6 (1)")
+    one.add_argument("--balanced", action="store_true", help="let every label count alike, however few its pictures")
     one.add_argument("--epochs", type=int, metavar="N", help="passes over the pictures (each strategy has its default)")
     one.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     one.add_argument("--out", metavar="DIR", help="save the model in this folder")

@@ -62,15 +62,25 @@ class _Kept:
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         view = self.views[self._taken[i] % len(self.views)]
         self._taken[i] += 1
-        return view[i], self.targets[i]
+        return view[i].float(), self.targets[i]
 
 
 @torch.no_grad()
 def _pass(net: nn.Module, pictures: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """What `net` makes of all the pictures, in half precision where the device is made for it; and their targets."""
+    dtype = _half_precision(pictures.device)
     net.to(memory_format=torch.channels_last).eval()
     plain = (tuple(tensor.as_subclass(torch.Tensor) for tensor in batch) for batch in pictures)
-    made, targets = zip(*((net(inputs), labels) for inputs, labels in plain), strict=True)
+    with torch.autocast(pictures.device.type, dtype, enabled=dtype is not None):
+        made, targets = zip(*((net(inputs), labels) for inputs, labels in plain), strict=True)
     return torch.cat(made), torch.cat(targets)
+
+
+def _half_precision(device: torch.device) -> torch.dtype | None:
+    if device.type != "cpu":
+        return torch.float16
+    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else None
 
 
 class _Tracer(fx.Tracer):

@@ -5,7 +5,8 @@ fastai is imported at the top: this room is entered only when a network is to be
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from tl_course.backbones import DEFAULT, Backbone, create
@@ -52,6 +53,7 @@ __all__ = ["Bar", "classifier", "learner"]
 
 _BATCH = 16
 _KEPT = 2000  # decoded pictures to keep: about half a gigabyte
+_SMOOTHING = 0.1
 _SCRATCH_SIZE = 128  # pixels; without pretraining, more passes teach more than more pixels
 
 
@@ -63,6 +65,8 @@ def learner(
     head: Head | None = None,
     augment: "Augment | bool" = True,
     size: int | None = None,
+    views: int | None = None,
+    balanced: bool = False,
     test: "ImageSet | None" = None,
     device: str = "auto",
     seed: int = 0,
@@ -89,6 +93,10 @@ def learner(
         returns an altered copy of a picture, such as one of ``torchvision.transforms.v2`` does.
     size : int, optional
         Side of the pictures in pixels; otherwise that of the pretraining, or 128 for random weights.
+    views : int, optional
+        How many views of a picture the classifier averages in the end (see `tl_course.train`); learnt is from one.
+    balanced : bool
+        Every label counts as much as any other, however few pictures it has.
     test : ImageSet, optional
         Other pictures of the same labels: then all of `images` are trained on, and some of these, a quarter as many,
         measured on after each epoch. Nothing is decided by it.
@@ -111,7 +119,10 @@ def learner(
     pictures = list(images) if test is not None else images.train
     labels = sorted({picture.label for picture in pictures})
     with no_random(seed):
-        described, body = backbone_and_body(backbone) if pretrained else (Backbone.untrained(str(backbone)), None)
+        if pretrained:
+            described, body = backbone_and_body(backbone, views=views)
+        else:
+            described, body = replace(Backbone.untrained(str(backbone)), views=views or 1), None
         body = copy.deepcopy(body) if body is not None else create(described.name, pretrained=pretrained)
         net = nn.Sequential(body, _linear(head or _blank(described.dim, len(labels))))
         sized = _sized(described, body, size or (None if pretrained else _SCRATCH_SIZE))
@@ -122,7 +133,7 @@ def learner(
         callbacks.append(MixedPrecision())
     groups = layer_groups(body)
     learn = Learner(
-        dls, net, nn.CrossEntropyLoss(), metrics=accuracy, train_bn=False,
+        dls, net, _loss(pictures, labels, balanced), metrics=accuracy, train_bn=False,
         splitter=lambda _: [*groups.values(), list(net[1].parameters())],
         cbs=[*callbacks, Recording(History("fastai") if history is None else history, (*groups, "head"))],
     )  # fmt: skip
@@ -259,6 +270,18 @@ def _watched(images: "ImageSet", pictures: "Sequence[Picture]", test: "ImageSet 
         return _labelled(images, images.valid)
     some = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[: max(20, len(pictures) // 4)]
     return _labelled(test, [test[int(i)] for i in some])
+
+
+def _loss(pictures: "Sequence[Picture]", labels: list[str], balanced: bool) -> "Callable[..., Tensor]":
+    """Cross-entropy; in training with smoothed labels, for a head that fits already would have little left to learn."""
+    counts = Counter(picture.label for picture in pictures)
+    weight = torch.tensor([len(pictures) / len(labels) / counts[label] if balanced else 1.0 for label in labels])
+
+    def loss(scores: Tensor, targets: Tensor) -> Tensor:
+        smoothing = _SMOOTHING if scores.requires_grad else 0.0
+        return nn.functional.cross_entropy(scores, targets, weight=weight.to(scores), label_smoothing=smoothing)
+
+    return loss
 
 
 def _sized(backbone: Backbone, body: Any, size: int | None) -> Backbone:

@@ -315,8 +315,10 @@ class Classifier:
         return f"{self.strategy} classifier of {', '.join(self.labels)} on {self.backbone.name}{measured}"
 
 
-def backbone_and_body(name: str | Path) -> "tuple[Backbone, nn.Module | None]":
+def backbone_and_body(name: str | Path, *, views: int | None = None) -> "tuple[Backbone, nn.Module | None]":
     """A backbone by timm's name, or that of a saved classifier by its folder; and its network, where it is its own.
+
+    `views` is how many views of each picture it is to see, where that is to be changed.
 
     Raises
     ------
@@ -326,9 +328,11 @@ def backbone_and_body(name: str | Path) -> "tuple[Backbone, nn.Module | None]":
         There is no saved model in the folder, or it is damaged.
     """
     if isinstance(name, str) and "/" not in name and "\\" not in name and not Path(name).is_dir():
-        return Backbone.get(name), None
-    model = Classifier.load(name)
-    return model.backbone, model.body
+        backbone, body = Backbone.get(name), None
+    else:
+        model = Classifier.load(name)
+        backbone, body = model.backbone, model.body
+    return backbone if views is None else replace(backbone, views=views), body
 
 
 def trained_backbone(backbone: Backbone, body: "nn.Module") -> Backbone:

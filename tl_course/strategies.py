@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = ["fine_tune", "frozen", "gradual", "scratch"]
 
+HEAD_RATE = 1e-2
+"""At which a new head learns alone."""
+
+RATE = 3e-4
+"""At which the head learns where the body learns with it."""
+
 _VIEWS = 8  # of each picture that are kept for the part that learns
 
 
@@ -63,7 +69,7 @@ def scratch(learn: "Learner", epochs: int, *, rate: float = 3e-3, cbs: Sequence[
     return _train(learn, "scratch", epochs, _same(learn, rate), cbs)
 
 
-def frozen(learn: "Learner", epochs: int, *, rate: float = 1e-2, cbs: Sequence[Any] = ()) -> "History":
+def frozen(learn: "Learner", epochs: int, *, rate: float = HEAD_RATE, cbs: Sequence[Any] = ()) -> "History":
     """Train the head alone, step by step. `tl_course.train` finds such a head in one go, without steps.
 
     Parameters, result and errors are those of `scratch`.
@@ -78,7 +84,7 @@ def fine_tune(
     *,
     freeze_epochs: int = 1,
     groups: int | None = None,
-    rate: float = 1e-3,
+    rate: float = RATE,
     factor: float = 2.6,
     cbs: Sequence[Any] = (),
 ) -> "History":
@@ -95,7 +101,7 @@ def fine_tune(
     epochs : int
         Passes over the pictures in which the later layers learn.
     freeze_epochs : int
-        Passes before them, in which the head learns alone, ten times as fast. 0 where it fits already.
+        Passes before them, in which the head learns alone, at `HEAD_RATE`. 0 where it fits already.
     groups : int, optional
         So many groups before the head learn; otherwise the fewest that hold half of the body's parameters.
     rate : float
@@ -115,23 +121,31 @@ def fine_tune(
     """
     if freeze_epochs:
         _unfreeze(learn, 0)
-        _train(learn, "fine-tune", freeze_epochs, _same(learn, 10 * rate), cbs)
+        _train(learn, "fine-tune", freeze_epochs, _same(learn, HEAD_RATE), cbs)
     _unfreeze(learn, _half(learn) if groups is None else groups)
     return _train(learn, "fine-tune", epochs, _discriminative(learn, rate, factor), cbs)
 
 
 def gradual(
-    learn: "Learner", epochs: int, *, rate: float = 1e-3, factor: float = 2.6, cbs: Sequence[Any] = ()
+    learn: "Learner",
+    epochs: int,
+    *,
+    freeze_epochs: int = 1,
+    rate: float = RATE,
+    factor: float = 2.6,
+    cbs: Sequence[Any] = (),
 ) -> "History":
-    """Unfreeze gradually: in the first epoch the head learns alone, and in each further one a group more, from the end.
+    """Unfreeze gradually: the head learns alone for a while, and then with each epoch one group more, from the end.
 
     From Howard and Ruder 2018 (arXiv:1801.06146). Parameters, result and errors are those of `fine_tune`; which group
     learnt when is in the record (`tl_course.groups.learning`).
     """
-    for groups in range(epochs):
+    if freeze_epochs:
+        _unfreeze(learn, 0)
+        _train(learn, "gradual", freeze_epochs, _same(learn, HEAD_RATE), cbs)
+    for groups in range(1, epochs + 1):
         _unfreeze(learn, min(groups, len(learn.recording.groups) - 1))
-        rates = _discriminative(learn, rate, factor) if groups else _same(learn, 10 * rate)
-        _train(learn, "gradual", 1, rates, cbs)
+        _train(learn, "gradual", 1, _discriminative(learn, rate, factor), cbs)
     return learn.recording.history  # type: ignore[no-any-return]
 
 

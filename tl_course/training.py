@@ -45,6 +45,8 @@ def train(
     epochs: int | None = None,
     augment: "Augment | bool | None" = None,
     copies: int = 4,
+    views: int | None = None,
+    balanced: bool = False,
     device: str = "auto",
     seed: int = 0,
     progress: bool = False,
@@ -72,6 +74,12 @@ def train(
         other strategies crop, flip and light pictures at random unless it is False or such a function.
     copies : int
         How many copies of each picture `augment` makes, 1 or more.
+    views : int, optional
+        How many views of each picture (the whole, its middle, its corners) the backbone sees whenever it looks at one,
+        1 to 6; their vectors are averaged. That takes so many times longer, and helps where what tells the labels apart
+        is small. Otherwise 1.
+    balanced : bool
+        Every label counts as much as any other, however few pictures it has.
     device : {"auto", "cpu", "cuda"}
     seed : int
         Of everything random: folds, order of pictures, initial weights, and what `augment` draws from the usual sources
@@ -100,16 +108,16 @@ def train(
     images.check_trainable()
     device = pick_device(device)
     by_steps = partial(
-        _by_steps, strategy, images, epochs=epochs, backbone=backbone, augment=augment is None or augment, test=test,
-        device=device, seed=seed, progress=progress,
+        _by_steps, strategy, images, epochs=epochs, backbone=backbone, augment=augment is None or augment, views=views,
+        balanced=balanced, test=test, device=device, seed=seed, progress=progress,
     )  # fmt: skip
     if strategy == "scratch":
         model = by_steps(History(strategy), pretrained=False)
     else:
         model = _frozen(
             images, list(images) if test is not None else images.train, backbone,
-            augment=augment if strategy == "frozen" and callable(augment) else None, copies=copies,
-            device=device, seed=seed, progress=progress,
+            augment=augment if strategy == "frozen" and callable(augment) else None, copies=copies, views=views,
+            balanced=balanced, device=device, seed=seed, progress=progress,
         )  # fmt: skip
         if strategy != "frozen":
             model = by_steps(replace(model.history, strategy=strategy, epochs=[]), head=model.head)
@@ -148,7 +156,7 @@ def _by_steps(
     if strategy == "fine-tune":
         strategies.fine_tune(learn, passes, freeze_epochs=0, cbs=cbs)
     elif strategy == "gradual":
-        strategies.gradual(learn, passes, cbs=cbs)
+        strategies.gradual(learn, passes, freeze_epochs=0, cbs=cbs)
     else:
         strategies.scratch(learn, passes, cbs=cbs)
     return classifier(learn)
@@ -161,13 +169,15 @@ def _frozen(
     *,
     augment: "Augment | None",
     copies: int,
+    views: int | None,
+    balanced: bool,
     device: str,
     seed: int,
     progress: bool,
 ) -> Classifier:
     history = History("frozen")
     with history.timing("backbone"):
-        backbone, body = backbone_and_body(name)
+        backbone, body = backbone_and_body(name, views=views)
         network = (lambda: body) if body is not None else None
     paths = [images.path(picture) for picture in pictures]
     hashes = [picture.sha256 for picture in pictures]
@@ -189,7 +199,7 @@ def _frozen(
         vectors = np.concatenate([vectors, *altered])
         targets, groups = np.tile(targets, 1 + copies), groups * (1 + copies)
     with history.timing("fit"):
-        fitted = fit_head(vectors, targets, groups=groups, seed=seed)
+        fitted = fit_head(vectors, targets, groups=groups, seed=seed, balanced=balanced)
     n = len(good)  # what is measured are the pictures themselves, not their copies
     cross_validated = score(fitted.out_of_fold[:n], targets[:n])
     trained = score(fitted.head.probabilities(vectors[:n]), targets[:n])
