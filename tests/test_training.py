@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,23 @@ def test_the_seed_is_that_of_augmentation_too_and_disturbs_nobody(birds: ImageSe
 def test_what_cannot_be_altered_is_said(birds: ImageSet, backbone: Backbone, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ModelError, match=said):
         train(birds.subset(4), **{"augment": Image.Image.copy, "copies": 1, **wrong})
+
+
+def test_views_and_balance_are_learnt_with_and_kept(birds: ImageSet, backbone: Backbone, tmp_path: Path) -> None:
+    few = birds.subset(12)
+    uneven = few.copy_to(tmp_path / "uneven")
+    for picture in [picture for picture in uneven.train if picture.label == "bird"][1:-2]:
+        uneven.drop(picture)
+    plain, balanced = (train(uneven, balanced=balanced) for balanced in (False, True))
+    rare = [uneven.path(picture) for picture in uneven if picture.label == "bird"]
+    assert sum(one.probabilities["bird"] for one in balanced.predict(rare)) > sum(
+        one.probabilities["bird"] for one in plain.predict(rare)
+    )
+    seen = train(few, views=2)
+    paths = [few.path(picture) for picture in few]
+    again = Classifier.load(seen.save(tmp_path / "model"))
+    assert again.backbone.views == 2
+    assert again.predict(paths) == seen.predict(paths) != replace(seen, backbone=backbone).predict(paths)
 
 
 def test_the_same_seed_gives_the_same_model(model: Classifier, birds: ImageSet) -> None:
