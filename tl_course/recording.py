@@ -19,8 +19,7 @@ class Recording(Callback):  # type: ignore[misc]  # fastai has no types
 
     Measured are the validation pictures before the first fit, right after the very first step, and after each epoch;
     further fits go on in the same record. Seconds count on where the history already has some, and do not include
-    validation: it is measuring, not training. The Learner needs `accuracy` as its first metric for the column
-    `valid_accuracy`.
+    validation: it is measuring, not training. The column `valid_accuracy` is the Learner's metric `accuracy`.
 
     Parameters
     ----------
@@ -85,11 +84,11 @@ class Recording(Callback):  # type: ignore[misc]  # fastai has no types
     def after_epoch(self) -> None:
         """Add a row to the history."""
         self.passes += 1
-        train_loss, valid_loss, *metrics = self.recorder.log[1:]
+        found = dict(zip(self.recorder.metric_names, self.recorder.log, strict=False))
+        columns = {"train_loss": "train_loss", "valid_loss": "valid_loss", "accuracy": "valid_accuracy"}
         # Without validation pictures fastai leaves these empty.
-        measured = {"train_loss": train_loss, "valid_loss": valid_loss}
-        measured["valid_accuracy"] = metrics[0] if metrics else None
-        self._add(self.passes, **{name: float(value) for name, value in measured.items() if value is not None})
+        measured = {ours: float(found[name]) for name, ours in columns.items() if found.get(name) is not None}
+        self._add(self.passes, **measured)
         self._highest = dict.fromkeys(self.groups, 0.0)
 
     def _add(self, epoch: float, **measured: float) -> None:
