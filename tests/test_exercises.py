@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tl_course.exercises import birds, doors
+from tl_course.exercises import birds, cats_and_dogs, doors
 from tl_course.grading import Question
 
 QUESTIONS = [
     birds.q1, birds.q2, pytest.param(birds.q3, marks=pytest.mark.slow),  # which draws a whole set
+    cats_and_dogs.q1, cats_and_dogs.q2, cats_and_dogs.q3,
     doors.q1, doors.q2, doors.q3, doors.q4,
 ]  # fmt: skip
 SOLUTIONS = [
     (birds.q1, birds.baseline),
     (birds.q2, birds.least_sure),
+    (cats_and_dogs.q1, cats_and_dogs.read_curve),
+    (cats_and_dogs.q2, cats_and_dogs.how_many_learn),
+    (cats_and_dogs.q3, cats_and_dogs.layer_rates),
     (doors.q1, doors.least_believed),
     (doors.q2, doors.kappa),
     (doors.q3, doors.mended_and_spoilt),
@@ -28,6 +32,11 @@ CARD = doors.model_card()
 
 def beyond_chance(a: list[str], b: list[str]) -> float:
     return sum(x == y for x, y in zip(a, b, strict=True)) / len(a) - sum(a.count(x) for x in b) / len(a) ** 2
+
+
+def over_all(rows: list[dict[str, float]]) -> tuple[float, float]:
+    first, last = rows[0], rows[-1]
+    return first["accuracy"], (last["accuracy"] - first["accuracy"]) / (last["step"] - first["step"])
 
 
 def blank(*_: Any) -> Any:
@@ -103,6 +112,17 @@ def test_the_solution_of_the_third_is_right(backbone: Any) -> None:
         (birds.q2, lambda predictions, n: [p.confidence for p in predictions][:n], "not their confidences"),
         (birds.q2, lambda predictions, n: sorted(predictions, key=lambda p: -p.confidence)[:n], "order round"),
         (birds.q2, lambda predictions, n: predictions, "Asked for 1"),
+        (cats_and_dogs.q1, lambda rows: rows[0]["accuracy"], "Return three numbers"),
+        (cats_and_dogs.q1, lambda rows: (*over_all(rows), rows[-1]["accuracy"]), "over the whole run"),
+        (cats_and_dogs.q1, lambda rows: (0.62, 0.18, 0.84), "a gain *a step*"),
+        (cats_and_dogs.q1, lambda rows: (0.62, 0.02, max(r["accuracy"] for r in rows)), "the level is 0.84"),
+        (cats_and_dogs.q2, lambda net: sum(p.numel() for p in net.parameters()), "Leave out the frozen"),
+        (cats_and_dogs.q2, lambda net: sum(p.requires_grad for p in net.parameters()), "how many are in it"),
+        (cats_and_dogs.q2, lambda net: sum(p.numel() for p in net.parameters() if not p.requires_grad), "frozen ones"),
+        (cats_and_dogs.q3, lambda n, rate, by: [rate / by**i for i in range(n)], "Turn it round"),
+        (cats_and_dogs.q3, lambda n, rate, by: [rate / by ** (n - i) for i in range(n)], "learns at 0.8"),
+        (cats_and_dogs.q3, lambda n, rate, by: [rate / by / (n - i) for i in range(n - 1)] + [rate], "divided by 2"),
+        (cats_and_dogs.q3, lambda n, rate, by: [rate] * (n - 1), "4 groups need 4"),
         (doors.q1, lambda p, labels: sorted(labels), "a.jpg comes first"),
         (doors.q1, lambda p, labels: sorted(labels, key=lambda n: -p[n][labels[n]]), "Turn it round"),
         (doors.q1, lambda p, labels: sorted(labels, key=lambda n: max(p[n].values())), "unsure the model is"),
