@@ -45,7 +45,7 @@ ROWS = (
     "crops of 160 pixels",
 )
 PACKAGES = ("tl-course", "torch", "timm", "fastai", "onnxruntime", "numpy")
-EPOCHS = 4
+EPOCHS, KEEP = 4, 0.1  # as `tl_course.train` has them
 
 
 def main() -> None:
@@ -150,10 +150,10 @@ def run(number: int, train: Path, test: Path, weights: str, seed: int) -> dict[s
             for module in learn.model.modules():
                 if number == 2 and isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.requires_grad_(False)
-            with learn.no_bar(), learn.no_logging():
+            with learn.no_bar(), learn.no_logging(), strategies._going_back(learn, KEEP):
                 learn.fit_one_cycle(EPOCHS, strategies._discriminative(learn, strategies.RATE, 2.6))
         else:
-            strategies.fine_tune(learn, EPOCHS, freeze_epochs=0)
+            strategies.fine_tune(learn, EPOCHS, freeze_epochs=0, keep=KEEP)
     seconds += learn.recording.history.column("seconds")[-1]
     given = [answer.label for answer in classifier(learn).predict([others.path(picture) for picture in others])]
     return {"seconds": seconds, **counted(given, others)}

@@ -245,6 +245,18 @@ def test_a_training_that_diverges_says_so(make: "Callable[..., Learner]") -> Non
         frozen(learn, 1)
 
 
+@pytest.mark.parametrize("strategy", ["fine_tune", "gradual"])
+def test_a_share_of_the_way_is_kept(strategy: str, make: "Callable[..., Learner]") -> None:
+    from tl_course import strategies
+
+    all_the_way, back, start = make(), make(), state(make())
+    for learn, keep in ((all_the_way, 1.0), (back, 0.25)):
+        getattr(strategies, strategy)(learn, 1, freeze_epochs=0, rate=1e-2, keep=keep)
+    end, between = state(all_the_way), state(back)
+    for name in moved(start, all_the_way):
+        assert between[name].numpy() == pytest.approx((0.75 * start[name] + 0.25 * end[name]).numpy(), abs=1e-6)
+
+
 def test_more_groups_than_there_are_are_refused(make: "Callable[..., Learner]") -> None:
     from tl_course.strategies import fine_tune
 

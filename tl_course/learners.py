@@ -162,16 +162,16 @@ class Bar(Callback):  # type: ignore[misc]  # fastai has no types
 
     def before_fit(self) -> None:
         """Draw the bar."""
-        self.bar = tqdm(total=self.n_epoch * len(self.dls.train), unit="batch", leave=False, disable=None)
+        self.line = tqdm(total=self.n_epoch * len(self.dls.train), unit="batch", leave=False, disable=None)
 
     def after_batch(self) -> None:
         """Go on by one."""
         if self.training:
-            self.bar.update()
+            self.line.update()
 
     def after_fit(self) -> None:
         """Take it away."""
-        self.bar.close()
+        self.line.close()
 
 
 Labelled = tuple[Path, str]

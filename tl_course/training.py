@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["STRATEGIES", "train"]
 
 STRATEGIES = ("frozen", "fine-tune", "gradual", "scratch")
+_KEEP = 0.1  # of what the weights have moved: on few pictures trained weights alone fall behind the frozen head
 _EPOCHS = {"fine-tune": 4, "gradual": 4, "scratch": 15}
 
 
@@ -60,8 +61,8 @@ def train(
     strategy : {"frozen", "fine-tune", "gradual", "scratch"}
         "frozen": the backbone stays as it is and a linear head is fitted to its features, in seconds. "fine-tune":
         starts from that head and lets the later layers learn too. "gradual": starts from that head and unfreezes one
-        group of layers after the other. "scratch": the same network without its pretraining, for comparison. See
-        `tl_course.strategies`.
+        group of layers after the other. Both go most of the way back in the end, which is better on few pictures.
+        "scratch": the same network without its pretraining, for comparison. See `tl_course.strategies`.
     backbone : str or Path
         timm's name of the network, or the folder of a classifier that you have trained and saved, to transfer that.
     test : ImageSet, optional
@@ -154,9 +155,9 @@ def _by_steps(
     cbs = [Bar()] if progress else []
     passes = epochs or _EPOCHS[strategy]
     if strategy == "fine-tune":
-        strategies.fine_tune(learn, passes, freeze_epochs=0, cbs=cbs)
+        strategies.fine_tune(learn, passes, freeze_epochs=0, keep=_KEEP, cbs=cbs)
     elif strategy == "gradual":
-        strategies.gradual(learn, passes, freeze_epochs=0, cbs=cbs)
+        strategies.gradual(learn, passes, freeze_epochs=0, keep=_KEEP, cbs=cbs)
     else:
         strategies.scratch(learn, passes, cbs=cbs)
     return classifier(learn)
