@@ -37,6 +37,7 @@ class Recording(Callback):  # type: ignore[misc]  # fastai has no types
         self.step = self.pictures = self.passes = 0
         self._spent = history.seconds
         self._since = 0.0
+        self._trained = False
         self._highest: dict[str, float] = {}
 
     @contextmanager
@@ -61,6 +62,7 @@ class Recording(Callback):  # type: ignore[misc]  # fastai has no types
 
     def before_train(self) -> None:
         """Start the clock."""
+        self._trained = True
         self._since = time.perf_counter()
 
     def after_batch(self) -> None:
@@ -82,7 +84,10 @@ class Recording(Callback):  # type: ignore[misc]  # fastai has no types
         self._spent += time.perf_counter() - self._since
 
     def after_epoch(self) -> None:
-        """Add a row to the history."""
+        """Add a row to the history; ``learn.validate()`` is no epoch of it."""
+        if not self._trained:
+            return
+        self._trained = False
         self.passes += 1
         found = dict(zip(self.recorder.metric_names, self.recorder.log, strict=False))
         columns = {"train_loss": "train_loss", "valid_loss": "valid_loss", "accuracy": "valid_accuracy"}

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["STRATEGIES", "train"]
 
 STRATEGIES = ("frozen", "fine-tune", "gradual", "scratch")
-_KEEP = 0.1  # of what the weights have moved: on few pictures trained weights alone fall behind the frozen head
+_KEEP = 0.3  # of what the weights have moved: on few pictures trained weights alone fall behind the frozen head
 _EPOCHS = {"fine-tune": 4, "gradual": 4, "scratch": 15}
 
 
