@@ -43,10 +43,10 @@ def test_a_picture_is_the_same_every_time_and_in_any_order(name):
 
 
 def test_every_stretch_of_a_set_has_all_labels_alike():
-    labels = [picture.label for picture in draw("patterns", 40, seed=1, size=32)]
-    for start in range(0, 40, 8):
+    labels = [picture.label for picture in draw("patterns", 80, seed=1, size=32)]
+    for start in range(0, 80, 8):
         assert sorted(labels[start : start + 8]) == sorted(SETS["patterns"])
-    assert len({tuple(labels[start : start + 8]) for start in range(0, 40, 8)}) > 2
+    assert len({tuple(labels[start : start + 8]) for start in range(0, 80, 8)}) > 2
 
 
 def test_flaws_among_many_labels():

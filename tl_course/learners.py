@@ -124,7 +124,7 @@ def learner(
         else:
             described, body = replace(Backbone.untrained(str(backbone)), views=views or 1), None
         body = copy.deepcopy(body) if body is not None else create(described.name, pretrained=pretrained)
-        net = nn.Sequential(body, _linear(head or _blank(described.dim, len(labels))))
+        net = nn.Sequential(body, _linear(head or _blank(described.dim, len(labels)))).to(device)
         sized = _sized(described, body, size or (None if pretrained else _SCRATCH_SIZE))
         watched = _watched(images, pictures, test, seed)
         dls = _dataloaders(_labelled(images, pictures), watched, labels, sized, augment, device)

@@ -108,16 +108,11 @@ def test_cats_and_dogs_need_no_network_and_transfer_has_its_three_benefits(tmp_p
     before = without_network()
     if not before:
         pytest.skip("this machine has neither unshare nor bubblewrap that may cut the network")
-    lesson = run_lesson("02_cats_and_dogs", tmp_path, before=before)
+    fewer = ["--param", "seeds=2", "--param", "source_epochs=1"]  # than the lesson has, to take half the time
+    lesson = run_lesson("02_cats_and_dogs", tmp_path, *fewer, before=before)
     records = lesson["records"]
     assert records["accuracy"] >= lesson["budget"]["accuracy"]
     assert all(records["benefits"][name]["difference"] > 0 for name in ("start", "slope", "asymptote"))
     notebook = json.loads(Path(lesson["notebook"]).read_text("utf-8"))
     streams = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
     assert not [output for output in streams if output.get("name") == "stderr"], "a student would see a red box"
-
-
-def test_cats_and_dogs_on_real_photos(tmp_path: Path, photos: Path) -> None:
-    options = ["--param", f"source={photos / 'cats_dogs'}", "--param", "seeds=1"]
-    lesson = run_lesson("02_cats_and_dogs", tmp_path, *options, before=without_network())
-    assert lesson["records"]["cross_validated_accuracy"] >= 0.985
