@@ -130,8 +130,6 @@ def run(number: int, train: Path, test: Path, weights: str, seed: int) -> dict[s
         scores, _ = learn.get_preds(dl=learn.dls.test_dl(paths))
         given = [learn.dls.vocab[i] for i in scores.argmax(dim=1)]
         return {"seconds": seconds, **counted(given, others)}
-    from torch import nn
-
     import tl_course
     from tl_course import frozen_part, strategies
     from tl_course.learners import classifier, learner
@@ -146,10 +144,10 @@ def run(number: int, train: Path, test: Path, weights: str, seed: int) -> dict[s
         patch.object(frozen_part, "_half_precision", single if number < 5 else frozen_part._half_precision),
     ):
         if number < 3:
-            learn.unfreeze()
-            for module in learn.model.modules():
-                if number == 2 and isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.requires_grad_(False)
+            if number == 2:
+                strategies._unfreeze(learn, len(learn.recording.groups) - 1)
+            else:
+                learn.unfreeze()
             with learn.no_bar(), learn.no_logging(), strategies._going_back(learn, KEEP):
                 learn.fit_one_cycle(EPOCHS, strategies._discriminative(learn, strategies.RATE, 2.6))
         else:

@@ -140,6 +140,8 @@ def test_how_few_pictures_are_as_good_is_read_off_only_where_it_can_be() -> None
     assert "with 10 or fewer" in sure.get_supxlabel()
     never = plots.data_efficiency(strategies, compare=("scratch", "frozen"))
     assert not never.axes[0].texts and not never.get_supxlabel()
+    idle = plots.data_efficiency(strategies, compare=("frozen", "scratch"), chance=0.7)
+    assert not idle.axes[0].texts and "scratch is no better than guessing" in idle.get_supxlabel()
     with pytest.raises(TLCourseError, match="no scores of gradual"):
         plots.data_efficiency(strategies, compare=("gradual", "scratch"))
 

@@ -231,6 +231,8 @@ def test_the_other_route_a_model_of_ones_own_is_transferred(
         learn.model[0].state_dict().items(), again.model[0].state_dict().values(), strict=True
     ):
         assert one.equal(other), name
+    doubled = train(birds, backbone=kept, augment=Image.Image.copy, copies=1)
+    assert doubled.backbone == target.backbone and not np.array_equal(doubled.head.weight, target.head.weight)
     with pytest.raises(ModelError, match="no saved model"):
         train(birds, backbone=str(tmp_path / "source"))
 
@@ -297,3 +299,17 @@ def test_train_gives_a_classifier_that_predicts_and_is_kept(
     assert Classifier.load(model.save(tmp_path / "model")).predict(paths) == model.predict(paths)
     assert not capsys.readouterr().out
     assert isinstance(model.history, History)
+
+
+def test_the_best_weights_come_back_though_each_fit_trained_another_part(make: "Callable[..., Learner]") -> None:
+    from tl_course.strategies import fine_tune, frozen
+    from tl_course.widgets import LiveCurves
+
+    live, learn = LiveCurves(keep_best=True), make()
+    shown = live.callback("both")
+    frozen(learn, 1, rate=1.0, cbs=[shown])
+    best, loss = state(learn), learn.loss_func
+    learn.loss_func = lambda scores, targets: -loss(scores, targets)  # the second fit unlearns
+    accuracies = fine_tune(learn, 1, freeze_epochs=0, rate=1.0, cbs=[shown]).column("valid_accuracy")
+    assert accuracies[-1] < accuracies[-2]
+    assert moved(best, learn) == set()

@@ -194,10 +194,9 @@ def _frozen(
     vectors = features.vectors[good]
     if augment is not None:
         with history.timing("augmentation"), _seeded(seed):
-            altered = [
-                _vectors(some, backbone, body, device) for some in _altered([paths[i] for i in good], augment, copies)
-            ]
-        vectors = np.concatenate([vectors, *altered])
+            batches = _altered([paths[i] for i in good], augment, copies)
+            more = [_vectors(some, backbone, network, device) for some in batches]
+        vectors = np.concatenate([vectors, *more])
         targets, groups = np.tile(targets, 1 + copies), groups * (1 + copies)
     with history.timing("fit"):
         fitted = fit_head(vectors, targets, groups=groups, seed=seed, balanced=balanced)

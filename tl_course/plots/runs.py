@@ -190,7 +190,7 @@ def data_efficiency(
     compare : tuple of two str, optional
         Names of two strategies, such as ``("frozen", "scratch")``. Where the first gets as far as the second does with
         most pictures is marked, read off its mean curve between the numbers that were tried, where it stays above from
-        there on. Where it never does, nothing is marked.
+        there on. Where it never does, or the second is not above `chance`, nothing is marked.
     chance : float, optional
         Where to draw the line of guessing.
     score : str
@@ -224,7 +224,7 @@ def data_efficiency(
     if compare is not None:
         if missing := set(compare) - set(means):
             raise TLCourseError(f"There are no scores of {', '.join(sorted(missing))}. There are: {', '.join(means)}.")
-        figure.supxlabel(_as_good(axis, means, *compare), fontsize=10)
+        figure.supxlabel(_as_good(axis, means, *compare, chance), fontsize=10)
     sizes = [len(one) for by_n in scores.values() for one in by_n.values()]
     title = f"means of {_count(sizes)} runs, bands from lowest to highest" if max(sizes) > 1 else None
     figure.legend(
@@ -234,9 +234,13 @@ def data_efficiency(
     return figure
 
 
-def _as_good(axis: "Axes", means: Mapping[str, tuple[_Array, _Array]], few: str, many: str) -> str:
+def _as_good(
+    axis: "Axes", means: Mapping[str, tuple[_Array, _Array]], few: str, many: str, chance: float | None
+) -> str:
     """Mark with how many pictures `few` is as good as `many` with most, and say so, if it gets there at all."""
     (numbers, mean), (most, target) = means[few], (means[many][0][-1], float(means[many][1][-1]))
+    if chance is not None and target <= chance:
+        return f"no arrow: {many} is no better than guessing"
     if mean[-1] < target:
         return ""
     below = np.flatnonzero(mean < target)

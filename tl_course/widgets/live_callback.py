@@ -37,7 +37,7 @@ class LiveCallback(Callback):  # type: ignore[misc]  # fastai has no types
         self._steps, self._pictures, self._epochs = 0, 0, 0
         self._spent, self._since = 0.0, 0.0
         self._mean: torch.Tensor | None = None
-        self._best: dict[str, torch.Tensor] | None = None
+        self._best: list[tuple[torch.Tensor, torch.Tensor]] = []  # each tensor of the network, and its best values
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
@@ -96,7 +96,9 @@ class LiveCallback(Callback):  # type: ignore[misc]  # fastai has no types
             self._run.history.epochs.append(self._row())
         self._follow()
         if self._live._epoch_ended(self._run):
-            self._best = {name: value.detach().clone() for name, value in self.learn.model.state_dict().items()}
+            # All that the optimiser knows, and not the model's own state: fits of one run may train parts of a network.
+            learning = [parameter for some in self.learn.opt.param_lists for parameter in some]
+            self._best = [(one, one.detach().clone()) for one in (*learning, *self.learn.model.buffers())]
         if self._run.stopping:
             raise CancelFitException
 
@@ -158,9 +160,10 @@ class LiveCallback(Callback):  # type: ignore[misc]  # fastai has no types
         learn, self._fitted = self._fitted, None
         if self._own is not None and self._own in learn.cbs:
             learn.remove_cb(self._own)
-        back = self._live.keep_best and self._best is not None
+        back = self._live.keep_best and bool(self._best)
         if back:
-            learn.model.load_state_dict(self._best)
+            for tensor, best in self._best:
+                tensor.data.copy_(best)
         self._live._ended(self._run, state, back=back)
 
 
