@@ -87,14 +87,14 @@ Row = Callable[[Photos, Indices, Indices, int], Array]
 # ---- the rows --------------------------------------------------------------------------------------------------------
 
 
-def sized(side: int | None = None, name: str = DEFAULT) -> Backbone:
+def sized(side: int | None = None, name: str = DEFAULT, pooling: str = "avg") -> Backbone:
     """The backbone for pictures of `side` pixels: padding makes the export depend on it."""
-    backbone = Backbone.get(name)
+    backbone = Backbone.get(name, pooling=pooling)
     if side in (None, backbone.picture_size):
         return backbone
     backbone = replace(backbone, key=f"{backbone.key}-{side}", picture_size=side)
     if not backbone.onnx_path.exists():
-        export_onnx(create(name), backbone)
+        export_onnx(create(name, pooling=pooling), backbone)
     return backbone
 
 
@@ -104,13 +104,13 @@ def fitted(photos: Photos, vectors: Array, train: Indices, seed: int, **options:
 
 
 def frozen(
-    side: int | None = None, *, name: str = DEFAULT, views: int = 1, prepare: Callable[[Array], Array] = lambda v: v,
-    **options: Any,
+    side: int | None = None, *, name: str = DEFAULT, views: int = 1, pooling: str = "avg",
+    prepare: Callable[[Array], Array] = lambda v: v, **options: Any,
 ) -> Row:  # fmt: skip
     """The instant head; `prepare` alters vectors one by one."""
 
     def row(photos: Photos, train: Indices, test: Indices, seed: int) -> Array:
-        vectors = prepare(photos.vectors(replace(sized(side, name), views=views)))
+        vectors = prepare(photos.vectors(replace(sized(side, name, pooling), views=views)))
         return fitted(photos, vectors, train, seed, **options).head.probabilities(vectors[test])
 
     return row
@@ -173,9 +173,11 @@ ROWS: dict[str, Row] = {
     "288 px, 2 views": frozen(views=2),
     "288 px, 6 views": frozen(views=6),
     "lite2, 320 px": frozen(name="tf_efficientnet_lite2"),
+    "288 px, GeM pooling": frozen(pooling="gem"),
     "6 views, labels balanced": frozen(views=6, balanced=True),
+    "6 views, GeM pooling": frozen(views=6, pooling="gem"),
     "fine-tune": tuned(),
-    "fine-tune, 6 views, labels balanced": tuned(views=6, balanced=True),
+    "fine-tune, 6 views, GeM pooling": tuned(views=6, pooling="gem"),
 }
 SLOW = 1  # repeats at most of rows that train a network for each fold
 

@@ -74,6 +74,31 @@ def test_weights_that_cannot_be_had_are_refused_with_those_that_can(monkeypatch:
 
 
 @pytest.mark.slow
+def test_gem_pooling_is_the_root_of_the_mean_square_of_what_is_seen() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    plain = create("resnet18", pretrained=False).eval()
+    torch.manual_seed(0)
+    pooled = create("resnet18", pretrained=False, pooling="gem").eval()
+    pictures = torch.rand(2, 3, 64, 64)
+    expected = plain.forward_features(pictures).square().mean((2, 3)).sqrt()
+    torch.testing.assert_close(pooled(pictures), expected, atol=1e-2, rtol=1e-3)
+    pooled(torch.zeros(1, 3, 64, 64)).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in pooled.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "pooling", "said"),
+    [("resnet18", "max", "no pooling 'max': choose avg or gem"), ("vit_tiny_patch16_224", "gem", "does not end in a")],
+)
+def test_a_pooling_that_there_is_not_is_refused(name: str, pooling: str, said: str) -> None:
+    with pytest.raises(BackboneError, match=said):
+        Backbone.untrained(name, pooling=pooling)
+
+
+@pytest.mark.slow
 def test_without_pretraining_every_start_is_another_one() -> None:
     first, second = (next(create(pretrained=False).parameters()) for _ in range(2))
     assert not first.equal(second)

@@ -126,6 +126,26 @@ def test_views_and_balance_are_learnt_with_and_kept(birds: ImageSet, backbone: B
     assert again.predict(paths) == seen.predict(paths) != replace(seen, backbone=backbone).predict(paths)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["frozen", "fine-tune", "scratch"])
+def test_another_pooling_is_learnt_with_and_kept(
+    strategy: str, birds: ImageSet, backbone: Backbone, tmp_path: Path
+) -> None:
+    few = birds.subset(8)
+    model = train(few, strategy=strategy, pooling="gem", epochs=None if strategy == "frozen" else 1)
+    paths = [few.path(picture) for picture in few]
+    folder = model.save(tmp_path / "model")
+    again = Classifier.load(folder)
+    assert again.backbone.pooling == "gem"
+    assert again.predict(paths) == model.predict(paths)
+    if strategy == "frozen":
+        assert model.predict(paths) != replace(model, backbone=backbone).predict(paths)
+    else:
+        assert train(few, backbone=folder).backbone.pooling == "gem"
+        with pytest.raises(ModelError, match="trained with pooling 'gem', and keeps it"):
+            train(few, backbone=folder, pooling="avg")
+
+
 def test_the_same_seed_gives_the_same_model(model: Classifier, birds: ImageSet) -> None:
     np.testing.assert_array_equal(train(birds).head.weight, model.head.weight)
 

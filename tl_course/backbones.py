@@ -63,6 +63,9 @@ class Backbone:
         whole picture, the second its middle, the others its corners, each 4/5 as wide and as high (multi-crop testing:
         Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 4.1, which
         averages predictions). Six take six times as long.
+    pooling : {"avg", "gem"}
+        How what the network sees in all places becomes one vector: as the average, as in its pretraining, or as the
+        generalised mean (`tl_course.pooling.GeM`), in which small things count for more.
     """
 
     name: str
@@ -75,13 +78,14 @@ class Backbone:
     std: tuple[float, float, float]
     dim: int
     views: int = 1
+    pooling: str = "avg"
 
     def __post_init__(self) -> None:
         if self.views not in range(1, 7):
             raise BackboneError(f"views is {self.views!r}: give how many views of each picture are averaged, 1 to 6.")
 
     @classmethod
-    def get(cls, name: str = DEFAULT) -> "Backbone":
+    def get(cls, name: str = DEFAULT, *, pooling: str = "avg") -> "Backbone":
         """The pretrained backbone called `name`, exported and ready to run.
 
         The first call exports the network to ONNX into the user's cache directory and checks it against torch; later
@@ -91,21 +95,23 @@ class Backbone:
         Raises
         ------
         BackboneError
-            timm does not know `name`, or its weights cannot be had here; the message names those that can.
+            timm does not know `name`, or its weights cannot be had here; the message names those that can. Or the
+            network has no such pooling.
         """
-        folder = cache_dir("backbones", _key(name))
-        return _read(folder) or _export_apart(name, folder)
+        folder = cache_dir("backbones", _key(name, pooling))
+        return _read(folder) or _export_apart(name, pooling, folder)
 
     @classmethod
-    def untrained(cls, name: str = DEFAULT) -> "Backbone":
+    def untrained(cls, name: str = DEFAULT, *, pooling: str = "avg") -> "Backbone":
         """The network called `name` before any training: what it expects is known, weights it has none.
 
         Raises
         ------
         BackboneError
-            timm does not know `name`.
+            timm does not know `name`, or the network has no such pooling.
         """
-        return _described(create(name, pretrained=False), name, key=f"untrained-{name}", weights="none")
+        net = create(name, pretrained=False, pooling=pooling)
+        return _described(net, name, pooling, key=f"untrained-{name}", weights="none")
 
     @property
     def onnx_path(self) -> Path:
@@ -129,7 +135,7 @@ def available() -> dict[str, str]:
     return {name: where for name, where in found.items() if where}
 
 
-def create(name: str = DEFAULT, *, pretrained: bool = True) -> "nn.Module":
+def create(name: str = DEFAULT, *, pretrained: bool = True, pooling: str = "avg") -> "nn.Module":
     """The timm model called `name` without its classifier: (n, 3, h, w) pictures in, (n, dim) vectors out.
 
     Parameters
@@ -138,12 +144,35 @@ def create(name: str = DEFAULT, *, pretrained: bool = True) -> "nn.Module":
         Any image model of timm.
     pretrained : bool
         With weights, from wherever they can be had; otherwise with timm's random initialisation ("from scratch").
+    pooling : {"avg", "gem"}
+        As in `Backbone`.
 
     Raises
     ------
     BackboneError
-        timm does not know `name`, or its weights cannot be had here.
+        timm does not know `name`, its weights cannot be had here, or it has no such pooling.
     """
+    net = _created(name, pretrained=pretrained)
+    if pooling != "avg":
+        _pool(net, name, pooling)
+    return net
+
+
+def _pool(net: "nn.Module", name: str, pooling: str) -> None:
+    """Give `net` another pooling."""
+    from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
+
+    from tl_course.pooling import GeM
+
+    if pooling != "gem":
+        raise BackboneError(f"There is no pooling {pooling!r}: choose avg or gem.")
+    found: list[Any] = [module for module in net.modules() if isinstance(module, SelectAdaptivePool2d)]
+    if len(found) != 1:
+        raise BackboneError(f"{name!r} does not end in a pooling that could be another: leave the pooling as it is.")
+    found[0].pool = GeM()
+
+
+def _created(name: str, *, pretrained: bool) -> "nn.Module":
     import timm
 
     if not timm.is_model(name):
@@ -238,11 +267,12 @@ def _reach_hub() -> None:
         raise OSError(f"no answer from {constants.ENDPOINT}: {error.reason}") from error
 
 
-def _key(name: str) -> str:
+def _key(name: str, pooling: str = "avg") -> str:
     """A folder name that changes when the weights do: the weights packages have versions, timm's tags never move."""
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
     origin = _origin(name)
-    return safe if origin == "timm" else f"{safe}-{origin.rsplit(' ', 1)[-1]}"
+    key = safe if origin == "timm" else f"{safe}-{origin.rsplit(' ', 1)[-1]}"
+    return key if pooling == "avg" else f"{key}-{pooling}"
 
 
 def _from_package(name: str, file: Path) -> "nn.Module":
@@ -275,12 +305,12 @@ def _read(folder: Path) -> Backbone | None:
     return None
 
 
-def _export_apart(name: str, folder: Path) -> Backbone:
+def _export_apart(name: str, pooling: str, folder: Path) -> Backbone:
     """Export in a process of its own."""
     home = str(Path(__file__).parents[1])
     path = os.pathsep.join(part for part in (home, os.environ.get("PYTHONPATH")) if part)
     done = subprocess.run(
-        [sys.executable, "-m", "tl_course.backbones", name],
+        [sys.executable, "-m", "tl_course.backbones", name, pooling],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
     if backbone := _read(folder):
@@ -289,14 +319,14 @@ def _export_apart(name: str, folder: Path) -> Backbone:
     raise BackboneError(said if done.returncode == _REFUSED else f"{name!r} could not be exported: {said}")
 
 
-def _export(name: str) -> Backbone:
-    model = create(name).eval()
-    backbone = _described(model, name, key=_key(name), weights=_origin(name))
+def _export(name: str, pooling: str) -> Backbone:
+    model = create(name, pooling=pooling).eval()
+    backbone = _described(model, name, pooling, key=_key(name, pooling), weights=_origin(name))
     export_onnx(model, backbone)
     return backbone
 
 
-def _described(model: "nn.Module", name: str, *, key: str, weights: str) -> Backbone:
+def _described(model: "nn.Module", name: str, pooling: str, *, key: str, weights: str) -> Backbone:
     config: dict[str, Any] = dict(vars(model)["pretrained_cfg"])
     side = int(config["input_size"][-1])
     larger = (config.get("test_input_size") or [round(side * 9 / 7 / 32) * 32])[-1]
@@ -310,6 +340,7 @@ def _described(model: "nn.Module", name: str, *, key: str, weights: str) -> Back
         mean=_triple(config["mean"]),
         std=_triple(config["std"]),
         dim=int(vars(model).get("head_hidden_size") or vars(model)["num_features"]),
+        pooling=pooling,
     )
 
 
@@ -362,7 +393,7 @@ def _to_onnx(model: "nn.Module", example: Any, path: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        _export(sys.argv[1])
+        _export(*sys.argv[1:])
     except BackboneError as error:
         print(error, file=sys.stderr)
         sys.exit(_REFUSED)

@@ -6,10 +6,14 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tl_course.errors import TLCourseError
 
-__all__ = ["cores", "give_back_memory", "pick_device"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["cores", "give_back_memory", "half_precision", "pick_device"]
 
 
 def cores() -> int:
@@ -44,6 +48,24 @@ def pick_device(wanted: str = "auto") -> str:
             "switch the runtime's accelerator to a GPU."
         )
     return "cpu"
+
+
+def half_precision(device: str) -> "torch.autocast":
+    """Compute in half precision while a ``with`` block lasts, where the device is made for it.
+
+    That takes about half the time and keeps three digits: good for what is not learning. Where a CPU is not made for
+    it, nothing changes.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda"}
+    """
+    import torch
+
+    if device != "cpu":
+        return torch.autocast(device, torch.float16)
+    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return torch.autocast("cpu", torch.bfloat16, enabled=bool(able.get("avx512_bf16") or able.get("amx_bf16")))
 
 
 def give_back_memory() -> None:

@@ -187,7 +187,7 @@ def _square(picture: "Image.Image", backbone: Backbone, box: tuple[float, float,
 def _runner(backbone: Backbone, device: str, body: "Callable[[], nn.Module] | None") -> Callable[[Array], Array]:
     """The backbone as a function from prepared pictures (m, 3, side, side) to vectors (m, dim)."""
     if device == "cuda":
-        return _on_gpu(body() if body else create(backbone.name))
+        return _on_gpu(body() if body else create(backbone.name, pooling=backbone.pooling))
     import onnxruntime
 
     if body and not backbone.onnx_path.exists():

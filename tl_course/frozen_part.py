@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx, nn
 
+from tl_course.devices import half_precision
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from fastai.data.core import DataLoaders
@@ -68,19 +70,11 @@ class _Kept:
 @torch.no_grad()
 def _pass(net: nn.Module, pictures: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """What `net` makes of all the pictures, in half precision where the device is made for it; and their targets."""
-    dtype = _half_precision(pictures.device)
     net.to(memory_format=torch.channels_last).eval()
     plain = (tuple(tensor.as_subclass(torch.Tensor) for tensor in batch) for batch in pictures)
-    with torch.autocast(pictures.device.type, dtype, enabled=dtype is not None):
+    with half_precision(pictures.device.type):
         made, targets = zip(*((net(inputs), labels) for inputs, labels in plain), strict=True)
     return torch.cat(made), torch.cat(targets)
-
-
-def _half_precision(device: torch.device) -> torch.dtype | None:
-    if device.type != "cpu":
-        return torch.float16
-    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else None
 
 
 class _Tracer(fx.Tracer):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from tl_course.backbones import DEFAULT, Backbone, create
-from tl_course.devices import cores, pick_device
+from tl_course.devices import cores, give_back_memory, half_precision, pick_device
 from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
 from tl_course.groups import layer_groups
 from tl_course.heads import Head
@@ -66,6 +66,7 @@ def learner(
     augment: "Augment | bool" = True,
     size: int | None = None,
     views: int | None = None,
+    pooling: str | None = None,
     balanced: bool = False,
     test: "ImageSet | None" = None,
     device: str = "auto",
@@ -95,6 +96,8 @@ def learner(
         Side of the pictures in pixels; otherwise that of the pretraining, or 128 for random weights.
     views : int, optional
         How many views of a picture the classifier averages in the end (see `tl_course.train`); learnt is from one.
+    pooling : {"avg", "gem"}, optional
+        How what is seen in all places becomes one vector (see `tl_course.train`).
     balanced : bool
         Every label counts as much as any other, however few pictures it has.
     test : ImageSet, optional
@@ -116,15 +119,21 @@ def learner(
     """
     images.check_trainable()
     device = pick_device(device)
+    give_back_memory()
     pictures = list(images) if test is not None else images.train
     labels = sorted({picture.label for picture in pictures})
     with no_random(seed):
         if pretrained:
-            described, body = backbone_and_body(backbone, views=views)
+            described, body = backbone_and_body(backbone, views=views, pooling=pooling)
         else:
-            described, body = replace(Backbone.untrained(str(backbone)), views=views or 1), None
-        body = copy.deepcopy(body) if body is not None else create(described.name, pretrained=pretrained)
-        net = nn.Sequential(body, _linear(head or _blank(described.dim, len(labels)))).to(device)
+            described, body = Backbone.untrained(str(backbone), pooling=pooling or "avg"), None
+            described = replace(described, views=views or 1)
+        body = (
+            copy.deepcopy(body)
+            if body is not None
+            else create(described.name, pretrained=pretrained, pooling=described.pooling)
+        )
+        net = _Net(body, _linear(head or _blank(described.dim, len(labels)))).to(device)
         sized = _sized(described, body, size or (None if pretrained else _SCRATCH_SIZE))
         watched = _watched(images, pictures, test, seed)
         dls = _dataloaders(_labelled(images, pictures), watched, labels, sized, augment, device)
@@ -172,6 +181,17 @@ class Bar(Callback):  # type: ignore[misc]  # fastai has no types
     def after_fit(self) -> None:
         """Take it away."""
         self.line.close()
+
+
+class _Net(nn.Sequential):
+    """A body and a head, which answers in half precision while it does not learn."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        body, head = self
+        if self.training:
+            return cast(Tensor, head(body(pictures)))
+        with half_precision(pictures.device.type):
+            return cast(Tensor, head(body(pictures))).float()
 
 
 Labelled = tuple[Path, str]

@@ -299,8 +299,8 @@ class Classifier:
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(f"The model in {path} is damaged ({error}). Save it again, or train it again.") from error
         if tensors:
-            model.body = _body_from(backbone.name, tensors)
-        elif (here := Backbone.get(backbone.name)).key != backbone.key:
+            model.body = _body_from(backbone, tensors)
+        elif (here := Backbone.get(backbone.name, pooling=backbone.pooling)).key != backbone.key:
             raise ModelError(
                 f"The model in {path} was trained on {backbone.weights}; here is {here.weights}. Install the "
                 "former, or train again."
@@ -315,43 +315,47 @@ class Classifier:
         return f"{self.strategy} classifier of {', '.join(self.labels)} on {self.backbone.name}{measured}"
 
 
-def backbone_and_body(name: str | Path, *, views: int | None = None) -> "tuple[Backbone, nn.Module | None]":
+def backbone_and_body(
+    name: str | Path, *, views: int | None = None, pooling: str | None = None
+) -> "tuple[Backbone, nn.Module | None]":
     """A backbone by timm's name, or that of a saved classifier by its folder; and its network, where it is its own.
 
-    `views` is how many views of each picture it is to see, where that is to be changed.
+    `views` and `pooling` are those that it is to have, where they are to be others than its own.
 
     Raises
     ------
     BackboneError
         timm does not know it, or its weights cannot be had here.
     ModelError
-        There is no saved model in the folder, or it is damaged.
+        There is no saved model in the folder, or it is damaged or of another pooling.
     """
     if isinstance(name, str) and "/" not in name and "\\" not in name and not Path(name).is_dir():
-        backbone, body = Backbone.get(name), None
+        backbone, body = Backbone.get(name, pooling=pooling or "avg"), None
     else:
         model = Classifier.load(name)
         backbone, body = model.backbone, model.body
+        if pooling not in (None, backbone.pooling):
+            raise ModelError(f"The model in {name} was trained with pooling {backbone.pooling!r}, and keeps it.")
     return backbone if views is None else replace(backbone, views=views), body
 
 
 def trained_backbone(backbone: Backbone, body: "nn.Module") -> Backbone:
     """`backbone` as it is after training `body`: the same preprocessing, weights of its own."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(backbone.pooling.removeprefix("avg").encode())
     for name, tensor in sorted(body.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().numpy().tobytes())
     return replace(backbone, key=f"trained-{digest.hexdigest()[:16]}", weights=f"trained from {backbone.key}")
 
 
-def _body_from(name: str, tensors: dict[str, Any]) -> "nn.Module":
+def _body_from(backbone: Backbone, tensors: dict[str, Any]) -> "nn.Module":
     import torch
 
-    body = create(name, pretrained=False)
+    body = create(backbone.name, pretrained=False, pooling=backbone.pooling)
     try:
         body.load_state_dict({key.removeprefix("body."): torch.from_numpy(value) for key, value in tensors.items()})
     except RuntimeError as error:
-        raise ModelError(f"The weights in the model do not fit {name}: {str(error)[:200]}") from error
+        raise ModelError(f"The weights in the model do not fit {backbone.name}: {str(error)[:200]}") from error
     return body.eval()
 
 

@@ -40,7 +40,7 @@ HEAD_RATE = 3e-3
 RATE = 3e-5
 """At which the head learns where the body learns with it: ten times as much tore the features of 160 flowers apart."""
 
-_VIEWS = 8  # of each picture that are kept for the part that learns
+_VIEWS = 2  # of each picture that are kept for the part that learns
 
 
 def scratch(learn: "Learner", epochs: int, *, rate: float = 3e-3, cbs: Sequence[Any] = ()) -> "History":
@@ -106,7 +106,7 @@ def fine_tune(
     freeze_epochs : int
         Passes before them, in which the head learns alone, at `HEAD_RATE`. 0 where it fits already.
     groups : int, optional
-        So many groups before the head learn; otherwise the fewest that hold half of the body's parameters.
+        So many groups before the head learn; otherwise the fewest that hold a quarter of the body's parameters.
     rate : float
         The highest learning rate of the head.
     factor : float
@@ -129,7 +129,7 @@ def fine_tune(
     if freeze_epochs:
         _unfreeze(learn, 0)
         _train(learn, "fine-tune", freeze_epochs, _same(learn, HEAD_RATE), cbs)
-    _unfreeze(learn, _half(learn) if groups is None else groups)
+    _unfreeze(learn, _quarter(learn) if groups is None else groups)
     with _going_back(learn, keep):
         return _train(learn, "fine-tune", epochs, _discriminative(learn, rate, factor), cbs)
 
@@ -181,10 +181,10 @@ def _going_back(learn: "Learner", keep: float) -> Iterator[None]:
             parameter.lerp_(old.to(parameter), 1 - keep)
 
 
-def _half(learn: "Learner") -> int:
-    """The fewest groups before the head that hold half of the body's parameters."""
+def _quarter(learn: "Learner") -> int:
+    """The fewest groups before the head that hold a quarter of the body's parameters."""
     *body, _ = [sum(parameter.numel() for parameter in some) for some in learn.splitter(learn.model)]
-    return next(n for n in range(1, len(body) + 1) if sum(body[-n:]) >= sum(body) / 2)
+    return next(n for n in range(1, len(body) + 1) if sum(body[-n:]) >= sum(body) / 4)
 
 
 def _same(learn: "Learner", rate: float) -> list[float]:

@@ -47,6 +47,7 @@ def train(
     augment: "Augment | bool | None" = None,
     copies: int = 4,
     views: int | None = None,
+    pooling: str | None = None,
     balanced: bool = False,
     device: str = "auto",
     seed: int = 0,
@@ -79,6 +80,9 @@ def train(
         How many views of each picture (the whole, its middle, its corners) the backbone sees whenever it looks at one,
         1 to 6; their vectors are averaged. That takes so many times longer, and helps where what tells the labels apart
         is small. Otherwise 1.
+    pooling : {"avg", "gem"}, optional
+        How what the backbone sees in all places becomes one vector. "gem" (`tl_course.pooling.GeM`) gives more
+        weight to what is seen strongly in a small place. Otherwise "avg", or what a saved backbone was trained with.
     balanced : bool
         Every label counts as much as any other, however few pictures it has.
     device : {"auto", "cpu", "cuda"}
@@ -110,7 +114,7 @@ def train(
     device = pick_device(device)
     by_steps = partial(
         _by_steps, strategy, images, epochs=epochs, backbone=backbone, augment=augment is None or augment, views=views,
-        balanced=balanced, test=test, device=device, seed=seed, progress=progress,
+        pooling=pooling, balanced=balanced, test=test, device=device, seed=seed, progress=progress,
     )  # fmt: skip
     if strategy == "scratch":
         model = by_steps(History(strategy), pretrained=False)
@@ -118,7 +122,7 @@ def train(
         model = _frozen(
             images, list(images) if test is not None else images.train, backbone,
             augment=augment if strategy == "frozen" and callable(augment) else None, copies=copies, views=views,
-            balanced=balanced, device=device, seed=seed, progress=progress,
+            pooling=pooling, balanced=balanced, device=device, seed=seed, progress=progress,
         )  # fmt: skip
         if strategy != "frozen":
             model = by_steps(replace(model.history, strategy=strategy, epochs=[]), head=model.head)
@@ -171,6 +175,7 @@ def _frozen(
     augment: "Augment | None",
     copies: int,
     views: int | None,
+    pooling: str | None,
     balanced: bool,
     device: str,
     seed: int,
@@ -178,7 +183,7 @@ def _frozen(
 ) -> Classifier:
     history = History("frozen")
     with history.timing("backbone"):
-        backbone, body = backbone_and_body(name, views=views)
+        backbone, body = backbone_and_body(name, views=views, pooling=pooling)
         network = (lambda: body) if body is not None else None
     paths = [images.path(picture) for picture in pictures]
     hashes = [picture.sha256 for picture in pictures]
