@@ -131,7 +131,7 @@ def run(number: int, train: Path, test: Path, weights: str, seed: int) -> dict[s
         given = [learn.dls.vocab[i] for i in scores.argmax(dim=1)]
         return {"seconds": seconds, **counted(given, others)}
     import tl_course
-    from tl_course import frozen_part, strategies
+    from tl_course import frozen_part, learners, strategies
     from tl_course.learners import classifier, learner
 
     frozen = tl_course.train(images, test=others)
@@ -142,6 +142,7 @@ def run(number: int, train: Path, test: Path, weights: str, seed: int) -> dict[s
     with (
         patch.object(strategies, "kept", plainly if number == 3 else strategies.kept),
         patch.object(frozen_part, "half_precision", single if number < 5 else frozen_part.half_precision),
+        patch.object(learners, "half_precision", single if number < 5 else learners.half_precision),
     ):
         if number < 3:
             if number == 2:

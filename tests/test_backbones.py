@@ -91,7 +91,11 @@ def test_gem_pooling_is_the_root_of_the_mean_square_of_what_is_seen() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "pooling", "said"),
-    [("resnet18", "max", "no pooling 'max': choose avg or gem"), ("vit_tiny_patch16_224", "gem", "does not end in a")],
+    [
+        ("resnet18", "max", "no pooling 'max': choose avg or gem"),
+        ("swin_tiny_patch4_window7_224", "gem", "does not end in a"),
+        ("vit_tiny_patch16_224", "gem", "does not end in a"),
+    ],
 )
 def test_a_pooling_that_there_is_not_is_refused(name: str, pooling: str, said: str) -> None:
     with pytest.raises(BackboneError, match=said):

@@ -132,6 +132,8 @@ def test_it_learns_and_is_recorded_from_before_the_first_step(
     from tl_course.learners import classifier
 
     learn = make()
+    with learn.no_bar(), learn.no_logging():
+        assert learn.validate()[1] == 0.5
     history = getattr(strategies, strategy)(learn, 4, rate=3e-3)
     epochs = [0, 0.5, 1, 2, 3, 4, *([5] if strategy in ("fine_tune", "gradual") else [])]  # one is for the head
     assert history.column("epoch") == epochs

@@ -65,7 +65,8 @@ class Backbone:
         averages predictions). Six take six times as long.
     pooling : {"avg", "gem"}
         How what the network sees in all places becomes one vector: as the average, as in its pretraining, or as the
-        generalised mean (`tl_course.pooling.GeM`), in which small things count for more.
+        generalised mean (`tl_course.pooling.GeM`), in which small things count for more. It is chosen in `get` and
+        part of the key: do not replace it.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Backbone:
             timm does not know `name`, or its weights cannot be had here; the message names those that can. Or the
             network has no such pooling.
         """
+        _check_pooling(pooling)
         folder = cache_dir("backbones", _key(name, pooling))
         return _read(folder) or _export_apart(name, pooling, folder)
 
@@ -152,21 +154,27 @@ def create(name: str = DEFAULT, *, pretrained: bool = True, pooling: str = "avg"
     BackboneError
         timm does not know `name`, its weights cannot be had here, or it has no such pooling.
     """
+    _check_pooling(pooling)
     net = _created(name, pretrained=pretrained)
-    if pooling != "avg":
-        _pool(net, name, pooling)
+    if pooling == "gem":
+        _pool(net, name)
     return net
 
 
-def _pool(net: "nn.Module", name: str, pooling: str) -> None:
-    """Give `net` another pooling."""
+def _check_pooling(pooling: str) -> None:
+    if pooling not in ("avg", "gem"):
+        raise BackboneError(f"There is no pooling {pooling!r}: choose avg or gem.")
+
+
+def _pool(net: "nn.Module", name: str) -> None:
+    """Give `net` another pooling in place of its average."""
     from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
+    from torch.nn import AdaptiveAvgPool2d
 
     from tl_course.pooling import GeM
 
-    if pooling != "gem":
-        raise BackboneError(f"There is no pooling {pooling!r}: choose avg or gem.")
-    found: list[Any] = [module for module in net.modules() if isinstance(module, SelectAdaptivePool2d)]
+    pools: list[Any] = [module for module in net.modules() if isinstance(module, SelectAdaptivePool2d)]
+    found = [module for module in pools if isinstance(module.pool, AdaptiveAvgPool2d)]
     if len(found) != 1:
         raise BackboneError(f"{name!r} does not end in a pooling that could be another: leave the pooling as it is.")
     found[0].pool = GeM()
@@ -267,7 +275,7 @@ def _reach_hub() -> None:
         raise OSError(f"no answer from {constants.ENDPOINT}: {error.reason}") from error
 
 
-def _key(name: str, pooling: str = "avg") -> str:
+def _key(name: str, pooling: str) -> str:
     """A folder name that changes when the weights do: the weights packages have versions, timm's tags never move."""
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
     origin = _origin(name)

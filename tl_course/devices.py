@@ -53,8 +53,8 @@ def pick_device(wanted: str = "auto") -> str:
 def half_precision(device: str) -> "torch.autocast":
     """Compute in half precision while a ``with`` block lasts, where the device is made for it.
 
-    That takes about half the time and keeps three digits: good for what is not learning. Where a CPU is not made for
-    it, nothing changes.
+    That takes about half the time and keeps two or three digits: good for what is not learning. Where a CPU is not made
+    for it, nothing changes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A network in two: the frozen part, which each picture need pass but once, and the part that learns."""
+"""A network in two: the frozen part, which each view of a picture need pass but once, and the part that learns."""
 
 import warnings
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def kept(learn: "Learner", views: int) -> Iterator[None]:
     """While a ``with`` block lasts, the Learner trains only what learns, on what the frozen part makes of each picture.
 
     That is computed once for each of `views` differently augmented copies of a picture; passes over the pictures take
-    them in turn. With as many views as epochs nothing is lost: the same is learnt as without.
+    them in turn. With as many views as epochs nothing is lost but, on a device made for half precision, some digits.
 
     Parameters
     ----------
@@ -38,13 +38,16 @@ def kept(learn: "Learner", views: int) -> Iterator[None]:
         yield
         return
     frozen, learns = halves(body)
+    if not any(True for _ in frozen.parameters()):  # only batch norm is frozen, all over the network
+        yield
+        return
     net, dls = learn.model, learn.dls
     with learn.recording.counting():
         passes = [_pass(frozen, dls.train.new(shuffle=False, drop_last=False)) for _ in range(views)]
         train = _Kept([inputs for inputs, _ in passes], passes[0][1])
     inputs, targets = _pass(frozen, dls.valid)
     learn.dls = DataLoaders.from_dsets(train, _Kept([inputs], targets), bs=dls.bs, num_workers=0, device=dls.device)
-    learn.model = nn.Sequential(learns, head)
+    learn.model = type(net)(learns, head)
     try:
         yield
     finally:

@@ -126,13 +126,10 @@ def learner(
         if pretrained:
             described, body = backbone_and_body(backbone, views=views, pooling=pooling)
         else:
-            described, body = Backbone.untrained(str(backbone), pooling=pooling or "avg"), None
+            described, body = Backbone.untrained(str(backbone), pooling="avg" if pooling is None else pooling), None
             described = replace(described, views=views or 1)
-        body = (
-            copy.deepcopy(body)
-            if body is not None
-            else create(described.name, pretrained=pretrained, pooling=described.pooling)
-        )
+        if body is None:
+            body = create(described.name, pretrained=pretrained, pooling=described.pooling)
         net = _Net(body, _linear(head or _blank(described.dim, len(labels)))).to(device)
         sized = _sized(described, body, size or (None if pretrained else _SCRATCH_SIZE))
         watched = _watched(images, pictures, test, seed)
@@ -231,7 +228,7 @@ def _augmentation(augment: "Augment | bool", size: int) -> tuple[list[Any], list
         on_picture, on_batch = [Resize(size, method=ResizeMethod.Squish)], []
     on_picture[0].split_idx = 0
     if callable(augment):
-        on_picture.insert(0, _Altered(augment))
+        on_picture.insert(0, _Altered(augment=augment))
     return on_picture, on_batch
 
 
@@ -248,10 +245,14 @@ class _Altered(Transform):  # type: ignore[misc]  # fastai has no types
         return PILImage.create(altered(picture, self.augment))
 
 
-class _Decoded:
-    """Opens pictures as `tl_course.features.prepare` does, each only once."""
+class _Decoded(Transform):  # type: ignore[misc]  # fastai has no types
+    """Opens pictures as `tl_course.features.prepare` does, each only once.
+
+    It is a class of transforms, for fastai never forgets a function that it has made a transform of, nor its pictures.
+    """
 
     def __init__(self, paths: Sequence[Path], backbone: Backbone) -> None:
+        super().__init__()
         self.side = backbone.picture_size
         self.resample = Image.Resampling[backbone.interpolation.upper()]
         self.kept: dict[Path, Image.Image] = {}
@@ -263,7 +264,7 @@ class _Decoded:
                 elif len(self.kept) < _KEPT:
                     self.kept[path] = opened
 
-    def __call__(self, path: Path) -> PILImage:
+    def encodes(self, path: Path) -> PILImage:
         return PILImage.create(self.kept[path] if path in self.kept else self._open(path))
 
     def _open(self, path: Path) -> Image.Image:

@@ -330,7 +330,7 @@ def backbone_and_body(
         There is no saved model in the folder, or it is damaged or of another pooling.
     """
     if isinstance(name, str) and "/" not in name and "\\" not in name and not Path(name).is_dir():
-        backbone, body = Backbone.get(name, pooling=pooling or "avg"), None
+        backbone, body = Backbone.get(name, pooling="avg" if pooling is None else pooling), None
     else:
         model = Classifier.load(name)
         backbone, body = model.backbone, model.body
@@ -341,7 +341,7 @@ def backbone_and_body(
 
 def trained_backbone(backbone: Backbone, body: "nn.Module") -> Backbone:
     """`backbone` as it is after training `body`: the same preprocessing, weights of its own."""
-    digest = hashlib.sha256(backbone.pooling.removeprefix("avg").encode())
+    digest = hashlib.sha256(b"" if backbone.pooling == "avg" else backbone.pooling.encode())
     for name, tensor in sorted(body.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().numpy().tobytes())

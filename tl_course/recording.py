@@ -50,18 +50,20 @@ class Recording(Callback):  # type: ignore[misc]  # fastai has no types
             self._spent += time.perf_counter() - since
 
     def before_fit(self) -> None:
-        """Name the groups and measure what is there before any training."""
+        """Name the groups."""
+        if self.opt is None:  # ``learn.validate()`` before any fit
+            return
         lists = self.opt.param_lists
         self.groups = self.groups or tuple(f"group {i}" for i in range(len(lists)))
         self.history.parameters = {
             name: sum(p.numel() for p in some) for name, some in zip(self.groups, lists, strict=True)
         }
         self._highest = dict.fromkeys(self.groups, 0.0)
-        if not self.history.epochs:
-            self._add(0, **self._measured())
 
     def before_train(self) -> None:
-        """Start the clock."""
+        """Measure what is there before any training, and start the clock."""
+        if not self.history.epochs:
+            self._add(0, **self._measured())
         self._trained = True
         self._since = time.perf_counter()
 

@@ -6,8 +6,8 @@ Each takes a Learner (see `tl_course.learners.learner`), trains it, and returns 
     history = fine_tune(learn, 4)
 
 What learns is said by fastai's own ``freeze_to``, at what rate by its ``fit_one_cycle``. What fastai does not do: the
-frozen part of the network sees each picture once (`tl_course.frozen_part.kept`), batch norm stays as it was pretrained
-(so few pictures say too little of means and variances), and the groups come from the network.
+frozen part of the network sees two views of each picture, and each once (`tl_course.frozen_part.kept`), batch norm
+stays as it was pretrained (few pictures say too little of means and variances), and the groups come from the network.
 """
 
 import warnings
