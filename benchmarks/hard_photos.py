@@ -177,6 +177,7 @@ ROWS: dict[str, Row] = {
     "6 views, labels balanced": frozen(views=6, balanced=True),
     "6 views, GeM pooling": frozen(views=6, pooling="gem"),
     "fine-tune": tuned(),
+    "fine-tune, 6 views, labels balanced": tuned(views=6, balanced=True),
     "fine-tune, 6 views, GeM pooling": tuned(views=6, pooling="gem"),
 }
 SLOW = 1  # repeats at most of rows that train a network for each fold

@@ -1,6 +1,6 @@
 """Two routes to a backbone for cats and dogs: a source model of one's own, or a published one.
 
-    python benchmarks/two_routes.py [--n 3000] [--epochs 15] [--seeds 2] [--picture FILE]
+    python benchmarks/two_routes.py [--n 3000] [--epochs 15] [--seeds 2]
 
 Lesson 02 does this in seconds, with sources that hardly learn. Here they get their chance: as many drawn pictures and
 passes as it takes them to learn their own task. Each source is trained from scratch at 64 pixels and saved; then its
@@ -14,7 +14,6 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from torchvision.transforms.v2 import RandomHorizontalFlip
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tl_course import ImageSet, plots, train
+from tl_course import ImageSet, train
 from tl_course.backbones import DEFAULT
 from tl_course.learners import classifier, learner
 from tl_course.strategies import scratch
@@ -39,7 +38,6 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=3000, help="pictures of each source (3000)")
     parser.add_argument("--epochs", type=int, default=15, help="passes over them (15)")
     parser.add_argument("--seeds", type=int, default=2, help="source models of each kind (2)")
-    parser.add_argument("--picture", type=Path, help="also draw the result into this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         work = Path(name)
@@ -51,14 +49,13 @@ def main() -> None:
         for source in SOURCES:
             pictures = ImageSet.render(source, work / source, n=options.n, size=96, seed=0)
             for seed in range(options.seeds):
-                start = time.perf_counter()
                 learn = learner(pictures, backbone=NETWORK, pretrained=False, size=64, augment=mirror, seed=seed)
                 learn.dls.train.bs = 32
                 history = scratch(learn, options.epochs)
                 folder = classifier(learn).save(work / f"{source}-{seed}")
                 row = rows.setdefault(f"own source: {source}", {"own task": [], "guessing": 1 / len(pictures.labels)})
                 row["own task"].append(history.epochs[-1]["valid_accuracy"])
-                row.setdefault("seconds", []).append(time.perf_counter() - start)
+                row.setdefault("seconds", []).append(history.epochs[-1]["seconds"])
                 row.setdefault("target", []).extend(heads(halves, folder))
         for seed in range(options.seeds):
             untrained = learner(target, backbone=NETWORK, pretrained=False, size=64, seed=seed)
@@ -68,8 +65,6 @@ def main() -> None:
     print(table([{"backbone": name} | in_words(row) for name, row in rows.items()]))
     about = {"network": NETWORK, "n": options.n, "epochs": options.epochs, "seeds": options.seeds}
     write(about | {"rows": rows} | machine(*PACKAGES), RESULTS / "two_routes.json")
-    if options.picture:
-        drawn(rows).savefig(options.picture, dpi=100)
 
 
 def heads(halves: list[ImageSet], backbone: str | Path = DEFAULT) -> list[float]:
@@ -84,18 +79,6 @@ def in_words(row: dict[str, Any]) -> dict[str, str]:
         "seconds to develop": f"{np.mean(row['seconds']):.0f}" if "seconds" in row else "",
         "cats and dogs": f"{np.mean(row['target']):.3f} ({min(row['target']):.3f} to {max(row['target']):.3f})",
     }
-
-
-def drawn(rows: dict[str, dict[str, Any]]) -> Any:
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(7, 2.6), layout="constrained")
-    for name, row in reversed(rows.items()):
-        axis.plot(row["target"], [name] * len(row["target"]), "o", color=plots.COLOURS[0], alpha=0.4)
-        axis.plot(np.mean(row["target"]), name, "|", color="black", markersize=22)
-    axis.axvline(0.5, color="grey", linestyle=":")
-    axis.set(xlabel="accuracy on cats and dogs (line: mean; dotted: guessing)")
-    return figure
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Strategies on the networks of the course, untrained and fed small pictures, which changes nothing but the time."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -172,6 +173,25 @@ def test_kept_views_teach_what_the_pictures_themselves_would(make: "Callable[...
     losses = [learn.recording.history.column("valid_loss") for learn in (ours, plain)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     assert losses[0][-1] < losses[0][0] - 0.005
+
+
+@pytest.mark.parametrize(("groups", "copies"), [(2, 2), (6, 4)])
+def test_what_follows_a_frozen_part_learns_from_two_copies_of_each_picture_and_a_whole_network_from_all(
+    groups: int, copies: int, make: "Callable[..., Learner]", easy: ImageSet
+) -> None:
+    from tl_course.strategies import fine_tune
+
+    altered: Counter[bytes] = Counter()
+
+    def counted(picture: Image.Image) -> Image.Image:
+        altered[picture.tobytes()] += 1
+        return picture
+
+    learn = make(augment=counted)
+    assert len(layer_groups(learn.model[0])) == 6
+    altered.clear()
+    fine_tune(learn, 4, freeze_epochs=0, groups=groups)
+    assert set(altered.values()) == {copies} and len(altered) == len(easy.train)
 
 
 def test_augmentation_is_on_off_or_a_function_of_ones_own(make: "Callable[..., Learner]") -> None:

@@ -22,8 +22,10 @@ __all__ = ["ImageSet", "Classifier", "train", "__version__"]
 
 
 # torch's threads wait for each other by spinning unless they are told not to before torch is imported. On a machine
-# that others use too (a class's server, a laptop with a browser open) that made an epoch ten times longer.
+# that others use too (a class's server, a laptop with a browser open) that made an epoch ten times longer. With GNU's
+# OpenMP they still spin for the few microseconds that are quicker than falling asleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # ONNX Runtime reports its use to Microsoft from version 1.29 on unless told not to before it is imported. A course does
 # not report on its students.

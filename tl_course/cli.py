@@ -292,7 +292,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a timm name, or the folder of a model of your own to transfer (%(default)s)",
     )  # fmt: skip
     one.add_argument("--views", type=int, metavar="N", help="views of each picture to average, 1 to 6 (1)")
-    one.add_argument("--pooling", choices=("avg", "gem"), help="what small things count: gem gives them more (avg)")
+    one.add_argument("--pooling", choices=("avg", "gem"), help="gem: small things in a picture count for more (avg)")
     one.add_argument("--balanced", action="store_true", help="let every label count alike, however few its pictures")
     one.add_argument("--epochs", type=int, metavar="N", help="passes over the pictures (each strategy has its default)")
     one.add_argument("--seed", type=int, default=0, help="of everything random (0)")

@@ -38,7 +38,7 @@ def kept(learn: "Learner", views: int) -> Iterator[None]:
         yield
         return
     frozen, learns = halves(body)
-    if not any(True for _ in frozen.parameters()):  # only batch norm is frozen, all over the network
+    if next(frozen.parameters(), None) is None:  # only batch norm is frozen, all over the network
         yield
         return
     net, dls = learn.model, learn.dls

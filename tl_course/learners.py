@@ -91,7 +91,8 @@ def learner(
         To begin with, such as that of a frozen classifier; otherwise one that gives all labels alike.
     augment : bool or function of a PIL picture
         True: to train on, pictures are cropped, flipped and lit at random. False: they stay as they are. A function
-        returns an altered copy of a picture, such as one of ``torchvision.transforms.v2`` does.
+        returns an altered copy of a picture, such as one of ``torchvision.transforms.v2`` does. The strategies train
+        what follows a frozen part on two altered copies of each picture, in turn.
     size : int, optional
         Side of the pictures in pixels; otherwise that of the pretraining, or 128 for random weights.
     views : int, optional
@@ -126,8 +127,8 @@ def learner(
         if pretrained:
             described, body = backbone_and_body(backbone, views=views, pooling=pooling)
         else:
-            described, body = Backbone.untrained(str(backbone), pooling="avg" if pooling is None else pooling), None
-            described = replace(described, views=views or 1)
+            untrained = Backbone.untrained(str(backbone), pooling="avg" if pooling is None else pooling)
+            described, body = replace(untrained, views=views or 1), None
         if body is None:
             body = create(described.name, pretrained=pretrained, pooling=described.pooling)
         net = _Net(body, _linear(head or _blank(described.dim, len(labels)))).to(device)
