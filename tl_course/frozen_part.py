@@ -43,7 +43,8 @@ def kept(learn: "Learner", views: int) -> Iterator[None]:
         return
     net, dls = learn.model, learn.dls
     with learn.recording.counting():
-        passes = [_pass(frozen, dls.train.new(shuffle=False, drop_last=False)) for _ in range(views)]
+        pictures = dls.train.new(shuffle=False, drop_last=False, bs=max(dls.bs, dls.valid.bs))  # more at once is quicker
+        passes = [_pass(frozen, pictures) for _ in range(views)]
         train = _Kept([inputs for inputs, _ in passes], passes[0][1])
     inputs, targets = _pass(frozen, dls.valid)
     learn.dls = DataLoaders.from_dsets(train, _Kept([inputs], targets), bs=dls.bs, num_workers=0, device=dls.device)

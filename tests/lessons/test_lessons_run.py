@@ -116,3 +116,11 @@ def test_cats_and_dogs_need_no_network_and_transfer_has_its_three_benefits(tmp_p
     notebook = json.loads(Path(lesson["notebook"]).read_text("utf-8"))
     streams = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
     assert not [output for output in streams if output.get("name") == "stderr"], "a student would see a red box"
+
+
+def test_cats_and_dogs_on_real_photos(tmp_path: Path, photos: Path) -> None:
+    fewer = ["--param", "seeds=1", "--param", "source_epochs=1"]
+    source = ["--param", f"source={photos / 'cats_dogs'}"]
+    lesson = run_lesson("02_cats_and_dogs", tmp_path, *source, *fewer, before=without_network())
+    assert lesson["records"]["cross_validated_accuracy"] >= 0.985
+    assert lesson["records"]["source"] == "cats_dogs"
