@@ -43,7 +43,7 @@ def kept(learn: "Learner", views: int) -> Iterator[None]:
         return
     net, dls = learn.model, learn.dls
     with learn.recording.counting():
-        pictures = dls.train.new(shuffle=False, drop_last=False, bs=max(dls.bs, dls.valid.bs))  # more at once is quicker
+        pictures = dls.train.new(shuffle=False, drop_last=False, bs=max(dls.bs, dls.valid.bs))  # quicker
         passes = [_pass(frozen, pictures) for _ in range(views)]
         train = _Kept([inputs for inputs, _ in passes], passes[0][1])
     inputs, targets = _pass(frozen, dls.valid)
