@@ -1,6 +1,7 @@
 """Live curves without a browser: any Learner is followed, held, ended; a page hears each thing once."""
 
 import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -196,9 +197,13 @@ def test_an_interrupt_ends_a_pause_and_the_training(learner: Callable[..., Learn
 
     learn = learner(cbs=Slow(0.01))
     there = list(learn.cbs)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background it is ignored
     threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        learn.fit(50, cbs=live.callback("run"))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            learn.fit(50, cbs=live.callback("run"))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert live.training is None and not live.paused
     assert page.runs["run"]["state"] == "interrupted" and "was interrupted" in live.status
     assert list(learn.cbs) == there
