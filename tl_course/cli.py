@@ -8,6 +8,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from tl_course import __version__
@@ -263,6 +264,59 @@ def _images_pack(options: argparse.Namespace) -> int:
     return 0
 
 
+def _assign(options: argparse.Namespace) -> int:
+    from tl_course.grading.course import assign
+
+    folder = assign(options.name, course=Path(options.course))
+    _give(
+        options,
+        {"folder": str(folder)},
+        f"{folder}\nHand out what lies there; it has no solutions and no hidden tests.",
+    )
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from tl_course.grading.batch import grade
+    from tl_course.grading.page import points
+
+    batch = grade(
+        options.name,
+        course=Path(options.course),
+        jobs=options.jobs,
+        isolation=options.isolation,
+        student=options.student,
+        progress=not options.json,
+    )
+    lines = [f"isolation: {batch.isolation}; graded now: {len(batch.graded)} of {len(batch.submissions)}"]
+    for one in batch.submissions:
+        if one["status"] != "graded":
+            lines += [f"{one['student']}: {points(one)}", *(f"  {sentence}" for sentence in one["look"])]
+    lines.append(f"report: {batch.folder / 'report.html'}")
+    values = {"isolation": batch.isolation, "graded": batch.graded, "seconds": round(batch.seconds, 2)}
+    _give(options, values | {"report": str(batch.folder), "submissions": batch.submissions}, "\n".join(lines))
+    return 1 if any(one["status"] == "failed" for one in batch.submissions) else 0
+
+
+def _feedback(options: argparse.Namespace) -> int:
+    from tl_course.grading.course import feedback
+
+    pages = feedback(options.name, course=Path(options.course), student=options.student)
+    _give(options, {"pages": [str(page) for page in pages]}, "\n".join(map(str, pages)))
+    return 0
+
+
+def _grades(options: argparse.Namespace) -> int:
+    from tl_course.grading.course import grades
+
+    table = grades(course=Path(options.course))
+    if options.csv:
+        table.to_csv(options.csv, index=False)
+    rows = json.loads(table.to_json(orient="records"))
+    _give(options, {"grades": rows}, table.to_string(index=False, na_rep="", float_format="{:g}".format))
+    return 0
+
+
 # ---- the words they take ---------------------------------------------------------------------------------------------
 
 
@@ -324,9 +378,29 @@ def _parser() -> argparse.ArgumentParser:
 
     _add(commands, "doctor", _doctor, "say what this machine has: packages, device, backbones, folders", json_option)
 
+    _add_grading(commands, json_option)
     group = commands.add_parser("images", help="collect, draw, look at and pack data sets")
     _add_images(group.add_subparsers(title="commands", required=True, metavar="COMMAND"), images, json_option)
     return parser
+
+
+def _add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
+    course = argparse.ArgumentParser(add_help=False)
+    course.add_argument("--course", metavar="DIR", default="assignments", help="the nbgrader course (./assignments)")
+    one = _add(commands, "assign", _assign, "make an assignment's version for students", course, json_option)
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    one = _add(commands, "grade", _grade, "grade what was handed in: in parallel, isolated", course, json_option)
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    one.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (one for each core)")
+    one.add_argument("--isolation", choices=("auto", "bwrap", "none"), default="auto", help="of each submission (auto)")
+    one.add_argument("--student", metavar="ID", help="only this one, even if nothing has changed")
+    one = _add(
+        commands, "feedback", _feedback, "write a page of marks and comments for each student", course, json_option
+    )
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    one.add_argument("--student", metavar="ID", help="only this one's")
+    one = _add(commands, "grades", _grades, "list all marks; one that is missing is left empty", course, json_option)
+    one.add_argument("--csv", metavar="FILE", help="also write them as a table")
 
 
 def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ learner's never ends in a traceback through the package.
 __all__ = [
     "BackboneError",
     "FetchError",
+    "GradingError",
     "ImageSetError",
     "LessonError",
     "ModelError",
@@ -48,6 +49,10 @@ class ModelError(TLCourseError):
 
 class LessonError(TLCourseError):
     """A lesson cannot be run headless, or did not keep to its budget."""
+
+
+class GradingError(TLCourseError):
+    """An assignment cannot be handed out or graded as asked."""
 
 
 class TLCourseWarning(UserWarning):

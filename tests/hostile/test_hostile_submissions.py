@@ -1,0 +1,241 @@
+"""Submissions that are broken or mean harm, in one batch with honest ones: no mark gained, nothing read or written.
+
+Each has one of its two functions right, so each is worth exactly the two points of that, whatever else it tries.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo_course import SHOUT, SQUARE, WHY, answered, cell_of, hand_in, make_course
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+pytest.importorskip("nbgrader")
+from tl_course.grading.batch import Batch, grade
+from tl_course.grading.course import feedback, grades
+from tl_course.grading.sandbox import Limits
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed"),
+]
+
+LIMITS = Limits(cell_seconds=3, notebook_seconds=40, memory=4 << 30, disk=64 << 20, processes=64, output=100_000)
+ONE_RIGHT = {"square_right": 2.0, "shout_right": 0.0, "why": None}
+
+# Code in place of the second answer. What it finds out it puts into `found`, which is printed: so it is in the page.
+CODE = {
+    "reads the solutions": "found = open('{course}/source/demo/demo.ipynb').read()",
+    "looks for solutions": "import glob\nassert not glob.glob('/**/source/demo/*', recursive=True)\n1 / 0",
+    "reads the gradebook": "found = open('{course}/gradebook.db', 'rb').read()",
+    "writes the gradebook": "open('{course}/gradebook.db', 'w').write('')",
+    "reads another student": "found = open('{course}/submitted/honest/demo/demo.ipynb').read()",
+    "writes another student": "import os\nos.makedirs('{course}/submitted/mallory2')",
+    "asks the network": "import urllib.request\nfound = urllib.request.urlopen('http://127.0.0.1:{port}').read()",
+    "fork bomb": "import os\nwhile True:\n    os.fork()",
+    "eats memory": "hoard = bytearray(1 << 40)",
+    "eats memory slowly": "hoard = []\nwhile True:\n    hoard.append(bytearray(1 << 26))",
+    "fills the disk": "with open('big', 'wb') as file:\n    while True:\n        file.write(bytes(1 << 20))",
+    "fills tmp": "open('/tmp/left-behind', 'w').write('x')",
+    "endless loop": "while True:\n    pass",
+    "endless loop that stands its ground": "while True:\n    try:\n        while True: pass\n    except: pass",
+    "endless loop at import": "import endless",
+    "leaves with _exit": "import os\nos._exit(0)",
+    "leaves when called": "import os\ndef shout(text):\n    os._exit(0)",
+    "kills itself": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "kills the parent": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n1 / 0",
+    "kills all": "import os, signal\nos.kill(-1, signal.SIGKILL)\n1 / 0",
+    "equals everything": "class Yes:\n    def __eq__(self, other): return True\n    def __hash__(self): return 0\n"
+    "def shout(text): return Yes()",
+    "replaces isclose": "import math\nmath.isclose = lambda *a, **k: True\ndef square(x): return 'x'",
+    "replaces str": "import builtins\nbuiltins.str = lambda x: x",
+    "hides tracebacks": "shell = get_ipython()\nshell.showtraceback = shell._showtraceback = lambda *a, **k: None",
+    "replaces run_cell": "type(get_ipython()).run_cell = lambda *a, **k: None",
+    "shows a mark": "def shout(text):\n    get_ipython().displayhook(3.0)\n    raise SystemExit",
+    "shows two marks": "def shout(text):\n    get_ipython().displayhook(3.0)\n    return ''",
+    "prints the tests": "import inspect\ndef shout(text):\n    print(inspect.getsource(inspect.currentframe().f_back))",
+    "keeps the tests": "import linecache\n"
+    "found = [''.join(kept[2]) for kept in linecache.cache.values() if len(kept) > 2] + In",
+    "prints without end": "while True:\n    print('x' * 10_000)",
+    "unpickles": "import pickle\nclass Mean:\n"
+    "    def __reduce__(self): return (open, ('{course}/gradebook.db', 'w'))\n"
+    "pickle.loads(pickle.dumps(Mean()))",
+    "loads a model": "import pickle\npickle.load(open('model.pkl', 'rb'))",
+    "outlives the kernel": "import os, time\nif os.fork() == 0:\n    os.setsid()\n"
+    "    if os.fork() == 0:\n        while True: time.sleep(1)\n    os._exit(0)",
+    "becomes root": "import os\nos.setuid(0)",
+    "unshares": "import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000 | 0x00020000) == 0",
+    "mounts": "import ctypes\nassert ctypes.CDLL(None).mount(b'none', b'/home', b'tmpfs', 0, None) == 0",
+}
+
+
+def _stripped(notebook: NotebookNode) -> NotebookNode:
+    for cell in notebook.cells:
+        cell.metadata.pop("nbgrader", None)
+    return notebook
+
+
+def _worth_more(notebook: NotebookNode) -> NotebookNode:
+    notebook.cells[cell_of(notebook, "square_right")].metadata.nbgrader.points = 100
+    notebook.cells[cell_of(notebook, "shout")].metadata.nbgrader |= {"grade": True, "points": 50}
+    return notebook
+
+
+def _without_test(notebook: NotebookNode) -> NotebookNode:
+    notebook.cells[cell_of(notebook, "shout_right")].source = "3"
+    return notebook
+
+
+def _no_tests(notebook: NotebookNode) -> NotebookNode:
+    del notebook.cells[cell_of(notebook, "shout_right")]
+    return notebook
+
+
+def _twice(notebook: NotebookNode) -> NotebookNode:
+    notebook.cells.insert(cell_of(notebook, "shout_right"), deepcopy(notebook.cells[cell_of(notebook, "shout_right")]))
+    notebook.cells.append(deepcopy(notebook.cells[cell_of(notebook, "square")]))
+    return notebook
+
+
+def _split(notebook: NotebookNode) -> NotebookNode:
+    number = cell_of(notebook, "square")
+    notebook.cells.insert(number + 1, new_code_cell("def square(x):\n    return helper(x)"))
+    notebook.cells[number].source = "def helper(x):\n    return x * x"
+    return notebook
+
+
+def _as_markdown(notebook: NotebookNode) -> NotebookNode:
+    cell = notebook.cells[cell_of(notebook, "shout_right")]
+    cell.cell_type = "markdown"
+    cell.pop("outputs"), cell.pop("execution_count")
+    return notebook
+
+
+def _other_kernel(notebook: NotebookNode) -> NotebookNode:
+    notebook.metadata.kernelspec = {"name": "ir", "display_name": "R", "language": "R"}
+    return notebook
+
+
+def _look_alike(notebook: NotebookNode) -> NotebookNode:
+    """Ids in letters that only look like those that were handed out."""
+    for cell in notebook.cells:
+        if about := cell.metadata.get("nbgrader"):
+            about.grade_id = about.grade_id.replace("s", "\u0455").replace("o", "\u043e")
+    return notebook
+
+
+CHANGES: dict[str, Callable[[NotebookNode], NotebookNode]] = {
+    "stripped of metadata": _stripped,
+    "worth more": _worth_more,
+    "a test overwritten": _without_test,
+    "a test deleted": _no_tests,
+    "cells twice": _twice,
+    "a cell split": _split,
+    "a test as text": _as_markdown,
+    "another kernel": _other_kernel,
+    "ids that look alike": _look_alike,
+}
+SET_ASIDE = {
+    "broken JSON": '{"cells": [',
+    "not a notebook": '{"hello": "world"}',
+    "no text": "\x00\x01",
+    "cells of nonsense": '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": 3}, 7]}',
+}
+
+
+class Graded:
+    """The batch, and what was there before and after it."""
+
+    def __init__(self, course: Path, batch: Batch) -> None:
+        self.course = course
+        self.of: dict[str, dict[str, Any]] = {one["student"]: one for one in batch.submissions}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    course = make_course(tmp_path_factory.mktemp("course"))
+    right = {"square": SQUARE, "why": WHY}
+    hand_in(course, "honest", answered(course, **right, shout=SHOUT))
+    hand_in(course, "zoe", answered(course, **right, shout=SHOUT))
+    for name, code in CODE.items():
+        own = code.replace("{course}", str(course)).replace("{port}", "9")
+        own += "\nif 'found' in globals(): print(found)"
+        folder = hand_in(course, name, answered(course, **right, shout=own))
+        (folder / "endless.py").write_text("while True: pass")
+        (folder / "model.pkl").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned; kill -9 -1'\ntR.")
+    for name, change in CHANGES.items():
+        hand_in(course, name, change(answered(course, **right)))
+    for name, text in SET_ASIDE.items():
+        hand_in(course, name, text)
+    link = course / "submitted" / "a link" / "demo"
+    link.mkdir(parents=True)
+    (link / "demo.ipynb").symlink_to(course / "source" / "demo" / "demo.ipynb")
+    folder = hand_in(course, "links beside it", answered(course, **right, shout="print(open('notes.txt').read())"))
+    (folder / "notes.txt").symlink_to(course / "source" / "demo" / "demo.ipynb")
+    (folder / "more").symlink_to(course / "source")
+    hand_in(course, "another name", answered(course, **right), name="demo (1) copy.ipynb")
+    return Graded(course, grade("demo", course=course, isolation="bwrap", limits=LIMITS))
+
+
+@pytest.mark.parametrize("name", [*CODE, *CHANGES, "links beside it", "another name"])
+def test_it_gets_what_its_honest_part_is_worth(name: str, graded: Graded) -> None:
+    assert graded.of[name]["marks"] == ONE_RIGHT | ({"shout_right": None} if name == "shows two marks" else {})
+    assert graded.of[name]["of"] == {"square_right": 2.0, "shout_right": 3.0, "why": 4.0}
+
+
+@pytest.mark.parametrize("name", [*SET_ASIDE, "a link"])
+def test_what_cannot_be_read_is_set_aside_with_a_reason_and_is_not_nought(name: str, graded: Graded) -> None:
+    assert graded.of[name]["status"] == "rejected"
+    assert "Ask for" in graded.of[name]["look"][0]
+    row = grades(course=graded.course).set_index("student").loc[name]
+    assert row.isna()["score"] and row["missing"] == "shout_right square_right why"
+
+
+def test_the_rest_of_the_batch_is_graded(graded: Graded) -> None:
+    full = {"square_right": 2.0, "shout_right": 3.0, "why": None}
+    assert {name: graded.of[name]["marks"] for name in ("honest", "zoe")} == {"honest": full, "zoe": full}
+    assert not [(name, one["look"]) for name, one in graded.of.items() if one["status"] == "failed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("replaces isclose", "math.isclose"),
+        ("hides tracebacks", "showtraceback"),
+        ("leaves with _exit", "kernel was ended"),
+        ("leaves when called", "kernel was ended"),
+        ("endless loop", "more than 3 seconds"),
+        ("endless loop that stands its ground", "more than 3 seconds"),
+        ("endless loop at import", "more than 3 seconds"),
+        ("shows two marks", "more than one result"),
+        ("stripped of metadata", "had lost its mark"),
+        ("cells twice", "2 times"),
+    ],
+)
+def test_the_report_names_what_a_person_should_look_at(name: str, said: str, graded: Graded) -> None:
+    assert graded.of[name]["status"] == "look"
+    assert said in " ".join(graded.of[name]["look"])
+
+
+def test_nothing_is_read_or_written_that_is_not_theirs(graded: Graded) -> None:
+    assert not (graded.course / "submitted" / "mallory2").exists()
+    assert not Path("/tmp/owned").exists() and not Path("/tmp/left-behind").exists()
+    for name in CODE:
+        executed = (graded.course / "autograded" / name / "demo" / "demo.ipynb").read_text("utf-8")
+        outputs = [output for cell in json.loads(executed)["cells"] for output in cell.get("outputs", ())]
+        printed = json.dumps([output for output in outputs if output["output_type"] == "stream"])
+        assert "BEGIN SOLUTION" not in printed, name
+        if name != "prints the tests":  # what is printed while a test runs is on no student's page
+            assert "swordfish" not in printed, name
+
+
+def test_no_page_for_a_student_has_a_hidden_test(graded: Graded) -> None:
+    for page in feedback("demo", course=graded.course):
+        text = page.read_text("utf-8")
+        assert "swordfish" not in text.lower() and "1.5625" not in text, page
+        assert "https://cdn" not in text and "<script src" not in text

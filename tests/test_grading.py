@@ -1,0 +1,261 @@
+"""Grading: what is mended before, what a mark is, and that a batch can be ended at any moment."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo_course import SHOUT, SQUARE, WHY, answered, cell_of, hand_in, make_course, source_notebook
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_output
+
+from tl_course.errors import GradingError, TLCourseWarning
+from tl_course.grading.marks import mark
+from tl_course.grading.notes import NOTES
+from tl_course.grading.sandbox import pick_isolation
+from tl_course.grading.submissions import Rejected, examine, mend
+
+GRADED_CELLS = ("square", "square_right", "shout", "shout_right", "why")
+isolated = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
+
+
+# --- what is mended ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def release() -> NotebookNode:
+    """What nbgrader makes of the source, as far as it matters here."""
+    notebook = source_notebook()
+    for cell in notebook.cells:
+        lines = cell.source.splitlines()
+        if "### BEGIN SOLUTION" in cell.source:
+            cell.source = f"{lines[0]}\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+        if "### BEGIN HIDDEN TESTS" in cell.source:
+            start, end = (
+                next(n for n, line in enumerate(lines) if f"### {word} HIDDEN" in line) for word in ("BEGIN", "END")
+            )
+            cell.source = "\n".join(lines[:start] + lines[end + 1 :])
+    return notebook
+
+
+@pytest.fixture
+def answer(release: NotebookNode) -> NotebookNode:
+    notebook = deepcopy(release)
+    for name, source in {"square": SQUARE, "shout": SHOUT, "why": WHY}.items():
+        notebook.cells[cell_of(notebook, name)].source = source
+    return notebook
+
+
+def sources(notebook: NotebookNode) -> dict[str, str]:
+    return {name: notebook.cells[cell_of(notebook, name)].source for name in GRADED_CELLS}
+
+
+def test_what_is_in_order_is_left_alone(release: NotebookNode, answer: NotebookNode) -> None:
+    examined = mend(answer, release)
+    assert [cell.source for cell in examined.notebook.cells] == [cell.source for cell in answer.cells]
+    assert examined.mended == examined.look == []
+
+
+def test_a_notebook_without_metadata_gets_it_back(release: NotebookNode, answer: NotebookNode) -> None:
+    """As Colab leaves it. The answers are found by likeness or by their place between the tests."""
+    bare = deepcopy(answer)
+    for cell in bare.cells:
+        cell.metadata = NotebookNode()
+    bare.metadata = NotebookNode()
+    examined = mend(bare, release)
+    assert sources(examined.notebook) == sources(answer)
+    assert examined.notebook.metadata.kernelspec.name == "python3"
+    assert examined.look, "a person should see that it was guessed"
+
+
+def test_cells_of_ones_own_stay_and_run_in_their_place(release: NotebookNode, answer: NotebookNode) -> None:
+    changed = deepcopy(answer)
+    changed.cells.insert(cell_of(changed, "shout"), new_code_cell("helper = 1"))
+    examined = mend(changed, release)
+    assert sources(examined.notebook) == sources(answer)
+    assert [cell.source for cell in examined.notebook.cells].index("helper = 1") == cell_of(changed, "shout") - 1
+
+
+def test_of_an_answer_that_is_there_twice_the_written_one_counts(release: NotebookNode, answer: NotebookNode) -> None:
+    doubled = deepcopy(answer)
+    doubled.cells.append(deepcopy(release.cells[cell_of(release, "square")]))
+    examined = mend(doubled, release)
+    assert sources(examined.notebook) == sources(answer)
+    assert "2 times" in examined.look[0]
+
+
+def test_tests_are_as_they_were_handed_out(release: NotebookNode, answer: NotebookNode) -> None:
+    changed = deepcopy(answer)
+    changed.cells[cell_of(changed, "square_right")].source = "pass"
+    changed.cells[cell_of(changed, "square_right")].metadata.nbgrader.points = 50
+    del changed.cells[cell_of(changed, "shout_right")]
+    examined = mend(changed, release)
+    assert sources(examined.notebook) == sources(answer)
+    assert cell_of(examined.notebook, "shout") < cell_of(examined.notebook, "shout_right")
+    assert examined.notebook.cells[cell_of(examined.notebook, "square_right")].metadata.nbgrader.points == 2
+    assert len(examined.mended) == 2
+
+
+def test_a_file_of_another_name_is_found_and_two_are_too_many(
+    release: NotebookNode, answer: NotebookNode, tmp_path: Path
+) -> None:
+    (tmp_path / "demo (1).ipynb").write_text("\ufeff" + json.dumps(answer), "utf-8")
+    assert "demo (1).ipynb" in examine(tmp_path, release, "demo").mended[0]
+    shutil.copy(tmp_path / "demo (1).ipynb", tmp_path / "demo-old.ipynb")
+    with pytest.raises(
+        Rejected, match=r"There is no demo\.ipynb \(notebooks there: demo \(1\)\.ipynb, demo-old\.ipynb\)"
+    ):
+        examine(tmp_path, release, "demo")
+
+
+def test_a_notebook_of_a_gigabyte_is_not_even_read(release: NotebookNode, tmp_path: Path) -> None:
+    with (tmp_path / "demo.ipynb").open("wb") as file:
+        file.truncate(1_000_000_000)
+    with pytest.raises(Rejected, match=r"1,000 MB.*all outputs cleared"):
+        examine(tmp_path, release, "demo")
+
+
+# --- what a mark is ---------------------------------------------------------------------------------------------------
+
+
+def result(text: str) -> NotebookNode:
+    return new_output("execute_result", data={"text/plain": text})
+
+
+@pytest.mark.parametrize(
+    ("outputs", "status", "points", "why"),
+    [
+        ([], "ok", 3.0, ""),
+        ([new_output("stream", name="stderr", text="UserWarning: old")], "ok", 3.0, ""),
+        ([new_output("stream", name="stdout", text="0")], "ok", 3.0, ""),
+        ([result("1.5")], "ok", 1.5, ""),
+        ([result("0")], "ok", 0.0, ""),
+        ([result("-1")], "ok", None, "not between 0 and 3"),
+        ([result("4")], "ok", None, "not between 0 and 3"),
+        ([result("nan")], "ok", None, "not between 0 and 3"),
+        ([result("'all right'")], "ok", None, "no number"),
+        ([result("3"), result("1")], "ok", None, "more than one"),
+        ([result("3")], "error", 0.0, ""),
+        ([], "not run", None, "given up"),
+    ],
+)
+def test_what_a_test_cell_is_worth(outputs: list[NotebookNode], status: str, points: float | None, why: str) -> None:
+    notes = {"status": status} | ({"why": "It was given up."} if status == "not run" else {})
+    cell = new_code_cell("", metadata={"nbgrader": {"points": 3, "grade": True}, NOTES: notes})
+    cell.outputs = outputs
+    given = mark(cell)
+    assert given.points == points and why in given.why
+
+
+# --- whole batches ----------------------------------------------------------------------------------------------------
+
+
+def fill(course: Path, n: int) -> None:
+    """Submissions, full, partial and empty."""
+    shouts = (SHOUT, "def shout(text):\n    return 'A'", "def shout(text):\n    return 1 / 0", "shout = str.upper")
+    for number in range(n):
+        answers = {"shout": shouts[number % 4]} | ({"square": SQUARE} if number % 3 else {})
+        hand_in(course, f"s{number:02}", answered(course, **answers))
+
+
+def due(number: int) -> dict[str, float]:
+    return {"square_right": 2.0 if number % 3 else 0.0, "shout_right": (3.0, 1.0, 0.0, 3.0)[number % 4], "why": 0.0}
+
+
+def command(course: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tl_course.cli", *words, "--course", str(course), "--json"],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    pytest.importorskip("nbgrader")
+    return make_course(tmp_path / "course")
+
+
+@pytest.mark.slow
+@isolated
+def test_killed_ten_times_and_run_again_all_marks_are_there_and_right(course: Path) -> None:
+    fill(course, 40)
+    moments = random.Random(0)
+    words = [sys.executable, "-m", "tl_course.cli", "grade", "demo", "--course", str(course), "--json"]
+    for _ in range(10):
+        running = subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        time.sleep(moments.uniform(0.5, 4))
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    done = command(course, "grade", "demo")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert [one["marks"] for one in report["submissions"]] == [due(number) for number in range(40)]
+    rows = json.loads(command(course, "grades").stdout)["grades"]
+    assert [row["score"] for row in rows] == [sum(due(number).values()) for number in range(40)]
+
+
+@pytest.mark.slow
+@isolated
+def test_only_what_changed_is_graded_again(course: Path) -> None:
+    fill(course, 3)
+    assert json.loads(command(course, "grade", "demo").stdout)["graded"] == ["s00", "s01", "s02"]
+    assert json.loads(command(course, "grade", "demo").stdout)["graded"] == []
+    hand_in(course, "s00", answered(course, square=SQUARE, shout=SHOUT))
+    again = json.loads(command(course, "grade", "demo").stdout)
+    assert again["graded"] == ["s00"]
+    assert again["submissions"][0]["marks"] == {"square_right": 2.0, "shout_right": 3.0, "why": 0.0}
+    page = (Path(again["report"]) / "report.html").read_text("utf-8")
+    assert "in bubblewrap" in page and page.count("<tr>") == 4
+
+
+@pytest.mark.slow
+def test_without_isolation_it_grades_alike_and_says_so_loudly(course: Path) -> None:
+    from tl_course.grading.batch import grade
+
+    fill(course, 2)
+    with pytest.warns(TLCourseWarning, match="WITHOUT isolation"):
+        batch = grade("demo", course=course, isolation="none", jobs=1)
+    assert [one["marks"] for one in batch.submissions] == [due(0), due(1)]
+    assert "WITHOUT" in (batch.folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+@isolated
+def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> None:
+    hand_in(course, "ada", answered(course, square=SQUARE, shout=SHOUT, why=WHY))
+    command(course, "grade", "demo")
+    rows = json.loads(command(course, "grades", "--csv", str(course / "marks.csv")).stdout)["grades"]
+    expected: dict[str, Any] = {"student": "ada", "assignment": "demo", "score": None, "max_score": 9.0}
+    assert rows == [expected | {"missing": "why", "late_penalty": 0.0}]
+    assert (course / "marks.csv").read_text().splitlines()[1] == "ada,demo,,9.0,why,0.0"
+    (page,) = json.loads(command(course, "feedback", "demo").stdout)["pages"]
+    text = Path(page).read_text("utf-8")
+    assert "2 of 2 points" in text and "3 of 3 points" in text and "To be marked of 4 points" in text
+    assert "swordfish" not in text.lower()
+
+
+def test_what_is_not_there_is_said(course: Path) -> None:
+    from tl_course.grading.batch import grade
+    from tl_course.grading.course import assign, feedback
+
+    with pytest.raises(GradingError, match=r"Assignments there: demo\."):
+        assign("demmo", course=course)
+    with pytest.raises(GradingError, match="run `tl-course assign ps9` first"):
+        grade("ps9", course=course)
+    with pytest.raises(GradingError, match="Nothing was handed in"):
+        grade("demo", course=course)
+    with pytest.raises(GradingError, match="Nothing of demo has been graded"):
+        feedback("demo", course=course)
+    with pytest.raises(GradingError, match="choose auto, bwrap, none"):
+        pick_isolation("hope")

@@ -1,0 +1,178 @@
+"""One submission through nbgrader's autograding: with our checks before it, our kernels in it, our marks after it."""
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearOutput,
+    IgnorePattern,
+    LimitOutput,
+    NbGraderPreprocessor,
+    OverwriteCells,
+    OverwriteKernelspec,
+    SaveAutoGrades,
+)
+from traitlets import List
+from traitlets.config import Config
+
+from tl_course.grading.execute import run_notebook
+from tl_course.grading.marks import Mark, mark
+from tl_course.grading.sandbox import Sandbox
+from tl_course.grading.submissions import Rejected, examine
+
+__all__ = ["autograde", "course_config"]
+
+_LARGEST_FILE = 100 << 20  # bytes of a file that a student handed in beside the notebook
+
+
+def course_config(course: Path) -> Config:
+    """The configuration of an nbgrader course: its ``nbgrader_config.py``, with the folder it lies in as its root."""
+    from traitlets.config.loader import PyFileConfigLoader
+
+    beside = str(Path(sys.executable).parent)  # nbgrader starts `alembic` by its name, wherever Python itself is from
+    if beside not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join(filter(None, [beside, os.environ.get("PATH")]))
+    config = Config()
+    if (course / "nbgrader_config.py").exists():
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    config.CourseDirectory.root = str(course.resolve())
+    gradebook = str(config.CourseDirectory.get("db_url") or f"sqlite:///{course.resolve() / 'gradebook.db'}")
+    if gradebook.startswith("sqlite") and "?" not in gradebook:
+        gradebook += "?timeout=60"  # seconds to wait for another process that writes; five are too few for many
+    config.CourseDirectory.db_url = gradebook
+    return config
+
+
+def autograde(course: Path, name: str, student: str, sandbox: Sandbox) -> dict[str, Any]:
+    """Grade what `student` handed in for assignment `name`, into nbgrader's gradebook and its ``autograded`` folder.
+
+    Returns
+    -------
+    dict
+        ``student``, ``status`` ("graded", "look" or "rejected"), ``marks`` (points by cell, None where a person has to
+        give them), ``of`` (points that each is out of), ``mended``, ``look`` (sentences), ``seconds``.
+    """
+    began = monotonic()
+    report: dict[str, Any] = {"student": student, "marks": {}, "of": {}, "mended": [], "look": []}
+    config = course_config(course)
+    coursedir = CourseDirectory(config=config)
+    handed_in = Path(coursedir.format_path(coursedir.submitted_directory, student, name))
+    handed_out = Path(coursedir.format_path(coursedir.release_directory, ".", name))
+    _forget(coursedir, name, student)
+    with tempfile.TemporaryDirectory(prefix="tl-grade-") as work:
+        staged = Path(work) / student / name
+        try:
+            names = sorted(path.stem for path in handed_out.glob("*.ipynb"))
+            for path in sorted(handed_out.glob("*.ipynb")):
+                examined = examine(handed_in, nbformat.read(path, 4), path.stem, others=names)
+                report["mended"] += examined.mended
+                report["look"] += examined.look
+                staged.mkdir(parents=True, exist_ok=True)
+                nbformat.write(examined.notebook, staged / path.name)
+        except Rejected as problem:
+            before = coursedir.format_path(coursedir.autograded_directory, student, name)
+            shutil.rmtree(before, ignore_errors=True)  # of an earlier submission
+            return report | {"status": "rejected", "look": [str(problem)], "seconds": monotonic() - began}
+        report["mended"] += _copy_files(handed_in, staged)
+        run = _Run(sandbox=sandbox, files=Path(coursedir.format_path(coursedir.autograded_directory, student, name)))
+        save = _Save()
+        config.CourseDirectory.submitted_directory = work
+        config.CourseDirectory.student_id = student
+        config.CourseDirectory.assignment_id = name
+        converter = _Autograde(coursedir=CourseDirectory(config=config), config=config, force=True)
+        converter.log = logging.getLogger("tl_course.grading")
+        converter.autograde_preprocessors = [
+            run, IgnorePattern, LimitOutput, save, AssignLatePenalties, CheckCellMetadata
+        ]  # fmt: skip
+        converter.start()
+    report["look"] += run.said
+    for cell, (given, of) in save.marks.items():
+        report["marks"][cell], report["of"][cell] = given.points, of
+        if given.points is None and given.why:
+            report["look"].append(f"{cell}: {given.why}")
+    return report | {"status": "look" if report["look"] else "graded", "seconds": monotonic() - began}
+
+
+class _Autograde(Autograde):  # type: ignore[misc]
+    sanitize_preprocessors = List([ClearOutput, OverwriteKernelspec, OverwriteCells, CheckCellMetadata])
+
+
+class _Run(NbGraderPreprocessor):  # type: ignore[misc]
+    """In place of nbgrader's Execute."""
+
+    def __init__(self, *, sandbox: Sandbox, files: Path) -> None:
+        super().__init__()
+        self._sandbox, self._files, self.said = sandbox, files, list[str]()
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        given = self._sandbox.given
+        for path in given.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in self._files.iterdir():
+            if path.suffix != ".ipynb":
+                shutil.copytree(path, given / path.name) if path.is_dir() else shutil.copy(path, given)
+        self.said += run_notebook(nb, self._sandbox)
+        return nb, resources
+
+
+class _Save(SaveAutoGrades):  # type: ignore[misc]
+    """Marks of ours, in nbgrader's gradebook."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marks: dict[str, tuple[Mark, float]] = {}
+
+    def _add_score(self, cell: NotebookNode, resources: Any) -> None:
+        about = cell.metadata.nbgrader
+        if about.get("solution") or cell.cell_type != "code":
+            super()._add_score(cell, resources)
+            name = (about.grade_id, self.notebook_id, self.assignment_id, self.student_id)
+            given = Mark(self.gradebook.find_grade(*name).auto_score)
+        else:
+            given = mark(cell)
+            grade = self.gradebook.find_grade(about.grade_id, self.notebook_id, self.assignment_id, self.student_id)
+            grade.auto_score = given.points
+            grade.needs_manual_grade = given.points is None or grade.manual_score is not None
+            self.gradebook.db.commit()
+        self.marks[about.grade_id] = (given, float(about.points))
+
+
+def _copy_files(source: Path, target: Path) -> list[str]:
+    """Copy what was handed in beside the notebook, but for links and what is too large; says what was left out."""
+    said = []
+    for path in sorted(source.rglob("*")):
+        if (path.is_dir() and not path.is_symlink()) or path.suffix == ".ipynb":
+            continue
+        name = path.relative_to(source)
+        if any(parent.is_symlink() for parent in [path, *path.parents][: len(name.parts)]) or not path.is_file():
+            said.append(f"{name} is a link or no file, and was left out.")
+        elif path.stat().st_size > _LARGEST_FILE:
+            said.append(f"{name} is larger than {_LARGEST_FILE / 1e6:.0f} MB, and was left out.")
+        else:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target / name)
+    return said
+
+
+def _forget(coursedir: CourseDirectory, name: str, student: str) -> None:
+    """The gradebook knows that something came in, and, until it is graded, that nobody has graded it."""
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        gradebook.update_or_create_student(student)
+        submission = gradebook.update_or_create_submission(name, student)
+        for notebook in submission.notebooks:
+            for grade in notebook.grades:
+                grade.auto_score, grade.needs_manual_grade = None, True
+        gradebook.db.commit()

@@ -1,0 +1,247 @@
+"""All submissions to an assignment: in parallel, each on its own, again only where something changed."""
+
+import ctypes
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.util import Finalize
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from tl_course.devices import cores
+from tl_course.errors import GradingError, TLCourseWarning
+from tl_course.files import atomic_path
+from tl_course.grading.course import needs_nbgrader
+from tl_course.grading.page import to_page
+from tl_course.grading.sandbox import Limits, Sandbox, pick_isolation
+
+__all__ = ["Batch", "grade"]
+
+_VERSION = 1  # of what is written down of a submission; another one has it graded again
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a run of `grade` did.
+
+    Attributes
+    ----------
+    assignment, isolation : str
+    submissions : list of dict
+        One of each student, sorted: ``student``, ``status`` ("graded", "look", "rejected" or "failed"), ``marks``,
+        ``of``, ``mended``, ``look``, ``seconds``.
+    graded : list of str
+        Students whose submission was graded in this run; the others had not changed.
+    seconds : float
+    folder : Path
+        Where all of it is written.
+    """
+
+    assignment: str
+    isolation: str
+    submissions: list[dict[str, Any]]
+    graded: list[str]
+    seconds: float
+    folder: Path
+
+
+def grade(
+    name: str,
+    *,
+    course: Path,
+    jobs: int | None = None,
+    isolation: str = "auto",
+    student: str | None = None,
+    limits: Limits | None = None,
+    progress: bool = False,
+) -> Batch:
+    """Grade what was handed in for an assignment, into nbgrader's gradebook.
+
+    What is written down of each submission lies in ``reports/NAME/students``, a file each, written when it has been
+    graded. So a run that was ended, however it ended, goes on where it was; and only what has changed since is graded.
+
+    Parameters
+    ----------
+    name : str
+        Of the assignment.
+    course : Path
+        Folder of the nbgrader course.
+    jobs : int, optional
+        Submissions at a time; as many as there are cores, if not given.
+    isolation : {"auto", "bwrap", "none"}
+    student : str, optional
+        Grade only this one, whether or not anything has changed.
+    limits : Limits, optional
+        Of one submission.
+    progress : bool
+        Show a bar.
+
+    Raises
+    ------
+    GradingError
+        There is no such course, assignment or student, or the assignment was not handed out yet.
+    """
+    needs_nbgrader()
+    began = monotonic()
+    course = course.resolve()
+    release = course / "release" / name
+    if not list(release.glob("*.ipynb")):
+        raise GradingError(f"{name} has not been handed out: run `tl-course assign {name}` first.")
+    handed_in = sorted(path.parent.name for path in (course / "submitted").glob(f"*/{name}") if path.is_dir())
+    if not handed_in:
+        raise GradingError(f"Nothing was handed in: there is no {course}/submitted/STUDENT/{name}.")
+    if student is not None and student not in handed_in:
+        raise GradingError(f"{student} has handed in nothing: there is no {course}/submitted/{student}/{name}.")
+    isolation = pick_isolation(isolation)
+    if isolation == "none":
+        warnings.warn(
+            "Submissions run WITHOUT isolation: their code can read the solutions, read and change the gradebook, and "
+            "use the network. Only do this with code that you trust. (Install bubblewrap for an isolation.)",
+            TLCourseWarning,
+            stacklevel=2,
+        )
+    folder = course / "reports" / name
+    (folder / "students").mkdir(parents=True, exist_ok=True)
+    limits = limits or Limits()
+    handed_out = _digest([release, course / "source" / name])
+    digests = {one: f"{_VERSION}:{handed_out}:{_digest([course / 'submitted' / one / name])}" for one in handed_in}
+    wanted = [student] if student is not None else [
+        one for one in handed_in if _written(folder, one).get("digest") != digests[one]
+    ]  # fmt: skip
+    setup = (str(course), name, isolation, _imports(release), limits)
+    for one, report in _in_parallel(wanted, jobs or cores(), setup, progress=progress):
+        report |= {
+            "digest": digests[one],
+            "isolation": isolation,
+            "at": datetime.now(UTC).isoformat("T", "seconds"),
+        }
+        if report["status"] == "failed":
+            del report["digest"]  # it is tried again
+        with atomic_path(folder / "students" / f"{one}.json") as part:
+            part.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    submissions = [_written(folder, one) for one in handed_in]
+    batch = Batch(name, isolation, [one for one in submissions if one], wanted, monotonic() - began, folder)
+    with atomic_path(folder / "report.json") as part:
+        about = {"assignment": name, "isolation": isolation, "graded": wanted, "seconds": round(batch.seconds, 2)}
+        part.write_text(json.dumps(about | {"submissions": batch.submissions}, indent=1), encoding="utf-8")
+    with atomic_path(folder / "report.html") as part:
+        page = to_page(name, batch.submissions, isolation=isolation, seconds=batch.seconds)
+        part.write_text(page, encoding="utf-8", errors="backslashreplace")
+    return batch
+
+
+def _written(folder: Path, student: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((folder / "students" / f"{student}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _digest(folders: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_symlink():
+                digest.update(f"{path.relative_to(folder)}->{path.readlink()}".encode("utf-8", "surrogateescape"))
+            elif path.is_file():
+                digest.update(os.fsencode(path.relative_to(folder)))
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _imports(release: Path) -> list[str]:
+    """Modules that the assignment itself imports: those are worth importing once for all submissions."""
+    import ast
+
+    import nbformat
+
+    found: dict[str, None] = {}
+    for path in release.glob("*.ipynb"):
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type != "code":
+                continue
+            try:
+                tree = ast.parse(
+                    "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
+                )
+            except SyntaxError:
+                continue
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Import):
+                    found |= dict.fromkeys(alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    found[node.module] = None
+    return list(found)
+
+
+def _in_parallel(
+    students: Sequence[str], jobs: int, setup: tuple[Any, ...], *, progress: bool
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each student's report, as it comes. Once a worker was lost, one at a time is tried: to know which one does it."""
+    from tqdm import tqdm
+
+    left = list(students)
+    together = True
+    with tqdm(total=len(students), unit="submission", disable=not progress) as bar:
+        while left:
+            some = list(left) if together else left[:1]
+            with ProcessPoolExecutor(
+                min(jobs, len(some)),
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=setup,
+            ) as pool:
+                running = {pool.submit(_one, student): student for student in some}
+                try:
+                    for future in as_completed(running):
+                        report = future.result()
+                        left.remove(running[future])
+                        bar.update()
+                        yield running[future], report
+                except BrokenProcessPool:
+                    if not together:  # so it was this one
+                        left.remove(some[0])
+                        bar.update()
+                        yield some[0], _failed(some[0], "The process that graded it was ended while it did.")
+                    together = False
+
+
+def _failed(student: str, why: str) -> dict[str, Any]:
+    return {"student": student, "status": "failed", "marks": {}, "of": {}, "mended": [], "look": [why], "seconds": 0.0}
+
+
+_worker: dict[str, Any] = {}
+
+
+def _begin(course: str, name: str, isolation: str, imports: list[str], limits: Limits) -> None:
+    logging.getLogger("tl_course.grading").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="Object of type <", category=Warning)  # nbgrader's own, of SQLAlchemy
+    _worker.update(course=Path(course), name=name, sandbox=Sandbox(isolation, imports=imports, limits=limits))
+    Finalize(None, _worker["sandbox"].close, exitpriority=1)  # a pool's workers do not run what atexit has
+    with suppress(OSError, AttributeError):  # Linux: end with the process that asked, however that ends
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _one(student: str) -> dict[str, Any]:
+    from tl_course.grading.autograde import autograde
+
+    for last in (False, True):
+        try:
+            return autograde(_worker["course"], _worker["name"], student, _worker["sandbox"])
+        except Exception as problem:  # nothing of one submission may stop the others
+            if last:
+                return _failed(student, f"{type(problem).__name__}: {problem}")
+    raise AssertionError("unreachable")

@@ -1,0 +1,220 @@
+"""An nbgrader course around the grading: handing out, marks as a table, feedback as pages."""
+
+import importlib.util
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from tl_course.errors import GradingError
+from tl_course.files import atomic_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["assign", "feedback", "grades", "needs_nbgrader"]
+
+_BEGIN, _END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
+# Nothing that a student wrote into a page may run or fetch anything where it is opened.
+_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'\">"
+)
+_TELLING = 8  # letters from which on a line of a hidden test is looked for in what a notebook shows
+
+
+def needs_nbgrader() -> None:
+    """Say what to install where nbgrader is missing.
+
+    Raises
+    ------
+    GradingError
+        It is.
+    """
+    if importlib.util.find_spec("nbgrader") is None:
+        raise GradingError("nbgrader is not installed here: pip install 'tl-course[grade]'")
+
+
+def assign(name: str, *, course: Path) -> Path:
+    """Make the version for students of an assignment, without solutions and hidden tests; returns its folder.
+
+    Raises
+    ------
+    GradingError
+        There is no such assignment, or nbgrader refuses it, with what it says.
+    """
+    needs_nbgrader()
+    from nbgrader.apps import NbGraderAPI
+
+    from tl_course.grading.autograde import course_config
+
+    if not list((course / "source" / name).glob("*.ipynb")):
+        there = ", ".join(sorted(path.parent.name for path in (course / "source").glob("*/*.ipynb"))) or "none"
+        raise GradingError(f"There is no {course}/source/{name} with a notebook in it. Assignments there: {there}.")
+    done = NbGraderAPI(config=course_config(course)).generate_assignment(name, force=True)
+    if not done["success"]:
+        raise GradingError(f"nbgrader could not make {name}: {done.get('error') or done.get('log')}")
+    return course / "release" / name
+
+
+def grades(*, course: Path) -> "pd.DataFrame":
+    """Marks of all students for all assignments, a row each.
+
+    Columns: ``student``, ``assignment``, ``score`` (points, None where a mark is missing: that is not nought),
+    ``max_score``, ``missing`` (cells that a person has to mark), ``late_penalty``.
+    """
+    needs_nbgrader()
+    import pandas as pd
+    from nbgrader.api import Gradebook
+    from nbgrader.coursedir import CourseDirectory
+
+    from tl_course.grading.autograde import course_config
+
+    coursedir = CourseDirectory(config=course_config(course))
+    rows = []
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        for assignment in gradebook.assignments:
+            for submission in assignment.submissions:
+                marks = [grade for notebook in submission.notebooks for grade in notebook.grades]
+                missing = [
+                    one
+                    for one in marks
+                    if one.needs_manual_grade or (one.auto_score is None and one.manual_score is None)
+                ]
+                rows.append(
+                    {
+                        "student": submission.student.id,
+                        "assignment": assignment.name,
+                        "score": None if missing else max(0.0, submission.score - submission.late_submission_penalty),
+                        "max_score": submission.max_score,
+                        "missing": " ".join(sorted(one.cell.name for one in missing)),
+                        "late_penalty": submission.late_submission_penalty,
+                    }
+                )
+    columns = ["student", "assignment", "score", "max_score", "missing", "late_penalty"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["assignment", "student"], ignore_index=True)
+
+
+def feedback(name: str, *, course: Path, student: str | None = None) -> list[Path]:
+    """Write each student's page: answers, marks and comments, without hidden tests; returns the pages.
+
+    A page needs nothing else: no network, no other file. What tests print is left out, and so is every line of a hidden
+    test wherever else it shows up.
+    """
+    needs_nbgrader()
+    from nbgrader.api import Gradebook, MissingEntry
+    from nbgrader.coursedir import CourseDirectory
+
+    from tl_course.grading.autograde import course_config
+    from tl_course.notebooks.page import to_html
+
+    coursedir = CourseDirectory(config=course_config(course))
+    pages = []
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        for path in sorted((course / "autograded").glob(f"{student or '*'}/{name}/*.ipynb")):
+            who = path.parents[1].name
+            notebook = nbformat.read(path, 4)
+            try:
+                submission = gradebook.find_submission_notebook(path.stem, name, who)
+            except MissingEntry:  # left over from another gradebook
+                continue
+            page = to_html(_for_the_student(notebook, submission), title=f"{name}: {who}")
+            page = page.replace("<head>", f"<head>{_POLICY}", 1)
+            target = course / "feedback" / who / name / f"{path.stem}.html"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(target) as part:
+                part.write_text(page, encoding="utf-8")
+            pages.append(target)
+    if not pages:
+        raise GradingError(f"Nothing of {name} has been graded: run `tl-course grade {name}` first.")
+    return pages
+
+
+def _for_the_student(notebook: NotebookNode, submission: Any) -> NotebookNode:
+    notebook = deepcopy(notebook)
+    secret = {line.strip() for cell in notebook.cells for line in _hidden(cell.source) if len(line.strip()) >= _TELLING}
+    marks = {grade.cell.name: grade for grade in submission.grades}
+    comments = {comment.cell.name: comment.comment for comment in submission.comments}
+    cells = [nbformat.v4.new_markdown_cell(_heading(submission))]
+    for cell in notebook.cells:
+        about = cell.metadata.get("nbgrader", {})
+        test = cell.source if about.get("grade") and not about.get("solution") else None
+        cell.source = _redacted(_without_hidden(cell.source), secret)
+        if cell.cell_type == "code":
+            cell.outputs = [shown for output in cell.outputs if (shown := _output(output, secret, test=test))]
+        cells.append(cell)
+        if said := _said(marks.get(about.get("grade_id")), comments.get(about.get("grade_id"))):
+            cells.append(nbformat.v4.new_markdown_cell(said))
+    notebook.cells = cells
+    return notebook
+
+
+def _hidden(source: str) -> list[str]:
+    found, inside = [], False
+    for line in source.splitlines():
+        if _END in line:
+            inside = False
+        if inside:
+            found.append(line)
+        if _BEGIN in line:
+            inside = True
+    return found
+
+
+def _without_hidden(source: str) -> str:
+    kept, inside = [], False
+    for line in source.splitlines():
+        if _BEGIN in line:
+            inside = True
+        elif _END in line:
+            inside = False
+        elif not inside:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _redacted(text: str, secret: set[str]) -> str:
+    for line in sorted(secret, key=len, reverse=True):
+        text = text.replace(line, "[left out]")
+    return text
+
+
+def _output(output: NotebookNode, secret: set[str], *, test: str | None) -> NotebookNode | None:
+    """What a student may see of it; of a `test` with hidden lines, only a message that its author wrote."""
+    if output.output_type == "error":
+        if test is not None:
+            if _BEGIN in test and not (output.evalue and output.evalue in test):
+                output.ename, output.evalue = "Failed", "a test that is hidden, or one that is shown above"
+            output.traceback = [f"{output.ename}: {output.evalue}".removesuffix(": ")]
+            return output
+        output.evalue = _redacted(output.evalue, secret)
+        output.traceback = [_redacted(line, secret) for line in output.traceback]
+        return output
+    if test is not None:
+        return None
+    if output.output_type == "stream":
+        output.text = _redacted(output.text, secret)
+        return output
+    for kind, value in output.data.items():
+        if isinstance(value, str) and kind.startswith("text/"):
+            output.data[kind] = _redacted(value, secret)
+    return output
+
+
+def _heading(submission: Any) -> str:
+    missing = [one for one in submission.grades if one.needs_manual_grade]
+    more = f", and {len(missing)} of the answers still to be marked" if missing else ""
+    late = f", {submission.late_submission_penalty:g} less for being late" if submission.late_submission_penalty else ""
+    return f"# {submission.score:g} of {submission.max_score:g} points{late}{more}"
+
+
+def _said(grade: Any, comment: str | None) -> str:
+    lines = []
+    if grade is not None:
+        waiting = grade.needs_manual_grade
+        lines.append(f"**{'To be marked' if waiting else f'{grade.score:g}'} of {grade.max_score:g} points**")
+    if comment:
+        lines.append(comment)
+    return "> " + "\n>\n> ".join(lines) if lines else ""

@@ -1,0 +1,174 @@
+"""Run a submission: each cell once, in a sandboxed kernel that may die or hang without taking earned marks with it."""
+
+import asyncio
+from copy import deepcopy
+from time import monotonic
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from tl_course.grading.kernels import kernel_manager
+from tl_course.grading.notes import NOTES, RESTORED
+from tl_course.grading.sandbox import Sandbox
+
+__all__ = ["run_notebook"]
+
+_DEATHS = 3  # of kernels, after which a submission is given up
+_GRACE = 5.0  # seconds that an interrupted cell has to stop
+_FLOOD = 16  # times the limit of output, at which a cell is interrupted
+
+
+def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
+    """Run all cells of `notebook` in place, in as many kernels as it takes; returns what a grader should know.
+
+    Where a kernel dies or hangs, the cell gets an error as its output. A new kernel then repeats the cells before it,
+    but for tests, and goes on behind it: so what was right before stays right, and what comes after is judged too.
+
+    Each code cell's ``metadata.tl_course`` says how it ended: ``{"status": "ok" | "error" | "not run"}``, and why.
+    """
+    said: list[str] = []
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for cell in cells:
+        cell.outputs, cell.execution_count = [], None
+        cell.metadata[NOTES] = {"status": "not run", "why": "The submission was given up before this cell."}
+    deadline = monotonic() + sandbox.limits.notebook_seconds
+    done, deaths = 0, 0
+    restored: dict[str, None] = {}
+    repeat: list[NotebookNode] = []
+    while done < len(cells) and deaths < _DEATHS:
+        client = _Client(sandbox, deadline)
+        at: NotebookNode | None = None
+        try:
+            with client.setup_kernel():
+                sandbox.seal()
+                for at in repeat:
+                    client.run(deepcopy(at))
+                while done < len(cells):
+                    at = cells[done]
+                    client.run(at)
+                    if client.timed_out:
+                        said.append(f"cell {done + 1}: {client.timed_out}")
+                    elif not _is_test(at):
+                        repeat.append(at)
+                    done += 1
+        except _OutOfTimeError as problem:
+            said.append(str(problem))
+            for cell in cells[done:]:
+                cell.metadata[NOTES] = {"status": "not run", "why": str(problem)}
+            break
+        except Exception as problem:  # whatever a kernel answered, or did not: it must not cost what was earned
+            if done == len(cells):
+                break
+            if at is None and not done:  # no kernel came up: that is not the submission's doing
+                raise
+            deaths += 1
+            if at is None:
+                said.append("No further kernel came up.")
+            elif at is not cells[done]:
+                repeat = [
+                    cell for cell in repeat if cell is not at
+                ]  # once it went well, now it did not: what comes after must do without it
+                said.append(f"A cell that is repeated in a new kernel ended it: {_reason(problem)}")
+            else:
+                said.append(f"cell {done + 1}: {_reason(problem)}")
+                _fail(at, type(problem).__name__, _reason(problem))
+                done += 1
+        finally:
+            restored |= client.restored
+    if restored:
+        said.append(f"Replaced by the submission, and put back before the next cell ran: {', '.join(restored)}.")
+    return said
+
+
+class _OutOfTimeError(Exception):
+    pass
+
+
+class _Client(NotebookClient):
+    """nbclient, with an own kernel, a time for all cells together, and a limit to what a cell may print."""
+
+    def __init__(self, sandbox: Sandbox, deadline: float) -> None:
+        super().__init__(new_notebook(cells=[new_code_cell()]), kernel_manager(sandbox), allow_errors=True)
+        self.interrupt_on_timeout = True
+        self.iopub_timeout, self.raise_on_iopub_timeout = (
+            30,
+            True,
+        )  # a result that comes late is not one that is missing
+        self.owns_km = True
+        self.store_widget_state = False
+        self.shutdown_kernel = "immediate"
+        self.on_cell_executed = self._note
+        self.restored: dict[str, None] = {}
+        self._limits, self._deadline = sandbox.limits, deadline
+        self._printed, self._stopped, self.timed_out = 0, False, ""
+
+    def run(self, cell: NotebookNode) -> None:
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise _OutOfTimeError(f"All cells together took more than {self._limits.notebook_seconds:.0f} seconds.")
+        self.timeout = max(1, round(min(self._limits.cell_seconds, left)))
+        self._printed, self._stopped, self.timed_out = 0, False, ""
+        self.execute_cell(cell, 0, store_history=not _is_test(cell))  # a test is not in `In`
+
+    def _note(self, *, cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
+        """How the cell ended, by the kernel's own answer: what it shows can be taken back, as errors can be hidden."""
+        reply = execute_reply["content"]
+        cell.metadata[NOTES] = {"status": "ok" if reply["status"] == "ok" else "error"}
+        self.restored |= dict.fromkeys(execute_reply.get("metadata", {}).get(RESTORED, ()))
+        if reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
+            name, text = reply.get("ename", "Error"), reply.get("evalue", "")
+            traceback = reply.get("traceback") or [f"{name}: {text}"]
+            cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=traceback))
+
+    def output(self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        if msg["msg_type"] not in ("execute_result", "error"):  # those are marks: they are never left out
+            self._printed += len(str(msg["content"]))
+        if self._printed <= self._limits.output or msg["msg_type"] in ("execute_result", "error"):
+            return super().output(outs, msg, None, cell_index)
+        if self._printed > _FLOOD * self._limits.output and not self._stopped:
+            self._stopped = True
+            self._stopping = asyncio.ensure_future(self._interrupt())
+        if outs and outs[-1].get("name") != "limit":
+            text = f"[All that this cell printed after the first {self._limits.output:,} characters was left out.]\n"
+            outs.append(new_output("stream", name="stdout", text=text))
+            outs[-1]["name"] = "limit"
+        return None
+
+    async def _interrupt(self) -> None:
+        if self.km is not None:
+            await ensure_async(self.km.interrupt_kernel())
+
+    async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> dict[str, Any]:
+        await self._interrupt()
+        until = monotonic() + _GRACE
+        while (left := until - monotonic()) > 0:
+            assert self.kc is not None
+            try:
+                reply: dict[str, Any] = await ensure_async(self.kc.shell_channel.get_msg(timeout=left))
+            except Exception:
+                break
+            if reply["content"].get("status") == "error":
+                self.timed_out = f"The cell took more than {timeout} seconds and was interrupted."
+                reply["content"] |= {"ename": "CellTimeoutError", "evalue": self.timed_out}
+                return reply
+        raise CellTimeoutError(f"The cell took more than {timeout} seconds and did not let itself be interrupted.")
+
+
+def _fail(cell: NotebookNode, name: str, why: str) -> None:
+    cell.outputs.append(new_output("error", ename=name, evalue=why, traceback=[f"{name}: {why}"]))
+    cell.metadata[NOTES] = {"status": "error", "why": why}
+
+
+def _is_test(cell: NotebookNode) -> bool:
+    about = cell.metadata.get("nbgrader", {})
+    return bool(about.get("grade") and not about.get("solution"))
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, CellTimeoutError):
+        return str(problem)
+    return "The kernel was ended in this cell: by the cell itself, or for the memory that it took."

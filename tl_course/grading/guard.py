@@ -1,0 +1,114 @@
+"""A kernel that puts back what student code has replaced, and seeds what draws at random, before each cell.
+
+Student code shares a process with the tests that judge it, so this is a lock for honest people: it undoes replaced
+functions of modules that a test relies on, and says so. Whoever looks for the guard itself in memory can disable it.
+"""
+
+import random
+import sys
+import types
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+
+from tl_course.grading.notes import RESTORED
+
+__all__ = ["GuardedKernel", "Snapshot"]
+
+# What tests are made of. Those that the assignment does not import are not there to be replaced.
+_MODULES = (
+    "builtins", "inspect", "json", "math", "operator", "pytest", "random", "statistics", "unittest.mock",
+    "numpy", "numpy.linalg", "numpy.random", "numpy.testing", "pandas", "pandas.testing",
+    "torch", "torch.nn", "torch.nn.functional", "torch.testing", "torch.optim",
+    "tl_course.exercises", "tl_course.grading", "tl_course.grading.checks", "IPython.core.interactiveshell",
+    "IPython.core.displayhook", "ipykernel.displayhook", "ipykernel.zmqshell", "ipykernel.ipkernel",
+)  # fmt: skip
+_KINDS = (types.FunctionType, types.BuiltinFunctionType, type)
+
+
+class Snapshot:
+    """The functions and classes of modules, and the methods of those classes, as they are when it is made."""
+
+    def __init__(self) -> None:
+        self._kept = {id(owner): (owner, name, dict(_functions(owner))) for name, owner in _owners()}
+
+    def restore(self) -> list[str]:
+        """Put back what is another one now; returns the names of what was put back."""
+        found = []
+        for owner, where, functions in self._kept.values():
+            now = vars(owner)
+            for name, function in functions.items():
+                if now.get(name) is not function:
+                    with suppress(AttributeError, TypeError):
+                        setattr(owner, name, function)
+                        found.append(f"{where}.{name}")
+        return found
+
+
+def _owners() -> Iterator[tuple[str, Any]]:
+    for name in _MODULES:
+        module = sys.modules.get(name)
+        if module is None:
+            continue
+        yield name, module
+        for member in list(vars(module).values()):
+            if isinstance(member, type) and member.__module__ not in ("builtins", "typing"):
+                yield f"{member.__module__}.{member.__qualname__}", member
+
+
+def _functions(owner: Any) -> Iterator[tuple[str, Any]]:
+    for name, value in list(vars(owner).items()):
+        if isinstance(value, _KINDS) or (
+            isinstance(owner, type) and isinstance(value, property | classmethod | staticmethod)
+        ):
+            yield name, value
+
+
+class GuardedKernel(IPythonKernel):
+    """IPython's kernel, which restores and seeds before each cell; its answers name what was restored.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+        What is restored; taken by the process that kernels are forked from.
+    """
+
+    snapshot: Snapshot
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._restored: list[str] = []
+        self._shadowing: dict[str, Any] | None = None
+
+    async def do_execute(self, code: str, *arguments: Any, **options: Any) -> Any:  # noqa: D102 - as in the base class
+        self._restored = self.snapshot.restore() + self._restore_shell()
+        _seed(zlib.crc32(code.encode()))
+        return await super().do_execute(code, *arguments, **options)
+
+    def _restore_shell(self) -> list[str]:
+        """Methods that were replaced on the shell itself, not on its class."""
+        own = vars(self.shell)
+        now = {name: value for name, value in own.items() if callable(getattr(type(self.shell), name, None))}
+        if self._shadowing is None:  # before the first cell: what ipykernel itself has replaced
+            self._shadowing = now
+        changed = [name for name in now | self._shadowing if now.get(name) is not self._shadowing.get(name)]
+        for name in changed:
+            own.pop(name, None)
+        own.update({name: self._shadowing[name] for name in changed if name in self._shadowing})
+        return [f"get_ipython().{name}" for name in changed]
+
+    def finish_metadata(self, parent: Any, metadata: dict[str, Any], reply_content: Any) -> dict[str, Any]:  # noqa: D102
+        finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)
+        return finished | {RESTORED: self._restored}
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    with suppress(Exception):  # a submission may have made another thing of either
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed(seed)
+        if "torch" in sys.modules:
+            sys.modules["torch"].manual_seed(seed)

@@ -1,0 +1,77 @@
+"""Kernels in a sandbox, as jupyter_client knows kernels: a provisioner that asks the sandbox for a fork."""
+
+import asyncio
+import signal
+from typing import Any
+from uuid import uuid4
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+from tl_course.grading.sandbox import Sandbox, SandboxGoneError
+
+__all__ = ["SandboxedProvisioner", "kernel_manager"]
+
+
+def kernel_manager(sandbox: Sandbox, kernel_name: str = "python3") -> AsyncKernelManager:
+    """A manager whose kernel, once started, runs in `sandbox`; it is reached through sockets that are files."""
+    number = uuid4().hex[:8]
+    manager = AsyncKernelManager(
+        kernel_name=kernel_name,
+        transport="ipc",
+        ip=str(sandbox.sockets / number),
+        connection_file=str(sandbox.sockets / f"{number}.json"),
+    )
+    manager.kernel_id = number
+    manager.provisioner = SandboxedProvisioner(
+        kernel_id=number, kernel_spec=manager.kernel_spec, parent=manager, sandbox=sandbox
+    )
+    return manager
+
+
+class SandboxedProvisioner(LocalProvisioner):
+    """Starts, watches and ends a kernel by way of a sandbox."""
+
+    # ruff: noqa: D102 - what each of these does, the class it comes from tells
+
+    def __init__(self, *, sandbox: Sandbox, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._sandbox = sandbox
+        self._status: int | None = 0
+
+    @property
+    def has_process(self) -> bool:
+        return self.pid is not None
+
+    async def poll(self) -> int | None:
+        if self.pid is not None and self._status is None:
+            try:
+                self._status = self._sandbox.ask(poll=self.pid)["status"]
+            except SandboxGoneError:
+                self._status = -signal.SIGKILL
+        return self._status
+
+    async def wait(self) -> int | None:
+        while await self.poll() is None:
+            await asyncio.sleep(0.01)
+        self.pid = None
+        return self._status
+
+    async def send_signal(self, signum: int) -> None:
+        if await self.poll() is None:
+            self._sandbox.ask(signal=signum, pid=self.pid)
+
+    async def kill(self, restart: bool = False) -> None:
+        await self.send_signal(signal.SIGKILL)
+
+    async def terminate(self, restart: bool = False) -> None:
+        await self.send_signal(signal.SIGTERM)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        assert self.parent is not None
+        self.pid, self._status = self._sandbox.start(self.parent.connection_file), None
+        return self.connection_info
+
+    async def cleanup(self, restart: bool = False) -> None:
+        self._sandbox.end()

@@ -1,0 +1,64 @@
+"""What an executed test cell is worth. Not graded is never nought."""
+
+import ast
+import math
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+
+from tl_course.grading.notes import NOTES
+
+__all__ = ["Mark", "mark"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Points of a cell.
+
+    Attributes
+    ----------
+    points : float or None
+        None where nobody can say: a person has to look.
+    why : str
+        What a grader, and mostly the student too, should know. May be empty.
+    """
+
+    points: float | None
+    why: str = ""
+
+
+def mark(cell: NotebookNode) -> Mark:
+    """The mark of an executed test cell.
+
+    Nought if it raised an exception; the number that it ends with, if it ends with one; all of its points otherwise.
+    Warnings, and whatever else is printed, change nothing. Some of what nbgrader takes for full marks is no mark here,
+    and asks for a person: a last value that is no number, or below nought, or above the points, or more than one.
+    """
+    points = float(cell.metadata["nbgrader"]["points"])
+    notes = cell.metadata.get(NOTES, {})
+    status = notes.get("status", "not run")
+    if status == "not run":
+        return Mark(None, notes.get("why", "This test was not run."))
+    if status == "error":
+        return Mark(0.0, notes.get("why", ""))
+    values = [output["data"].get("text/plain", "") for output in cell.outputs if output.output_type == "execute_result"]
+    if not values:
+        return Mark(None, "The test ends with a value, and none came.") if _ends_with_a_value(cell) else Mark(points)
+    if len(values) > 1:
+        return Mark(None, "The test showed more than one result.")
+    try:
+        earned = float(values[0])
+    except ValueError:
+        return Mark(None, f"The test ends with {values[0][:80]!r}, which is no number of points.")
+    if not math.isfinite(earned) or not 0 <= earned <= points:
+        return Mark(None, f"The test ends with {earned:g}, which is not between 0 and {points:g} points.")
+    return Mark(earned)
+
+
+def _ends_with_a_value(cell: NotebookNode) -> bool:
+    """Whether the last line of a test is a name or a number, as partial credit is written."""
+    try:
+        last = ast.parse(cell.source).body[-1:]
+    except SyntaxError:  # what only IPython understands
+        return False
+    return bool(last) and isinstance(last[0], ast.Expr) and isinstance(last[0].value, ast.Name | ast.Constant)

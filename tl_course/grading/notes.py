@@ -1,0 +1,6 @@
+"""Names under which the parts of the grading write things down for each other."""
+
+__all__ = ["NOTES", "RESTORED"]
+
+NOTES = "tl_course"  # in a cell's metadata: how it ended, and why
+RESTORED = "tl_course.restored"  # in the metadata of a kernel's answer: what was put back before the cell ran

@@ -1,0 +1,71 @@
+"""What happened to each submission, as a page that a person reads."""
+
+from html import escape
+from typing import Any
+
+__all__ = ["to_page"]
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }}
+body {{ max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; vertical-align: top; padding: .35rem .7rem; border-bottom: 1px solid #8884; }}
+td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+ul {{ margin: 0; padding-left: 1.1rem; }}
+.look {{ color: light-dark(#9a4a00, #ffb070); }}
+.rejected, .failed {{ color: light-dark(#b00020, #ff8a8a); font-weight: 600; }}
+</style>
+<h1>{title}</h1>
+<p>{summary}</p>
+<table>
+<thead><tr><th>student</th><th>status</th><th class="number">points</th><th>to have a look at</th><th>mended</th>
+<th class="number">seconds</th></tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</html>
+"""
+_ORDER = ("failed", "rejected", "look", "graded")
+_WORDS = {"failed": "not graded", "rejected": "set aside", "look": "have a look", "graded": "graded"}
+
+
+def to_page(assignment: str, submissions: list[dict[str, Any]], *, isolation: str, seconds: float) -> str:
+    """A page of its own, without scripts, that lists first what needs a person."""
+    counts = {one: sum(submission["status"] == one for submission in submissions) for one in _ORDER}
+    said = ", ".join(f"{count} {_WORDS[one]}" for one, count in counts.items() if count)
+    how = "in bubblewrap" if isolation == "bwrap" else "WITHOUT isolation"
+    ordered = sorted(submissions, key=lambda one: (_ORDER.index(one["status"]), one["student"]))
+    return _PAGE.format(
+        title=escape(f"{assignment}: {len(submissions)} submissions"),
+        summary=escape(f"{said}. The last run took {seconds:.0f} s, {how}."),
+        rows="\n".join(map(_row, ordered)),
+    )
+
+
+def points(submission: dict[str, Any]) -> str:
+    """Points given by tests, out of how many; what a person still has to give is said, not counted as nought."""
+    known = {name: given for name, given in submission["marks"].items() if given is not None}
+    if not submission["marks"]:
+        return "none yet"
+    missing = len(submission["marks"]) - len(known)
+    text = f"{sum(known.values()):g} of {sum(submission['of'][name] for name in known):g}"
+    return text + (f", {missing} to be marked" if missing else "")
+
+
+def _row(submission: dict[str, Any]) -> str:
+    status = submission["status"]
+    return (
+        f'<tr><td>{escape(submission["student"])}</td><td class="{status}">{_WORDS[status]}</td>'
+        f'<td class="number">{escape(points(submission))}</td><td>{_list(submission["look"])}</td>'
+        f'<td>{_list(submission["mended"])}</td><td class="number">{submission["seconds"]:.1f}</td></tr>'
+    )
+
+
+def _list(sentences: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in sentences)}</ul>" if sentences else ""

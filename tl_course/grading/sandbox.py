@@ -1,0 +1,264 @@
+"""Where submissions run: a warm process in a sandbox without network, solutions, gradebook or other students."""
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from tl_course.errors import GradingError
+
+__all__ = ["ISOLATIONS", "Limits", "Sandbox", "SandboxGoneError", "pick_isolation"]
+
+ISOLATIONS = ("auto", "bwrap", "none")
+
+# Where root grades, submissions run as a user that nobody is: not as the warm process, and another one in each sandbox,
+# for processes are counted by user.
+_FIRST_USER = 100_000_000
+_PATIENCE = 180.0  # seconds in which the warm process has to answer; the longest are its imports
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
+
+
+class SandboxGoneError(GradingError):
+    """The warm process has ended, or was ended by what ran in it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use.
+
+    Attributes
+    ----------
+    cell_seconds, notebook_seconds : float
+        For each cell, and for all of them together.
+    memory : int
+        Bytes of address space of each process.
+    disk : int
+        Bytes of all its files.
+    processes : int
+        Processes and threads at a time. Where an ordinary user grades, their other processes count too.
+    output : int
+        Bytes that a cell may print or show.
+    """
+
+    cell_seconds: float = 60
+    notebook_seconds: float = 300
+    memory: int = 8 << 30
+    disk: int = 512 << 20
+    processes: int = 256
+    output: int = 1 << 20
+
+
+def pick_isolation(wanted: str = "auto") -> str:
+    """The isolation to use: "bwrap" (bubblewrap, https://github.com/containers/bubblewrap) or "none".
+
+    Raises
+    ------
+    GradingError
+        What is wanted is not to be had on this machine.
+    """
+    if wanted not in ISOLATIONS:
+        raise GradingError(f"There is no isolation {wanted!r}: choose {', '.join(ISOLATIONS)}.")
+    if wanted == "none":
+        return "none"
+    if shutil.which("bwrap"):
+        trial = subprocess.run([*_bwrap(Path("/nowhere"), 1 << 20), "true"], capture_output=True, check=False)
+        if trial.returncode == 0:
+            return "bwrap"
+    if wanted == "bwrap":
+        raise GradingError(
+            "bubblewrap does not work here. Install it (Debian and Ubuntu: apt install bubblewrap); in a container, "
+            "allow it to make namespaces."
+        )
+    return "none"
+
+
+class Sandbox:
+    """A warm process in a sandbox, and the folder through which kernels in it talk to this process.
+
+    Parameters
+    ----------
+    isolation : {"bwrap", "none"}
+    imports : sequence of str
+        Modules that are imported before the first kernel starts, once for all of them.
+    limits : Limits
+    readable : sequence of Path
+        What submissions may read besides Python itself: data that all of them share.
+    environment : mapping
+        Set for every kernel.
+
+    Attributes
+    ----------
+    sockets : Path
+        Where the connection file and the sockets of a kernel belong. Short, as a socket's address must be.
+    given : Path
+        What lies here is copied to the kernel's working directory, afresh for each kernel.
+    """
+
+    def __init__(
+        self,
+        isolation: str,
+        *,
+        imports: Sequence[str] = (),
+        limits: Limits | None = None,
+        readable: Sequence[Path] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.isolation, self.imports, self.limits = isolation, list(imports), limits or Limits()
+        self._readable, self._environment = list(readable), dict(environment or {})
+        self._root = Path(tempfile.mkdtemp(prefix="tl-"))
+        self._user = _FIRST_USER + os.getpid() if isolation == "bwrap" and os.geteuid() == 0 else None
+        self.sockets, self.given = self._root / "s", self._root / "given"
+        self._home = self._root / "home"
+        for folder in (self.sockets, self.given, self._home):
+            folder.mkdir()
+        if self._user is not None:
+            self._root.chmod(0o755)
+            os.chown(self.sockets, self._user, self._user)
+        self._log: IO[bytes] | None = None
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all that runs in it and remove its files."""
+        self._stop()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def start(self, connection_file: str) -> int:
+        """Start a kernel; returns its process id, as the warm process knows it."""
+        if self._process is None:
+            self._warm_up()
+        if self._user is not None:
+            os.chown(self.sockets, self._user, self._user)
+            os.chown(connection_file, self._user, self._user)
+        processes = {"processes": self.limits.processes} if self._user is not None else {}
+        limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0} | processes
+        return int(self.ask(start=connection_file, limits=limits, environment=self._environment)["pid"])
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def seal(self) -> None:
+        """Once a kernel has made its sockets, it makes nothing more where they are: that is this machine's own disk."""
+        if self._user is not None:
+            os.chown(self.sockets, 0, 0)
+
+    def end(self) -> None:
+        """End whatever the last kernel started, and remove its files."""
+        try:
+            if self._process is not None:
+                self.ask(end=True)
+        except GradingError:  # what cannot be cleared up goes with the sandbox; the next kernel gets a new one
+            self._stop()
+        finally:
+            for path in self.sockets.iterdir():  # not the folder itself, which the sandbox sees
+                with suppress(OSError):
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Put a request to the warm process and wait for its answer.
+
+        Raises
+        ------
+        SandboxGoneError
+            There is no answer. The next kernel starts in a new sandbox.
+        """
+        process = self._process
+        if process is None:
+            raise SandboxGoneError("The sandbox has ended.")
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            heard, _, _ = select.select([process.stdout], [], [], _PATIENCE)
+            line = process.stdout.readline() if heard else ""
+        except OSError:
+            line = ""
+        if not line:
+            self._stop()
+            raise SandboxGoneError("The process that kernels are started from has been ended.")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise GradingError(f"The sandbox could not do what it was asked: {answer['error']}")
+        return answer
+
+    def _warm_up(self) -> None:
+        server = [sys.executable, "-m", "tl_course.grading.forkserver"]
+        home = self._home
+        if self.isolation == "bwrap":
+            home = Path("/home/student")
+            server = [
+                *_bwrap(home, self.limits.disk, readable=[self.given, *self._readable], writable=[self.sockets]),
+                *server,
+            ]
+        self._log = (self._root / "log").open("ab")
+        self._process = subprocess.Popen(
+            server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=_environment(home)
+        )  # fmt: skip
+        self.ask(
+            imports=self.imports,
+            given=str(self.given),
+            home=str(home),
+            user=self._user,
+            alone=self.isolation == "bwrap",
+        )
+
+
+def _bwrap(home: Path, disk: int, *, readable: Sequence[Path] = (), writable: Sequence[Path] = ()) -> list[str]:
+    """The words before a command for bubblewrap: no network, no processes but its own, a white list of files."""
+    package = Path(__file__).parents[1]
+    shown = [Path(one) for one in _SYSTEM if Path(one).exists()]
+    python = {Path(one) for one in (sys.prefix, sys.exec_prefix, sys.base_prefix, package)}
+    words = ["bwrap", "--die-with-parent", "--new-session", "--unshare-net", "--unshare-pid", "--unshare-ipc"]
+    words += ["--unshare-uts", "--unshare-cgroup-try", "--proc", "/proc", "--dev", "/dev"]
+    if os.geteuid() != 0:
+        words += ["--unshare-user"]
+    else:  # of more than one user, as which submissions run
+        words += ["--cap-drop", "ALL"]
+        for needed in ("SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER"):  # for what ends and clears up
+            words += ["--cap-add", f"CAP_{needed}"]
+    words += ["--tmpfs", "/tmp"]
+    bound = [*shown, *sorted(one for one in python if not one.is_relative_to("/usr")), *readable, *writable]
+    for folder in sorted({parent for path in bound for parent in path.parents} - {Path("/"), Path("/tmp")}):
+        words += ["--perms", "0755", "--dir", str(folder)]  # bubblewrap makes them for root alone
+    for path in bound:
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), str(path)]
+        else:
+            words += ["--bind" if path in writable else "--ro-bind", str(path), str(path)]
+    words += ["--size", str(disk), "--tmpfs", str(home), "--chdir", str(home)]
+    return [*words, "--remount-ro", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--"]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """What the sandbox knows of the environment: nothing that is secret, and one thread, for a sandbox has one core."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV") if name in os.environ}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    own = {
+        "USER": "student",
+        "LOGNAME": "student",
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "MPLBACKEND": "agg",
+    }
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    return kept | threads | own | quiet
