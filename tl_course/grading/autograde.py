@@ -29,7 +29,7 @@ from traitlets import List
 from traitlets.config import Config
 
 from tl_course.grading.execute import run_notebook
-from tl_course.grading.marks import Mark, mark
+from tl_course.grading.marks import Mark, is_test, mark
 from tl_course.grading.sandbox import Sandbox
 from tl_course.grading.submissions import Rejected, examine
 
@@ -75,8 +75,9 @@ def autograde(course: Path, name: str, student: str, sandbox: Sandbox) -> dict[s
     with tempfile.TemporaryDirectory(prefix="tl-grade-") as work:
         staged = Path(work) / student / name
         try:
-            names = sorted(path.stem for path in handed_out.glob("*.ipynb"))
-            for path in sorted(handed_out.glob("*.ipynb")):
+            releases = sorted(handed_out.glob("*.ipynb"))
+            for path in releases:
+                names = [release.stem for release in releases]
                 examined = examine(handed_in, nbformat.read(path, 4), path.stem, others=names)
                 report["mended"] += examined.mended
                 report["look"] += examined.look
@@ -137,13 +138,12 @@ class _Save(SaveAutoGrades):  # type: ignore[misc]
 
     def _add_score(self, cell: NotebookNode, resources: Any) -> None:
         about = cell.metadata.nbgrader
-        if about.get("solution") or cell.cell_type != "code":
+        grade = self.gradebook.find_grade(about.grade_id, self.notebook_id, self.assignment_id, self.student_id)
+        if not is_test(cell):
             super()._add_score(cell, resources)
-            name = (about.grade_id, self.notebook_id, self.assignment_id, self.student_id)
-            given = Mark(self.gradebook.find_grade(*name).auto_score)
+            given = Mark(grade.auto_score)
         else:
             given = mark(cell)
-            grade = self.gradebook.find_grade(about.grade_id, self.notebook_id, self.assignment_id, self.student_id)
             grade.auto_score = given.points
             grade.needs_manual_grade = given.points is None or grade.manual_score is not None
             self.gradebook.db.commit()

@@ -21,7 +21,7 @@ from typing import Any
 
 from tl_course.devices import cores
 from tl_course.errors import GradingError, TLCourseWarning
-from tl_course.files import atomic_path
+from tl_course.files import atomic_path, sha256_of
 from tl_course.grading.course import needs_nbgrader
 from tl_course.grading.page import to_page
 from tl_course.grading.sandbox import Limits, Sandbox, pick_isolation
@@ -154,11 +154,9 @@ def _digest(folders: Sequence[Path]) -> str:
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_symlink():
-                digest.update(f"{path.relative_to(folder)}->{path.readlink()}".encode("utf-8", "surrogateescape"))
+                digest.update(os.fsencode(f"{path.relative_to(folder)}->{path.readlink()}"))
             elif path.is_file():
-                digest.update(os.fsencode(path.relative_to(folder)))
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
+                digest.update(os.fsencode(path.relative_to(folder)) + sha256_of(path).encode())
     return digest.hexdigest()
 
 
@@ -238,10 +236,10 @@ def _begin(course: str, name: str, isolation: str, imports: list[str], limits: L
 def _one(student: str) -> dict[str, Any]:
     from tl_course.grading.autograde import autograde
 
-    for last in (False, True):
+    why = ""
+    for _ in range(2):
         try:
             return autograde(_worker["course"], _worker["name"], student, _worker["sandbox"])
         except Exception as problem:  # nothing of one submission may stop the others
-            if last:
-                return _failed(student, f"{type(problem).__name__}: {problem}")
-    raise AssertionError("unreachable")
+            why = f"{type(problem).__name__}: {problem}"
+    return _failed(student, why)

@@ -10,6 +10,7 @@ from nbformat import NotebookNode
 
 from tl_course.errors import GradingError
 from tl_course.files import atomic_path
+from tl_course.grading.marks import is_test
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +141,7 @@ def _for_the_student(notebook: NotebookNode, submission: Any) -> NotebookNode:
     cells = [nbformat.v4.new_markdown_cell(_heading(submission))]
     for cell in notebook.cells:
         about = cell.metadata.get("nbgrader", {})
-        test = cell.source if about.get("grade") and not about.get("solution") else None
+        test = cell.source if is_test(cell) else None
         cell.source = _redacted(_without_hidden(cell.source), secret)
         if cell.cell_type == "code":
             cell.outputs = [shown for output in cell.outputs if (shown := _output(output, secret, test=test))]

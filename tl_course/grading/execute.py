@@ -7,13 +7,14 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tl_course.grading.kernels import kernel_manager
+from tl_course.grading.marks import is_test
 from tl_course.grading.notes import NOTES, RESTORED
-from tl_course.grading.sandbox import Sandbox
+from tl_course.grading.sandbox import Sandbox, SandboxGoneError
 
 __all__ = ["run_notebook"]
 
@@ -52,7 +53,7 @@ def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
                     client.run(at)
                     if client.timed_out:
                         said.append(f"cell {done + 1}: {client.timed_out}")
-                    elif not _is_test(at):
+                    elif not is_test(at):
                         repeat.append(at)
                     done += 1
         except _OutOfTimeError as problem:
@@ -69,9 +70,8 @@ def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
             if at is None:
                 said.append("No further kernel came up.")
             elif at is not cells[done]:
-                repeat = [
-                    cell for cell in repeat if cell is not at
-                ]  # once it went well, now it did not: what comes after must do without it
+                # Once it went well, now it did not: what comes after must do without it.
+                repeat = [cell for cell in repeat if cell is not at]
                 said.append(f"A cell that is repeated in a new kernel ended it: {_reason(problem)}")
             else:
                 said.append(f"cell {done + 1}: {_reason(problem)}")
@@ -94,25 +94,23 @@ class _Client(NotebookClient):
     def __init__(self, sandbox: Sandbox, deadline: float) -> None:
         super().__init__(new_notebook(cells=[new_code_cell()]), kernel_manager(sandbox), allow_errors=True)
         self.interrupt_on_timeout = True
-        self.iopub_timeout, self.raise_on_iopub_timeout = (
-            30,
-            True,
-        )  # a result that comes late is not one that is missing
+        self.iopub_timeout = 30  # seconds: a result that comes late is not one that is missing
+        self.raise_on_iopub_timeout = True
         self.owns_km = True
         self.store_widget_state = False
         self.shutdown_kernel = "immediate"
         self.on_cell_executed = self._note
         self.restored: dict[str, None] = {}
         self._limits, self._deadline = sandbox.limits, deadline
-        self._printed, self._stopped, self.timed_out = 0, False, ""
+        self._printed, self.timed_out = 0, ""
 
     def run(self, cell: NotebookNode) -> None:
         left = self._deadline - monotonic()
         if left <= 0:
             raise _OutOfTimeError(f"All cells together took more than {self._limits.notebook_seconds:.0f} seconds.")
         self.timeout = max(1, round(min(self._limits.cell_seconds, left)))
-        self._printed, self._stopped, self.timed_out = 0, False, ""
-        self.execute_cell(cell, 0, store_history=not _is_test(cell))  # a test is not in `In`
+        self._printed, self.timed_out = 0, ""
+        self.execute_cell(cell, 0, store_history=not is_test(cell))  # a test is not in `In`
 
     def _note(self, *, cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
         """How the cell ended, by the kernel's own answer: what it shows can be taken back, as errors can be hidden."""
@@ -125,17 +123,17 @@ class _Client(NotebookClient):
             cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=traceback))
 
     def output(self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        if msg["msg_type"] not in ("execute_result", "error"):  # those are marks: they are never left out
-            self._printed += len(str(msg["content"]))
-        if self._printed <= self._limits.output or msg["msg_type"] in ("execute_result", "error"):
+        if msg["msg_type"] in ("execute_result", "error"):  # marks come from these: they are never left out
             return super().output(outs, msg, None, cell_index)
-        if self._printed > _FLOOD * self._limits.output and not self._stopped:
-            self._stopped = True
-            self._stopping = asyncio.ensure_future(self._interrupt())
-        if outs and outs[-1].get("name") != "limit":
+        before = self._printed
+        self._printed += len(str(msg["content"]))
+        if self._printed <= self._limits.output:
+            return super().output(outs, msg, None, cell_index)
+        if before <= self._limits.output:
             text = f"[All that this cell printed after the first {self._limits.output:,} characters was left out.]\n"
             outs.append(new_output("stream", name="stdout", text=text))
-            outs[-1]["name"] = "limit"
+        if before <= _FLOOD * self._limits.output < self._printed:
+            self._stopping = asyncio.ensure_future(self._interrupt())
         return None
 
     async def _interrupt(self) -> None:
@@ -163,12 +161,7 @@ def _fail(cell: NotebookNode, name: str, why: str) -> None:
     cell.metadata[NOTES] = {"status": "error", "why": why}
 
 
-def _is_test(cell: NotebookNode) -> bool:
-    about = cell.metadata.get("nbgrader", {})
-    return bool(about.get("grade") and not about.get("solution"))
-
-
 def _reason(problem: Exception) -> str:
-    if isinstance(problem, CellTimeoutError):
-        return str(problem)
-    return "The kernel was ended in this cell: by the cell itself, or for the memory that it took."
+    if isinstance(problem, DeadKernelError | SandboxGoneError):
+        return "The kernel was ended in this cell: by the cell itself, or for the memory that it took."
+    return str(problem) if isinstance(problem, CellTimeoutError) else f"{type(problem).__name__}: {problem}"

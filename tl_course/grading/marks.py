@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 
 from tl_course.grading.notes import NOTES
 
-__all__ = ["Mark", "mark"]
+__all__ = ["Mark", "is_test", "mark"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class Mark:
 
     points: float | None
     why: str = ""
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Whether nbgrader marks a cell by running it: it has points, and no answer."""
+    about = cell.metadata.get("nbgrader", {})
+    return bool(cell.cell_type == "code" and about.get("grade") and not about.get("solution"))
 
 
 def mark(cell: NotebookNode) -> Mark:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +89,6 @@ class Sandbox:
     imports : sequence of str
         Modules that are imported before the first kernel starts, once for all of them.
     limits : Limits
-    readable : sequence of Path
-        What submissions may read besides Python itself: data that all of them share.
-    environment : mapping
-        Set for every kernel.
 
     Attributes
     ----------
@@ -108,11 +104,8 @@ class Sandbox:
         *,
         imports: Sequence[str] = (),
         limits: Limits | None = None,
-        readable: Sequence[Path] = (),
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.isolation, self.imports, self.limits = isolation, list(imports), limits or Limits()
-        self._readable, self._environment = list(readable), dict(environment or {})
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _FIRST_USER + os.getpid() if isolation == "bwrap" and os.geteuid() == 0 else None
         self.sockets, self.given = self._root / "s", self._root / "given"
@@ -134,9 +127,6 @@ class Sandbox:
     def close(self) -> None:
         """End all that runs in it and remove its files."""
         self._stop()
-        if self._log is not None:
-            self._log.close()
-            self._log = None
         shutil.rmtree(self._root, ignore_errors=True)
 
     def start(self, connection_file: str) -> int:
@@ -148,13 +138,16 @@ class Sandbox:
             os.chown(connection_file, self._user, self._user)
         processes = {"processes": self.limits.processes} if self._user is not None else {}
         limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0} | processes
-        return int(self.ask(start=connection_file, limits=limits, environment=self._environment)["pid"])
+        return int(self.ask(start=connection_file, limits=limits)["pid"])
 
     def _stop(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
             self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def seal(self) -> None:
         """Once a kernel has made its sockets, it makes nothing more where they are: that is this machine's own disk."""
@@ -206,7 +199,7 @@ class Sandbox:
         if self.isolation == "bwrap":
             home = Path("/home/student")
             server = [
-                *_bwrap(home, self.limits.disk, readable=[self.given, *self._readable], writable=[self.sockets]),
+                *_bwrap(home, self.limits.disk, readable=[self.given], writable=[self.sockets]),
                 *server,
             ]
         self._log = (self._root / "log").open("ab")

@@ -31,7 +31,7 @@ class Examined:
     mended : list of str
         What was changed, in sentences.
     look : list of str
-        What a person should have a look at.
+        What was guessed in changing it: a person should have a look.
     """
 
     notebook: NotebookNode
@@ -106,7 +106,7 @@ def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
         cell.setdefault("metadata", NotebookNode())
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    place = _by_id(cells, wanted, examined) | {}
+    place = _by_id(cells, wanted, examined)
     place |= _by_likeness(cells, wanted, place, examined)
     place |= _by_place(cells, wanted, place, examined)
     _put_back(cells, wanted, place, examined)
@@ -128,7 +128,6 @@ def _by_id(cells: list[NotebookNode], wanted: dict[str, NotebookNode], examined:
         found[name] = (written or claimants)[-1] if answer else claimants[0]
         if len(claimants) > 1:
             text = f"{name} was there {len(claimants)} times; the last one that is not as handed out counts, all run."
-            examined.mended.append(text)
             examined.look.append(text)
     return found
 
@@ -180,7 +179,6 @@ def _by_place(
         if free:
             found[name] = free[-1]
             text = f"{name} had lost its mark; what stands in its place was taken for it."
-            examined.mended.append(text)
             examined.look.append(text)
     return found
 
