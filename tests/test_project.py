@@ -25,8 +25,8 @@ FLOORS = [
     "errors", "files", "devices", "pictures", "splits", "tables", "credits", "journal", "fetching", "downloads",
     "packs", "rendered", "shipped", "imageset", "collection", "sources", "pooling", "backbones", "features", "heads",
     "lookalikes", "suspects", "agreement", "history", "benefits", "models", "groups", "recording", "frozen_part",
-    "learners", "strategies", "training", "explain", "plots", "widgets", "records", "notebooks", "links", "grading",
-    "exercises", "doctor", "cli",
+    "learners", "strategies", "training", "explain", "plots", "widgets", "records", "notebooks", "links", "variants",
+    "grading", "exercises", "doctor", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what is taken from PyPI there too.

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -32,6 +33,7 @@ from tl_course.grading.execute import run_notebook
 from tl_course.grading.marks import Mark, is_test, mark
 from tl_course.grading.sandbox import Sandbox
 from tl_course.grading.submissions import Rejected, examine
+from tl_course.variants import GRADED_STUDENT
 
 __all__ = ["autograde", "course_config"]
 
@@ -72,6 +74,7 @@ def autograde(course: Path, name: str, student: str, sandbox: Sandbox) -> dict[s
     handed_in = Path(coursedir.format_path(coursedir.submitted_directory, student, name))
     handed_out = Path(coursedir.format_path(coursedir.release_directory, ".", name))
     _forget(coursedir, name, student)
+    sandbox.environment = {GRADED_STUDENT: student}
     with tempfile.TemporaryDirectory(prefix="tl-grade-") as work:
         staged = Path(work) / student / name
         try:
@@ -80,7 +83,7 @@ def autograde(course: Path, name: str, student: str, sandbox: Sandbox) -> dict[s
                 names = [release.stem for release in releases]
                 examined = examine(handed_in, nbformat.read(path, 4), path.stem, others=names)
                 report["mended"] += examined.mended
-                report["look"] += examined.look
+                report["look"] += examined.look + _of_another(examined.notebook, student)
                 staged.mkdir(parents=True, exist_ok=True)
                 nbformat.write(examined.notebook, staged / path.name)
         except Rejected as problem:
@@ -148,6 +151,17 @@ class _Save(SaveAutoGrades):  # type: ignore[misc]
             grade.needs_manual_grade = given.points is None or grade.manual_score is not None
             self.gradebook.db.commit()
         self.marks[about.grade_id] = (given, float(about.points))
+
+
+def _of_another(notebook: NotebookNode, student: str) -> list[str]:
+    """Whether a notebook says that it is another student's: then it was made with that one's variant."""
+    for cell in notebook.cells:
+        said = (
+            re.search(r"^STUDENT\s*=\s*(['\"])(.*)\1", cell.source, re.MULTILINE) if cell.cell_type == "code" else None
+        )
+        if said and said[2].strip().casefold() not in ("", student.strip().casefold()):
+            return [f"It says STUDENT = {said[2]!r}, so it was made with the pictures of that student."]
+    return []
 
 
 def _copy_files(source: Path, target: Path) -> list[str]:

@@ -4,10 +4,12 @@ import ast
 import html
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from textwrap import dedent
 from typing import Any
+
+from tl_course.grading.notes import SHOWN
 
 __all__ = ["NotYet", "Question", "Result", "attempted"]
 
@@ -20,7 +22,17 @@ _SIGNS = {
 
 
 class NotYet(Exception):  # noqa: N818 - reads as a sentence where a check raises it
-    """Raised by a check, with a sentence that tells the student what the answer still lacks."""
+    """Raised by a check, with a sentence that tells the student what the answer still lacks.
+
+    Parameters
+    ----------
+    share : float
+        Of the points that the answer has earned all the same, 0 to 1.
+    """
+
+    def __init__(self, text: str, *, share: float = 0.0) -> None:
+        super().__init__(text)
+        self.share = share
 
 
 @dataclass(frozen=True)
@@ -34,14 +46,25 @@ class Result:
     text : str
     code : str
         A solution, empty otherwise.
+    share : float
+        Of the points, what an answer has earned that is not yet right, 0 to 1.
     """
 
     status: str
     text: str
     code: str = ""
+    share: float = 0.0
 
     def __bool__(self) -> bool:
         return self.status == "right"
+
+    def points(self, of: float) -> float:
+        """Show this, and return the points that it is worth: for a test cell of an assignment, which ends with them."""
+        from IPython.display import display
+
+        earned = round(of * (1.0 if self else self.share), 2)
+        display(replace(self, text=f"{earned:g} of {of:g} points. {self.text}"), metadata={SHOWN: True})
+        return earned
 
     def __str__(self) -> str:
         sign = _SIGNS[self.status][0]
@@ -71,13 +94,15 @@ class Question:
     check : function of the student's answer
         Returns a sentence of praise, or raises `NotYet` with what is missing. Anything else that is raised while it
         runs is told to the student as an error in their answer.
-    solution : function
-        The model answer, shown as its own source. A test gives it to `check`.
+    solution : function, optional
+        The model answer, shown as its own source. A test gives it to `check`. Questions of assignments have none.
     hints : sequence of str
         From the gentlest to the plainest.
     """
 
-    def __init__(self, check: Callable[[Any], str], *, solution: Callable[..., Any], hints: Sequence[str]) -> None:
+    def __init__(
+        self, check: Callable[[Any], str], *, hints: Sequence[str], solution: Callable[..., Any] | None = None
+    ) -> None:
         self._check = check
         self._solution = solution
         self._hints = list(hints)
@@ -90,8 +115,8 @@ class Question:
         try:
             return Result("right", self._check(answer))
         except NotYet as missing:
-            return Result("not yet", str(missing))
-        except _NotAttemptedError:
+            return Result("not yet", str(missing), share=missing.share)
+        except (_NotAttemptedError, NotImplementedError):
             return _BLANK
         except Exception as error:  # the student's code may raise anything, and none of it may end the lesson
             return Result("not yet", f"Your answer raised {type(error).__name__}: {error}{_where(error)}")
@@ -105,6 +130,8 @@ class Question:
 
     def solution(self) -> Result:
         """One good answer, as code."""
+        if self._solution is None:
+            return Result("", "This question is for marks, so its solution is not shown. hint() says more, each time.")
         return Result("", "One good answer:", _plain_source(self._solution))
 
 

@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from tl_course.errors import GradingError
 from tl_course.files import atomic_path
 from tl_course.grading.marks import is_test
+from tl_course.grading.notes import SHOWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,8 +102,8 @@ def grades(*, course: Path) -> "pd.DataFrame":
 def feedback(name: str, *, course: Path, student: str | None = None) -> list[Path]:
     """Write each student's page: answers, marks and comments, without hidden tests; returns the pages.
 
-    A page needs nothing else: no network, no other file. What tests print is left out, and so is every line of a hidden
-    test wherever else it shows up.
+    A page needs nothing else: no network, no other file. What tests print is left out, but for what `Result.points`
+    says; and so is every line of a hidden test wherever else it shows up.
     """
     needs_nbgrader()
     from nbgrader.api import Gradebook, MissingEntry
@@ -193,7 +194,7 @@ def _output(output: NotebookNode, secret: set[str], *, test: str | None) -> Note
         output.evalue = _redacted(output.evalue, secret)
         output.traceback = [_redacted(line, secret) for line in output.traceback]
         return output
-    if test is not None:
+    if test is not None and not output.get("metadata", {}).get(SHOWN):
         return None
     if output.output_type == "stream":
         output.text = _redacted(output.text, secret)

@@ -3,8 +3,9 @@
 It runs where submissions run, usually in a sandbox, and knows nothing of marks. Its parent writes requests to its
 standard input, a line of JSON each, and reads the answers from its standard output:
 
-    {"imports": ["torch"], "given": "/given", "home": "/work", "user": 100017, "alone": true}  -> {"ready": true}
-    {"start": "/sockets/kernel.json", "limits": {…}}             -> {"pid": 17}
+    {"imports": ["torch"], "given": "/given", "home": "/work", "cache": "/cache", "fill": false, "user": 100017,
+     "alone": true}                                              -> {"ready": true}
+    {"start": "/sockets/kernel.json", "limits": {…}, "environment": {…}}  -> {"pid": 17}
     {"poll": 17}                                                 -> {"status": null}, a signal or an exit code
     {"signal": 2, "pid": 17}                                     -> {}
     {"end": true}                                                -> {}: all that a kernel started is gone, its files too
@@ -35,6 +36,7 @@ _KERNEL = (
     "tornado.locks",
     "IPython.extensions",
 )
+_LARGE = 1 << 20  # bytes
 
 
 def main() -> None:
@@ -59,6 +61,10 @@ class _Server:
     def __init__(self, request: dict[str, Any]) -> None:
         self.home, self.user = Path(request["home"]), request.get("user")
         self.given = Path(request["given"])
+        shared = Path(request["cache"]) if request["cache"] else None
+        self.cache = shared if shared and request["fill"] else self.home / ".cache" / "tl-course"
+        self.shared = None if request["fill"] else shared
+        os.environ["TL_COURSE_CACHE"] = str(self.cache)
         sys.modules["debugpy"] = None  # type: ignore[assignment]  # nobody debugs here, and importing it takes longest
         for name in [*_KERNEL, *request["imports"]]:
             with suppress(Exception):  # a submission that needs it will say so itself
@@ -86,6 +92,8 @@ class _Server:
     def start(self, request: dict[str, Any]) -> int:
         self.end()
         shutil.copytree(self.given, self.home, dirs_exist_ok=True, symlinks=True)
+        if self.shared is not None:
+            shutil.copytree(self.shared, self.cache, copy_function=_copy_or_link, dirs_exist_ok=True)
         if self.user is not None:
             for path in [self.home, *self.home.rglob("*")]:
                 os.chown(path, self.user, self.user, follow_symlinks=False)
@@ -136,6 +144,7 @@ class _Server:
                 os.setresgid(self.user, self.user, self.user)
                 os.setresuid(self.user, self.user, self.user)
             os.chdir(self.home)
+            os.environ.update(request.get("environment", {}))
             os.environ["IPYTHONDIR"] = str(self.home.parent / ".ipython")  # not what a submission may have brought
             sys.path[:] = ["", *(one for one in sys.path if one != str(Path.cwd()))]
             from ipykernel.kernelapp import IPKernelApp
@@ -151,6 +160,14 @@ class _Server:
             traceback.print_exc()
         finally:
             os._exit(1)
+
+
+def _copy_or_link(source: str, target: str) -> None:
+    """What is large and never changes is linked: a network. What is added to, or must lie in its folder, is copied."""
+    if Path(source).stat().st_size > _LARGE and not source.endswith(".sqlite"):
+        Path(target).symlink_to(source)
+    else:
+        shutil.copyfile(source, target)
 
 
 def _limit(limits: dict[str, int]) -> None:

@@ -4,6 +4,7 @@ Student code shares a process with the tests that judge it, so this is a lock fo
 functions of modules that a test relies on, and says so. Whoever looks for the guard itself in memory can disable it.
 """
 
+import os
 import random
 import sys
 import types
@@ -15,17 +16,19 @@ from typing import Any
 from ipykernel.ipkernel import IPythonKernel
 
 from tl_course.grading.notes import RESTORED
+from tl_course.variants import GRADED_STUDENT
 
 __all__ = ["GuardedKernel", "Snapshot"]
 
-# What tests are made of. Those that the assignment does not import are not there to be replaced.
+# What tests are made of, besides the course itself. What the assignment does not import is not there to be replaced.
 _MODULES = (
     "builtins", "inspect", "json", "math", "operator", "pytest", "random", "statistics", "unittest.mock",
     "numpy", "numpy.linalg", "numpy.random", "numpy.testing", "pandas", "pandas.testing",
     "torch", "torch.nn", "torch.nn.functional", "torch.testing", "torch.optim",
-    "tl_course.exercises", "tl_course.grading", "tl_course.grading.checks", "IPython.core.interactiveshell",
-    "IPython.core.displayhook", "ipykernel.displayhook", "ipykernel.zmqshell", "ipykernel.ipkernel",
+    "IPython.core.interactiveshell", "IPython.core.displayhook",
+    "ipykernel.displayhook", "ipykernel.zmqshell", "ipykernel.ipkernel",
 )  # fmt: skip
+_OWN = "tl_course."
 _KINDS = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -49,20 +52,29 @@ class Snapshot:
 
 
 def _owners() -> Iterator[tuple[str, Any]]:
-    for name in _MODULES:
+    for name in [*_MODULES, *(name for name in sys.modules if name.startswith(_OWN))]:
         module = sys.modules.get(name)
         if module is None:
             continue
         yield name, module
-        for member in list(vars(module).values()):
+        for called, member in list(vars(module).items()):
             if isinstance(member, type) and member.__module__ not in ("builtins", "typing"):
                 yield f"{member.__module__}.{member.__qualname__}", member
+            elif _is_own(member):
+                yield f"{name}.{called}", member
+
+
+def _is_own(value: Any) -> bool:
+    """Whether it is an object of the course, such as a question."""
+    return type(value).__module__.startswith(_OWN) and hasattr(value, "__dict__")
 
 
 def _functions(owner: Any) -> Iterator[tuple[str, Any]]:
     for name, value in list(vars(owner).items()):
-        if isinstance(value, _KINDS) or (
-            isinstance(owner, type) and isinstance(value, property | classmethod | staticmethod)
+        if (
+            isinstance(value, _KINDS)
+            or _is_own(value)
+            or (isinstance(owner, type) and isinstance(value, property | classmethod | staticmethod))
         ):
             yield name, value
 
@@ -81,10 +93,14 @@ class GuardedKernel(IPythonKernel):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._restored: list[str] = []
+        self._student = os.environ.get(GRADED_STUDENT)
         self._shadowing: dict[str, Any] | None = None
 
     async def do_execute(self, code: str, *arguments: Any, **options: Any) -> Any:  # noqa: D102 - as in the base class
         self._restored = self.snapshot.restore() + self._restore_shell()
+        if self._student is not None and os.environ.get(GRADED_STUDENT) != self._student:
+            os.environ[GRADED_STUDENT] = self._student
+            self._restored.append(GRADED_STUDENT)
         _seed(zlib.crc32(code.encode()))
         return await super().do_execute(code, *arguments, **options)
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +89,15 @@ class Sandbox:
     imports : sequence of str
         Modules that are imported before the first kernel starts, once for all of them.
     limits : Limits
+    cache : Path, optional
+        A cache of the package with what submissions need of it. They read it, and each writes into a copy of its own.
+    fill : bool
+        Let what runs here write into `cache` instead: for code that is trusted with it.
 
     Attributes
     ----------
+    environment : dict of str to str
+        Set for kernels that are started from now on.
     sockets : Path
         Where the connection file and the sockets of a kernel belong. Short, as a socket's address must be.
     given : Path
@@ -104,8 +110,12 @@ class Sandbox:
         *,
         imports: Sequence[str] = (),
         limits: Limits | None = None,
+        cache: Path | None = None,
+        fill: bool = False,
     ) -> None:
         self.isolation, self.imports, self.limits = isolation, list(imports), limits or Limits()
+        self.environment: dict[str, str] = {}
+        self._cache, self._fill = cache, fill
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _FIRST_USER + os.getpid() if isolation == "bwrap" and os.geteuid() == 0 else None
         self.sockets, self.given = self._root / "s", self._root / "given"
@@ -115,6 +125,8 @@ class Sandbox:
         if self._user is not None:
             self._root.chmod(0o755)
             os.chown(self.sockets, self._user, self._user)
+            if cache is not None and fill:
+                _give(cache, self._user)
         self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[str] | None = None
 
@@ -127,6 +139,8 @@ class Sandbox:
     def close(self) -> None:
         """End all that runs in it and remove its files."""
         self._stop()
+        if self._cache is not None and self._fill and self._user is not None:
+            _give(self._cache, os.geteuid())
         shutil.rmtree(self._root, ignore_errors=True)
 
     def start(self, connection_file: str) -> int:
@@ -138,7 +152,7 @@ class Sandbox:
             os.chown(connection_file, self._user, self._user)
         processes = {"processes": self.limits.processes} if self._user is not None else {}
         limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0} | processes
-        return int(self.ask(start=connection_file, limits=limits)["pid"])
+        return int(self.ask(start=connection_file, limits=limits, environment=self.environment)["pid"])
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -195,13 +209,14 @@ class Sandbox:
 
     def _warm_up(self) -> None:
         server = [sys.executable, "-m", "tl_course.grading.forkserver"]
-        home = self._home
+        home, cache = self._home, self._cache
         if self.isolation == "bwrap":
             home = Path("/home/student")
-            server = [
-                *_bwrap(home, self.limits.disk, readable=[self.given], writable=[self.sockets]),
-                *server,
-            ]
+            readable, writable = {self.given: self.given}, {self.sockets: self.sockets}
+            if self._cache is not None:
+                cache = Path("/home/cache")  # not where it lies, which is beside the solutions
+                (writable if self._fill else readable)[self._cache] = cache
+            server = [*_bwrap(home, self.limits.disk, readable=readable, writable=writable), *server]
         self._log = (self._root / "log").open("ab")
         self._process = subprocess.Popen(
             server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=_environment(home)
@@ -210,13 +225,25 @@ class Sandbox:
             imports=self.imports,
             given=str(self.given),
             home=str(home),
+            cache=cache and str(cache),
+            fill=self._fill,
             user=self._user,
             alone=self.isolation == "bwrap",
         )
 
 
-def _bwrap(home: Path, disk: int, *, readable: Sequence[Path] = (), writable: Sequence[Path] = ()) -> list[str]:
-    """The words before a command for bubblewrap: no network, no processes but its own, a white list of files."""
+def _give(folder: Path, user: int) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, user, user, follow_symlinks=False)
+
+
+def _bwrap(
+    home: Path, disk: int, *, readable: Mapping[Path, Path] | None = None, writable: Mapping[Path, Path] | None = None
+) -> list[str]:
+    """The words before a command for bubblewrap: no network, no processes but its own, a white list of files.
+
+    `readable` and `writable` name where in the sandbox a folder of this machine is seen.
+    """
     package = Path(__file__).parents[1]
     shown = [Path(one) for one in _SYSTEM if Path(one).exists()]
     python = {Path(one) for one in (sys.prefix, sys.exec_prefix, sys.base_prefix, package)}
@@ -229,14 +256,15 @@ def _bwrap(home: Path, disk: int, *, readable: Sequence[Path] = (), writable: Se
         for needed in ("SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER"):  # for what ends and clears up
             words += ["--cap-add", f"CAP_{needed}"]
     words += ["--tmpfs", "/tmp"]
-    bound = [*shown, *sorted(one for one in python if not one.is_relative_to("/usr")), *readable, *writable]
-    for folder in sorted({parent for path in bound for parent in path.parents} - {Path("/"), Path("/tmp")}):
+    bound = {path: path for path in [*shown, *sorted(one for one in python if not one.is_relative_to("/usr"))]}
+    bound |= dict(readable or {}) | dict(writable or {})
+    for folder in sorted({parent for path in bound.values() for parent in path.parents} - {Path("/"), Path("/tmp")}):
         words += ["--perms", "0755", "--dir", str(folder)]  # bubblewrap makes them for root alone
-    for path in bound:
+    for path, seen in bound.items():
         if path.is_symlink():
-            words += ["--symlink", str(path.readlink()), str(path)]
+            words += ["--symlink", str(path.readlink()), str(seen)]
         else:
-            words += ["--bind" if path in writable else "--ro-bind", str(path), str(path)]
+            words += ["--bind" if path in (writable or {}) else "--ro-bind", str(path), str(seen)]
     words += ["--size", str(disk), "--tmpfs", str(home), "--chdir", str(home)]
     return [*words, "--remount-ro", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 

@@ -1,0 +1,83 @@
+"""An assignment of the course run in this process: its model solution once, then other answers in place of single ones."""
+
+import ast
+import io
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+SOURCE = Path(__file__).parents[1] / "assignments" / "source"
+
+
+class Assignment:
+    """The source notebook of an assignment, solved for one student.
+
+    `TL_COURSE_STUDENT` and the working directory are the test's to set before.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.notebook = nbformat.read(SOURCE / name / f"{name}.ipynb", 4)
+        self.names: dict[str, Any] = {"__name__": "__main__"}
+        self.points: dict[str, float] = {}  # of the solution, by test
+        self.of = {one.metadata.nbgrader.grade_id: one.metadata.nbgrader.points for one in self._tests()}
+        for cell in self.notebook.cells:
+            if cell.cell_type == "code":
+                value = _run(cell.source, self.names)
+                if _is_test(cell):
+                    self.points[cell.metadata.nbgrader.grade_id] = _points(value, cell)
+
+    def answered(self, cell: str, source: str) -> dict[str, float]:
+        """Points of the tests that follow answer `cell`, up to the next answer, with `source` written into it."""
+        names, points, inside = dict(self.names), {}, False
+        for one in self.notebook.cells:
+            about = one.metadata.get("nbgrader", {})
+            if about.get("solution"):
+                if inside:
+                    break
+                if inside := about.grade_id == cell:
+                    for name in _assigned(one.source):
+                        names.pop(name, None)  # what the solution had made is not there if the answer does not make it
+                    try:
+                        _run(source, names)
+                    except Exception:  # the kernel goes on with the next cell
+                        pass
+            elif inside and one.cell_type == "code":
+                try:
+                    value = _run(one.source, names)
+                except Exception:
+                    value = 0.0
+                if _is_test(one):
+                    points[about.grade_id] = _points(value, one)
+        assert points, f"no test follows {cell}"
+        return points
+
+    def _tests(self) -> list[Any]:
+        return [cell for cell in self.notebook.cells if _is_test(cell)]
+
+
+def _is_test(cell: Any) -> bool:
+    about = cell.metadata.get("nbgrader", {})
+    return bool(cell.cell_type == "code" and about.get("grade") and not about.get("solution"))
+
+
+def _points(value: Any, cell: Any) -> float:
+    return float(cell.metadata.nbgrader.points if value is None else value)
+
+
+def _assigned(source: str) -> set[str]:
+    tree = ast.parse(source)
+    found = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return found | {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _run(source: str, names: dict[str, Any]) -> Any:
+    """Run a cell; returns the value of its last line, if that has one."""
+    tree = ast.parse("\n".join(line for line in source.splitlines() if not line.startswith(("%", "!"))))
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        exec(compile(tree, "<cell>", "exec"), names)
+        return eval(compile(ast.Expression(last.value), "<cell>", "eval"), names) if last else None

@@ -1,0 +1,63 @@
+"""The model solution, run once where submissions will run: does it get full marks there, and what can they share?"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+
+from tl_course.errors import GradingError
+from tl_course.files import atomic_path
+from tl_course.grading.execute import run_notebook
+from tl_course.grading.marks import is_test, mark
+from tl_course.grading.sandbox import Limits, Sandbox
+from tl_course.variants import GRADED_STUDENT
+
+__all__ = ["rehearse"]
+
+
+def rehearse(
+    source: Path, folder: Path, digest: str, *, isolation: str, imports: Sequence[str], limits: Limits
+) -> Path:
+    """Run the solution that lies in `source`, unless it has been with this `digest`; returns the cache that it filled.
+
+    Exported backbones, drawn pictures and their features are in it. So submissions need not make them again.
+
+    Raises
+    ------
+    GradingError
+        The solution does not get full marks here. Then no submission could.
+    """
+    cache, note = folder / "cache", folder / "rehearsal.json"
+    try:
+        if json.loads(note.read_text("utf-8")) == {"digest": digest} and cache.is_dir():
+            return cache
+    except (OSError, ValueError):
+        pass
+    cache.mkdir(parents=True, exist_ok=True)
+    problems = []
+    with Sandbox(isolation, imports=imports, limits=limits, cache=cache, fill=True) as sandbox:
+        sandbox.environment = {GRADED_STUDENT: "solution"}
+        for path in source.iterdir():
+            if path.suffix != ".ipynb":
+                copy = shutil.copytree if path.is_dir() else shutil.copy
+                copy(path, sandbox.given / path.name)
+        for path in sorted(source.glob("*.ipynb")):
+            notebook = nbformat.read(path, 4)
+            problems += run_notebook(notebook, sandbox)
+            for cell in filter(is_test, notebook.cells):
+                given, about = mark(cell), cell.metadata.nbgrader
+                if given.points != about.points:
+                    raised = [one.evalue for one in cell.get("outputs", []) if one.output_type == "error"]
+                    why = " ".join([given.why, *raised]).strip() or f"{given.points} of {about.points} points"
+                    problems.append(f"{about.grade_id}: {why}")
+    if problems:
+        raise GradingError(
+            f"The solution in {source} does not get full marks here, so no submission can, and none was graded.\n  "
+            + "\n  ".join(problems)
+            + "\nMend the assignment or this machine, run `tl-course assign` again, then grade."
+        )
+    with atomic_path(note) as part:
+        part.write_text(json.dumps({"digest": digest}), encoding="utf-8")
+    return cache
