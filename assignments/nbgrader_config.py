@@ -1,4 +1,4 @@
-"""The course as nbgrader knows it. `nbgrader` commands are given in this folder; `tl-course grade` finds it by itself."""
+"""The course as nbgrader knows it: its commands are given in this folder."""
 
 c = get_config()  # noqa: F821 - traitlets defines it where it reads this file
 

@@ -1,8 +1,8 @@
-"""An assignment of the course run in this process: its model solution once, then other answers in place of single ones."""
+"""An assignment of the course in this process: its model solution runs once, then other answers to single questions."""
 
 import ast
 import io
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,8 @@ class Assignment:
                 if inside := about.grade_id == cell:
                     for name in _assigned(one.source):
                         names.pop(name, None)  # what the solution had made is not there if the answer does not make it
-                    try:
+                    with suppress(Exception):  # the kernel goes on with the next cell
                         _run(source, names)
-                    except Exception:  # the kernel goes on with the next cell
-                        pass
             elif inside and one.cell_type == "code":
                 try:
                     value = _run(one.source, names)
