@@ -32,7 +32,7 @@ format: $(READY) ## let ruff format and mend what it can, and take outputs out o
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/python -c 'import sys, pathlib, tl_course.notebooks as n; [n.clean(pathlib.Path(p)) for p in sys.argv[1:]]' \
-	  $(wildcard lessons/*.ipynb)
+	  $(wildcard lessons/*.ipynb assignments/source/*/*.ipynb)
 
 links: $(READY) ## write the project's address into the README and the lessons
 	$(BIN)/python -m tl_course.links

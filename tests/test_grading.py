@@ -241,7 +241,7 @@ def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> Non
     assert (course / "marks.csv").read_text().splitlines()[1] == "ada,demo,,9.0,why,0.0"
     (page,) = json.loads(command(course, "feedback", "demo").stdout)["pages"]
     text = Path(page).read_text("utf-8")
-    assert "2 of 2 points" in text and "3 of 3 points" in text and "To be marked of 4 points" in text
+    assert "2 of 2 points" in text and "3 of 3 points" in text and "4 points, still to be marked" in text
     assert "swordfish" not in text.lower()
 
 
@@ -257,5 +257,5 @@ def test_what_is_not_there_is_said(course: Path) -> None:
         grade("demo", course=course)
     with pytest.raises(GradingError, match="Nothing of demo has been graded"):
         feedback("demo", course=course)
-    with pytest.raises(GradingError, match="choose auto, bwrap, none"):
+    with pytest.raises(GradingError, match="choose auto, bwrap, container, none"):
         pick_isolation("hope")

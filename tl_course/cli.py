@@ -306,6 +306,20 @@ def _feedback(options: argparse.Namespace) -> int:
     return 0
 
 
+def _alike(options: argparse.Namespace) -> int:
+    from tl_course.grading.similarity import report
+
+    page, pairs = report(options.name, course=Path(options.course))
+    lines = [f"{one.likeness:.0%}  {one.first}, {one.second}: {', '.join(one.cells)}" for one in pairs[:20]]
+    lines.append(f"{len(pairs)} pairs for a person to look at: {page}")
+    found = [
+        {"first": one.first, "second": one.second, "likeness": round(one.likeness, 3), "cells": list(one.cells)}
+        for one in pairs
+    ]
+    _give(options, {"page": str(page), "pairs": found}, "\n".join(lines))
+    return 0
+
+
 def _grades(options: argparse.Namespace) -> int:
     from tl_course.grading.course import grades
 
@@ -392,13 +406,19 @@ def _add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
     one = _add(commands, "grade", _grade, "grade what was handed in: in parallel, isolated", course, json_option)
     one.add_argument("name", metavar="NAME", help="such as ps1_birds")
     one.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (one for each core)")
-    one.add_argument("--isolation", choices=("auto", "bwrap", "none"), default="auto", help="of each submission (auto)")
+    one.add_argument(
+        "--isolation", choices=("auto", "bwrap", "container", "none"), default="auto", help="of each submission (auto)"
+    )
     one.add_argument("--student", metavar="ID", help="only this one, even if nothing has changed")
     one = _add(
         commands, "feedback", _feedback, "write a page of marks and comments for each student", course, json_option
     )
     one.add_argument("name", metavar="NAME", help="such as ps1_birds")
     one.add_argument("--student", metavar="ID", help="only this one's")
+    one = _add(
+        commands, "alike", _alike, "list pairs of students whose answers are suspiciously alike", course, json_option
+    )
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
     one = _add(commands, "grades", _grades, "list all marks; one that is missing is left empty", course, json_option)
     one.add_argument("--csv", metavar="FILE", help="also write them as a table")
 

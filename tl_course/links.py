@@ -1,8 +1,8 @@
 """Writes the project's address into the README and the lessons, so that it stands in one place: ``make links``.
 
 The address is `project.urls.Repository` in pyproject.toml. From it come the README's table of lessons with its badges
-(between the two markers below), the line of links in the first text cell of each lesson, and each lesson's cell tagged
-``install``. Running it twice changes nothing.
+(between the two markers below), the line of links in the first text cell of each lesson, and the cell tagged
+``install`` of each lesson and assignment. Running it twice changes nothing.
 """
 
 import re
@@ -103,8 +103,22 @@ class Lesson:
         return True
 
 
+def _write_install(path: Path, address: str) -> bool:
+    """Bring the install cell of an assignment up to date; True where that changed the file."""
+    import nbformat
+
+    notebook = read_notebook(path)
+    for cell in notebook.cells:
+        if "install" in cell.metadata.get("tags", []) and cell.source != INSTALL.format(address=address):
+            cell.source = INSTALL.format(address=address)
+            with atomic_path(path) as part:
+                nbformat.write(notebook, part)  # type: ignore[no-untyped-call]
+            return True
+    return False
+
+
 def write_links(root: Path) -> list[Path]:
-    """Bring README.md and every lesson under `root` up to date with pyproject.toml.
+    """Bring README.md, every lesson and the assignments under `root` up to date with pyproject.toml.
 
     Returns
     -------
@@ -124,6 +138,9 @@ def write_links(root: Path) -> list[Path]:
         )
     lessons = [Lesson(path, address) for path in sorted((root / "lessons").glob("*.ipynb"))]
     changed = [lesson.path for lesson in lessons if lesson.write_links()]
+    changed += [
+        path for path in sorted((root / "assignments/source").glob("*/*.ipynb")) if _write_install(path, address)
+    ]
 
     readme = root / "README.md"
     text = readme.read_text("utf-8")

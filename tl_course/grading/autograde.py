@@ -150,7 +150,11 @@ class _Save(SaveAutoGrades):  # type: ignore[misc]
             grade.auto_score = given.points
             grade.needs_manual_grade = given.points is None or grade.manual_score is not None
             self.gradebook.db.commit()
-        self.marks[about.grade_id] = (given, float(about.points))
+        one_of_many = len(self.gradebook.find_assignment(self.assignment_id).notebooks) > 1
+        self.marks[f"{self.notebook_id}/{about.grade_id}" if one_of_many else about.grade_id] = (
+            given,
+            float(about.points),
+        )
 
 
 def _of_another(notebook: NotebookNode, student: str) -> list[str]:

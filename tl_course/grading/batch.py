@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from glob import escape
 from multiprocessing.util import Finalize
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,7 @@ from typing import Any
 from tl_course.devices import cores
 from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.files import atomic_path, sha256_of
+from tl_course.grading.container import run_in_container
 from tl_course.grading.course import needs_nbgrader
 from tl_course.grading.page import to_page
 from tl_course.grading.rehearsal import rehearse
@@ -78,11 +80,11 @@ def grade(
         Folder of the nbgrader course.
     jobs : int, optional
         Submissions at a time; as many as there are cores, if not given.
-    isolation : {"auto", "bwrap", "none"}
+    isolation : {"auto", "bwrap", "container", "none"}
     student : str, optional
         Grade only this one, whether or not anything has changed.
     limits : Limits, optional
-        Of one submission.
+        Of one submission; in a container always the usual ones.
     progress : bool
         Show a bar.
 
@@ -97,7 +99,7 @@ def grade(
     release = course / "release" / name
     if not list(release.glob("*.ipynb")):
         raise GradingError(f"{name} has not been handed out: run `tl-course assign {name}` first.")
-    handed_in = sorted(path.parent.name for path in (course / "submitted").glob(f"*/{name}") if path.is_dir())
+    handed_in = sorted(path.parent.name for path in (course / "submitted").glob(f"*/{escape(name)}") if path.is_dir())
     if not handed_in:
         raise GradingError(f"Nothing was handed in: there is no {course}/submitted/STUDENT/{name}.")
     if student is not None and student not in handed_in:
@@ -111,12 +113,20 @@ def grade(
             stacklevel=2,
         )
     folder = course / "reports" / name
+    if isolation == "container":
+        words = ["grade", name, "--isolation", "bwrap", *(["--student", student] if student else [])]
+        run_in_container(course, words + (["--jobs", str(jobs)] if jobs else []))
+        report = json.loads((folder / "report.json").read_text("utf-8"))
+        return Batch(name, isolation, report["submissions"], report["graded"], monotonic() - began, folder)
     (folder / "students").mkdir(parents=True, exist_ok=True)
     limits = limits or Limits()
-    handed_out = _digest([release, course / "source" / name])
-    digests = {one: f"{_VERSION}:{handed_out}:{_digest([course / 'submitted' / one / name])}" for one in handed_in}
+    handed_out = _digest([release, course / "source" / name, course / "nbgrader_config.py"])
+    digests = {
+        one: f"{_VERSION}:{limits}:{handed_out}:{_digest([course / 'submitted' / one / name])}" for one in handed_in
+    }
+    in_gradebook = _in_gradebook(course, name)
     wanted = [student] if student is not None else [
-        one for one in handed_in if _written(folder, one).get("digest") != digests[one]
+        one for one in handed_in if one not in in_gradebook or _written(folder, one).get("digest") != digests[one]
     ]  # fmt: skip
     imports = _imports(release)
     cache = None
@@ -154,10 +164,24 @@ def _written(folder: Path, student: str) -> dict[str, Any]:
     return found
 
 
-def _digest(folders: Sequence[Path]) -> str:
+def _in_gradebook(course: Path, name: str) -> set[str]:
+    """Whose submissions nbgrader's gradebook knows: somebody may have begun a new one."""
+    from nbgrader.api import Gradebook
+    from nbgrader.coursedir import CourseDirectory
+
+    from tl_course.grading.autograde import course_config
+
+    coursedir = CourseDirectory(config=course_config(course))
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        return {submission.student.id for submission in gradebook.assignment_submissions(name)}
+
+
+def _digest(places: Sequence[Path]) -> str:
+    """Of files, and of all that lies in folders."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
+    for place in places:
+        folder = place if place.is_dir() else place.parent
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_symlink():
                 digest.update(os.fsencode(f"{path.relative_to(folder)}->{path.readlink()}"))
             elif path.is_file():

@@ -2,6 +2,7 @@
 
 import importlib.util
 from copy import deepcopy
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,9 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
     coursedir = CourseDirectory(config=course_config(course))
     pages = []
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-        for path in sorted((course / "autograded").glob(f"{student or '*'}/{name}/*.ipynb")):
+        for path in sorted(
+            (course / "autograded").glob(f"{escape(student) if student else '*'}/{escape(name)}/*.ipynb")
+        ):
             who = path.parents[1].name
             notebook = nbformat.read(path, 4)
             try:
@@ -215,8 +218,8 @@ def _heading(submission: Any) -> str:
 def _said(grade: Any, comment: str | None) -> str:
     lines = []
     if grade is not None:
-        waiting = grade.needs_manual_grade
-        lines.append(f"**{'To be marked' if waiting else f'{grade.score:g}'} of {grade.max_score:g} points**")
+        of = f"{grade.max_score:g} points"
+        lines.append(f"**{of}, still to be marked**" if grade.needs_manual_grade else f"**{grade.score:g} of {of}**")
     if comment:
         lines.append(comment)
     return "> " + "\n>\n> ".join(lines) if lines else ""

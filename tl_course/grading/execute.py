@@ -5,7 +5,7 @@ from copy import deepcopy
 from time import monotonic
 from typing import Any
 
-from jupyter_core.utils import ensure_async
+from jupyter_core.utils import ensure_async, run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -75,7 +75,7 @@ def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
                 said.append(f"A cell that is repeated in a new kernel ended it: {_reason(problem)}")
             else:
                 said.append(f"cell {done + 1}: {_reason(problem)}")
-                _fail(at, type(problem).__name__, _reason(problem))
+                _fail(at, problem)
                 done += 1
         finally:
             restored |= client.restored
@@ -110,7 +110,15 @@ class _Client(NotebookClient):
             raise _OutOfTimeError(f"All cells together took more than {self._limits.notebook_seconds:.0f} seconds.")
         self.timeout = max(1, round(min(self._limits.cell_seconds, left)))
         self._printed, self.timed_out = 0, ""
-        self.execute_cell(cell, 0, store_history=not is_test(cell))  # a test is not in `In`
+        run_sync(self._in_time)(cell)
+
+    async def _in_time(self, cell: NotebookNode) -> None:
+        """Run a cell. nbclient's own time starts anew with each message: a kernel that floods it would never end."""
+        running = self.async_execute_cell(cell, 0, store_history=not is_test(cell))  # a test is not in `In`
+        try:
+            await asyncio.wait_for(running, (self.timeout or 0) + 3 * _GRACE + self.iopub_timeout)
+        except TimeoutError:
+            raise CellTimeoutError(f"The cell took more than {self.timeout} seconds.") from None
 
     def _note(self, *, cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
         """How the cell ended, by the kernel's own answer: what it shows can be taken back, as errors can be hidden."""
@@ -156,9 +164,11 @@ class _Client(NotebookClient):
         raise CellTimeoutError(f"The cell took more than {timeout} seconds and did not let itself be interrupted.")
 
 
-def _fail(cell: NotebookNode, name: str, why: str) -> None:
+def _fail(cell: NotebookNode, problem: Exception) -> None:
+    name, why = type(problem).__name__, _reason(problem)
     cell.outputs.append(new_output("error", ename=name, evalue=why, traceback=[f"{name}: {why}"]))
-    cell.metadata[NOTES] = {"status": "error", "why": why}
+    its_own = isinstance(problem, DeadKernelError | SandboxGoneError | CellTimeoutError)
+    cell.metadata[NOTES] = {"status": "error" if its_own else "not run", "why": why}  # else nobody knows how it ended
 
 
 def _reason(problem: Exception) -> str:

@@ -14,6 +14,7 @@ A fork is safe while no other thread runs in the process that forks. So BLAS has
 computed before a fork. Only the standard library is imported at the top: the rest is up to the first request.
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -65,6 +66,7 @@ class _Server:
         self.cache = shared if shared and request["fill"] else self.home / ".cache" / "tl-course"
         self.shared = None if request["fill"] else shared
         os.environ["TL_COURSE_CACHE"] = str(self.cache)
+        _shut()
         sys.modules["debugpy"] = None  # type: ignore[assignment]  # nobody debugs here, and importing it takes longest
         for name in [*_KERNEL, *request["imports"]]:
             with suppress(Exception):  # a submission that needs it will say so itself
@@ -125,7 +127,8 @@ class _Server:
             while True:
                 pid, status = os.waitpid(-1, 0)
                 self.ended[pid] = os.waitstatus_to_exitcode(status)
-        for path in self.home.iterdir():
+        left = [*self.home.iterdir(), *(Path("/dev/shm").iterdir() if self.alone else ())]
+        for path in left:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -160,6 +163,12 @@ class _Server:
             traceback.print_exc()
         finally:
             os._exit(1)
+
+
+def _shut() -> None:
+    """Linux: no other process of the same user may look into this one or change it."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE
 
 
 def _copy_or_link(source: str, target: str) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from tl_course.errors import GradingError
+from tl_course.grading.container import has_image
 
 __all__ = ["ISOLATIONS", "Limits", "Sandbox", "SandboxGoneError", "pick_isolation"]
 
-ISOLATIONS = ("auto", "bwrap", "none")
+ISOLATIONS = ("auto", "bwrap", "container", "none")
 
 # Where root grades, submissions run as a user that nobody is: not as the warm process, and another one in each sandbox,
 # for processes are counted by user.
@@ -57,7 +58,10 @@ class Limits:
 
 
 def pick_isolation(wanted: str = "auto") -> str:
-    """The isolation to use: "bwrap" (bubblewrap, https://github.com/containers/bubblewrap) or "none".
+    """The isolation to use: the strongest that this machine has, or the one that is wanted.
+
+    "bwrap" is bubblewrap (https://github.com/containers/bubblewrap), "container" the same in a Linux container of
+    docker or podman, for other systems.
 
     Raises
     ------
@@ -66,8 +70,8 @@ def pick_isolation(wanted: str = "auto") -> str:
     """
     if wanted not in ISOLATIONS:
         raise GradingError(f"There is no isolation {wanted!r}: choose {', '.join(ISOLATIONS)}.")
-    if wanted == "none":
-        return "none"
+    if wanted in ("none", "container"):
+        return wanted
     if shutil.which("bwrap"):
         trial = subprocess.run([*_bwrap(Path("/nowhere"), 1 << 20), "true"], capture_output=True, check=False)
         if trial.returncode == 0:
@@ -75,9 +79,9 @@ def pick_isolation(wanted: str = "auto") -> str:
     if wanted == "bwrap":
         raise GradingError(
             "bubblewrap does not work here. Install it (Debian and Ubuntu: apt install bubblewrap); in a container, "
-            "allow it to make namespaces."
+            "allow it to make namespaces. On macOS and Windows: --isolation container."
         )
-    return "none"
+    return "container" if has_image() else "none"
 
 
 class Sandbox:
@@ -266,6 +270,7 @@ def _bwrap(
         else:
             words += ["--bind" if path in (writable or {}) else "--ro-bind", str(path), str(seen)]
     words += ["--size", str(disk), "--tmpfs", str(home), "--chdir", str(home)]
+    words += ["--perms", "1777", "--size", str(disk), "--tmpfs", "/dev/shm"]  # through which DataLoader's workers talk
     return [*words, "--remount-ro", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -14,6 +15,8 @@ from nbformat import NotebookNode
 __all__ = ["Examined", "Rejected", "examine", "mend"]
 
 LARGEST = 50 << 20  # bytes of a notebook
+MOST = 1000  # cells of a notebook
+_READ = 4000  # letters of a cell that are compared
 _LIKE = 0.6  # how much of a cell must agree for it to be taken for the one that was handed out
 
 
@@ -76,7 +79,11 @@ def examine(folder: Path, release: NotebookNode, name: str, *, others: Collectio
         )
     try:
         content = json.loads(path.read_text("utf-8-sig"))
-        notebook = nbformat.convert(nbformat.from_dict(content), 4)
+        notebook = nbformat.convert(nbformat.from_dict(_sound(content)), 4)
+        if len(notebook.cells) > MOST:
+            raise Rejected(
+                f"{path.name} has {len(notebook.cells):,} cells, and at most {MOST:,} are read. Ask for it again."
+            )
         examined = mend(notebook, release)
     except Rejected:
         raise
@@ -88,6 +95,15 @@ def examine(folder: Path, release: NotebookNode, name: str, *, others: Collectio
         ) from problem
     examined.mended[:0] = said
     return examined
+
+
+def _sound(value: Any) -> Any:
+    """Without halves of characters, which JSON can hold and no file."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [_sound(one) for one in value]
+    return {_sound(key): _sound(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
@@ -133,7 +149,10 @@ def _by_id(cells: list[NotebookNode], wanted: dict[str, NotebookNode], examined:
 
 
 def _likeness(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one[:4000], other[:4000], autojunk=False).ratio()
+    matcher = difflib.SequenceMatcher(None, one[:_READ], other[:_READ], autojunk=False)
+    if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < _LIKE:  # quick, and never too low
+        return 0.0
+    return matcher.ratio()
 
 
 def _by_likeness(
