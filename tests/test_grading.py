@@ -12,6 +12,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from demo_course import SHOUT, SQUARE, WHY, answered, cell_of, hand_in, make_course, source_notebook
 from nbformat import NotebookNode
@@ -21,6 +22,7 @@ from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.grading.marks import mark
 from tl_course.grading.notes import NOTES
 from tl_course.grading.sandbox import pick_isolation
+from tl_course.grading.similarity import alike
 from tl_course.grading.submissions import Rejected, examine, mend
 
 GRADED_CELLS = ("square", "square_right", "shout", "shout_right", "why")
@@ -116,6 +118,17 @@ def test_a_file_of_another_name_is_found_and_two_are_too_many(
         examine(tmp_path, release, "demo")
 
 
+def test_what_no_file_can_hold_and_what_takes_for_ever_is_no_trouble(release: NotebookNode, tmp_path: Path) -> None:
+    broken = json.loads(json.dumps(release))
+    broken["cells"][cell_of(release, "why")]["source"] = "half a \ud83d face"
+    (tmp_path / "demo.ipynb").write_text(json.dumps(broken))
+    assert "half a ? face" in sources(examine(tmp_path, release, "demo").notebook)["why"]
+    broken["cells"] *= 200
+    (tmp_path / "demo.ipynb").write_text(json.dumps(broken))
+    with pytest.raises(Rejected, match="at most 1,000"):
+        examine(tmp_path, release, "demo")
+
+
 def test_a_notebook_of_a_gigabyte_is_not_even_read(release: NotebookNode, tmp_path: Path) -> None:
     with (tmp_path / "demo.ipynb").open("wb") as file:
         file.truncate(1_000_000_000)
@@ -153,6 +166,31 @@ def test_what_a_test_cell_is_worth(outputs: list[NotebookNode], status: str, poi
     cell.outputs = outputs
     given = mark(cell)
     assert given.points == points and why in given.why
+
+
+# --- answers that are alike ---
+
+
+ODD = """def mistakes(predictions, labels):
+    wrong = {}
+    for k, guess in enumerate(predictions):
+        truth = labels.get(guess.file_name)
+        if truth is not None and truth != guess.label:
+            wrong[k] = guess.confidence * 100
+    return [predictions[k] for k in sorted(wrong, key=wrong.get)][::-1]"""
+USUAL = (
+    "def mistakes(predictions, labels):\n    return [one for one in predictions if one.label != labels[one.file_name]]"
+)
+
+
+def test_who_copied_is_found_under_other_names_and_who_answered_as_one_does_is_not() -> None:
+    given = {f"s{number:02}": {"q": USUAL.replace("one", random.Random(number).choice("abc"))} for number in range(30)}
+    renamed = ODD.replace("wrong", "w").replace("guess", "p").replace("truth", "t")
+    given |= {"ada": {"q": ODD}, "bob": {"q": renamed}}
+    (pair,) = alike(given)
+    assert (pair.first, pair.second) == ("ada", "bob") and pair.likeness > 0.5
+    assert pair.cells == {"q": (ODD, renamed)}
+    assert alike({}) == alike({"ada": {}, "bob": {}}) == []
 
 
 # --- whole batches ----------------------------------------------------------------------------------------------------
@@ -228,6 +266,46 @@ def test_without_isolation_it_grades_alike_and_says_so_loudly(course: Path) -> N
         batch = grade("demo", course=course, isolation="none", jobs=1)
     assert [one["marks"] for one in batch.submissions] == [due(0), due(1)]
     assert "WITHOUT" in (batch.folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+@isolated
+def test_how_a_student_likes_to_work_costs_nothing(course: Path) -> None:
+    """All values of a cell shown, and processes that share memory, as a DataLoader's workers do."""
+    habit = "get_ipython().ast_node_interactivity = 'all'\nfrom multiprocessing import shared_memory\n"
+    shares = "def shout(text):\n    shared_memory.SharedMemory(create=True, size=100).unlink()\n    return text.upper()"
+    hand_in(course, "ada", answered(course, square=habit + SQUARE, shout=shares))
+    (submission,) = json.loads(command(course, "grade", "demo").stdout)["submissions"]
+    assert submission["marks"] == {"square_right": 2.0, "shout_right": 3.0, "why": 0.0} and not submission["look"]
+
+
+@pytest.mark.slow
+@isolated
+def test_the_solution_is_rehearsed_and_what_it_made_is_shared(course: Path) -> None:
+    """An assignment of the course itself: its solution runs first, and each student's pictures are their own."""
+    path = course / "source" / "demo" / "demo.ipynb"
+    notebook = source_notebook("from pathlib import Path\nfrom tl_course.files import cache_dir\n"
+                               "from tl_course.variants import student_id\nSTUDENT = ''\n"
+                               "kept = cache_dir('rehearsed') / student_id(STUDENT)")  # fmt: skip
+    test = notebook.cells[cell_of(notebook, "square_right")]
+    test.source += "\nassert kept.name == student_id(STUDENT)\nkept.touch()\n"
+    test.source += "assert student_id(STUDENT) == 'solution' or (kept.parent / 'solution').exists(), 'nothing shared'"
+    test.source += "\nassert len(list(kept.parent.iterdir())) <= 2, 'of another student'"
+    nbformat.write(notebook, path)
+    assert command(course, "assign", "demo").returncode == 0
+    for student in ("ada", "bob"):
+        handed_in = answered(course, square=SQUARE, shout=SHOUT)
+        handed_in.cells[1].source = handed_in.cells[1].source.replace("STUDENT = ''", "STUDENT = 'ada'")
+        hand_in(course, student, handed_in)
+    ada, bob = json.loads(command(course, "grade", "demo", "--jobs", "1").stdout)["submissions"]
+    assert ada["marks"]["square_right"] == bob["marks"]["square_right"] == 2.0
+    assert not ada["look"] and "STUDENT = 'ada'" in bob["look"][0]
+
+    test.source += "\nassert square(3) == 10, 'ten'"
+    nbformat.write(notebook, path)
+    command(course, "assign", "demo")
+    failed = command(course, "grade", "demo")
+    assert failed.returncode == 1 and "square_right: ten" in failed.stderr, "what the solution fails, nobody can pass"
 
 
 @pytest.mark.slow
