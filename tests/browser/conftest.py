@@ -41,7 +41,9 @@ def lab(tmp_path: Path, cache: Path) -> Iterator[str]:
         "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}",
     ]  # fmt: skip
     with (tmp_path / "lab.log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command, env=environment, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         for _ in range(120):
             try:
