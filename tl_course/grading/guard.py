@@ -36,6 +36,7 @@ class Snapshot:
     """The functions and classes of modules, and the methods of those classes, as they are when it is made."""
 
     def __init__(self) -> None:
+        _settle()
         self._kept = {id(owner): (owner, name, dict(_functions(owner))) for name, owner in _owners()}
 
     def restore(self) -> list[str]:
@@ -49,6 +50,15 @@ class Snapshot:
                         setattr(owner, name, function)
                         found.append(f"{where}.{name}")
         return found
+
+
+def _settle() -> None:
+    """Let happen now what a library itself replaces at its first use: torch wraps `step` of an optimizer's class."""
+    torch = sys.modules.get("torch")
+    for one in vars(torch.optim).values() if torch else ():
+        if isinstance(one, type) and issubclass(one, torch.optim.Optimizer):
+            with suppress(Exception):  # some want more than that
+                one([torch.zeros(1, 1, requires_grad=True)], lr=0.1)
 
 
 def _owners() -> Iterator[tuple[str, Any]]:
