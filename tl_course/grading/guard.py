@@ -54,7 +54,7 @@ class Snapshot:
 
 def _settle() -> None:
     """Let happen now what a library itself replaces at its first use: torch wraps `step` of an optimizer's class."""
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     for one in vars(torch.optim).values() if torch else ():
         if isinstance(one, type) and issubclass(one, torch.optim.Optimizer):
             with suppress(Exception):  # some want more than that
