@@ -11,8 +11,11 @@ import nbformat
 SOURCE = Path(__file__).parents[1] / "assignments" / "source"
 
 
+MORE = "_more"  # the hidden part of a test is a cell of its own, called as the visible one and this
+
+
 class Assignment:
-    """The source notebook of an assignment, solved for one student.
+    """The source notebook of an assignment, solved for one student; a test's points are those of both its parts.
 
     `TL_COURSE_STUDENT` and the working directory are the test's to set before.
     """
@@ -21,12 +24,13 @@ class Assignment:
         self.notebook = nbformat.read(SOURCE / name / f"{name}.ipynb", 4)
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.points: dict[str, float] = {}  # of the solution, by test
-        self.of = {one.metadata.nbgrader.grade_id: one.metadata.nbgrader.points for one in self._tests()}
+        self.of: dict[str, float] = {}
         for cell in self.notebook.cells:
             if cell.cell_type == "code":
                 value = _run(cell.source, self.names)
                 if _is_test(cell):
-                    self.points[cell.metadata.nbgrader.grade_id] = _points(value, cell)
+                    _add(self.points, cell, _points(value, cell))
+                    _add(self.of, cell, cell.metadata.nbgrader.points)
 
     def answered(self, cell: str, source: str) -> dict[str, float]:
         """Points of the tests that follow answer `cell`, up to the next answer, with `source` written into it."""
@@ -47,12 +51,14 @@ class Assignment:
                 except Exception:
                     value = 0.0
                 if _is_test(one):
-                    points[about.grade_id] = _points(value, one)
+                    _add(points, one, _points(value, one))
         assert points, f"no test follows {cell}"
         return points
 
-    def _tests(self) -> list[Any]:
-        return [cell for cell in self.notebook.cells if _is_test(cell)]
+
+def _add(points: dict[str, float], cell: Any, more: float) -> None:
+    name = cell.metadata.nbgrader.grade_id.removesuffix(MORE)
+    points[name] = points.get(name, 0.0) + more
 
 
 def _is_test(cell: Any) -> bool:

@@ -29,7 +29,9 @@ def test_an_instructor_marks_in_formgrader_and_the_table_agrees(lab: str, page: 
         formgrader.wait_for_selector("table a >> text=/Submission/", timeout=60_000)
         formgrader.click(f"table a >> text=/Submission/ >> nth={number}")
         formgrader.wait_for_selector("input#why", timeout=60_000)
-        given = {name: formgrader.get_attribute(f"input#{name}", "placeholder") for name in ("square_right", "shout_right")}
+        given = {
+            name: formgrader.get_attribute(f"input#{name}", "placeholder") for name in ("square_right", "shout_right")
+        }
         points = {("2", "3"): "3.5", ("2", "0"): "1"}[given["square_right"], given["shout_right"]]
         with page.expect_response(lambda answer: "/api/grade" in answer.url and answer.request.method == "PUT"):
             formgrader.fill("input#why", points)

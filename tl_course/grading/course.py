@@ -1,6 +1,8 @@
 """An nbgrader course around the grading: handing out, marks as a table, feedback as pages."""
 
 import importlib.util
+import keyword
+import re
 from copy import deepcopy
 from glob import escape
 from pathlib import Path
@@ -25,7 +27,7 @@ _POLICY = (
     '<meta http-equiv="Content-Security-Policy" '
     "content=\"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'\">"
 )
-_TELLING = 8  # letters from which on a line of a hidden test is looked for in what a notebook shows
+_TELLING = 8  # letters, but for Python's own words, from which on a line of a hidden test is looked for elsewhere
 
 
 def needs_nbgrader() -> None:
@@ -139,7 +141,7 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
 
 def _for_the_student(notebook: NotebookNode, submission: Any) -> NotebookNode:
     notebook = deepcopy(notebook)
-    secret = {line.strip() for cell in notebook.cells for line in _hidden(cell.source) if len(line.strip()) >= _TELLING}
+    secret = {line.strip() for cell in notebook.cells for line in _hidden(cell.source) if _tells(line)}
     marks = {grade.cell.name: grade for grade in submission.grades}
     comments = {comment.cell.name: comment.comment for comment in submission.comments}
     cells = [nbformat.v4.new_markdown_cell(_heading(submission))]
@@ -166,6 +168,12 @@ def _hidden(source: str) -> list[str]:
         if _BEGIN in line:
             inside = True
     return found
+
+
+def _tells(line: str) -> bool:
+    """Whether a line of a test says something: `return {` and `import tempfile` are anybody's."""
+    words = [word for word in re.findall(r"\w+", line) if not keyword.iskeyword(word)]
+    return sum(map(len, words)) >= _TELLING and not line.lstrip().startswith(("import ", "from "))
 
 
 def _without_hidden(source: str) -> str:

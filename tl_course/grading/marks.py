@@ -58,7 +58,7 @@ def mark(cell: NotebookNode) -> Mark:
         return Mark(None, f"The test ends with {values[0][:80]!r}, which is no number of points.")
     if not math.isfinite(earned) or not 0 <= earned <= points:
         return Mark(None, f"The test ends with {earned:g}, which is not between 0 and {points:g} points.")
-    return Mark(earned)
+    return Mark(round(earned, 6))  # 0.7 + 1.4 is no 2.0999999999999996 points
 
 
 def _ends_with_a_value(cell: NotebookNode) -> bool:

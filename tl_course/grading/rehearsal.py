@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -22,7 +23,8 @@ def rehearse(
 ) -> Path:
     """Run the solution that lies in `source`, unless it has been with this `digest`; returns the cache that it filled.
 
-    Exported backbones, drawn pictures and their features are in it. So submissions need not make them again.
+    Exported backbones, drawn pictures and their features are in it: submissions need not make them again. To make them,
+    the solution has ten times as long.
 
     Raises
     ------
@@ -37,7 +39,8 @@ def rehearse(
         pass
     cache.mkdir(parents=True, exist_ok=True)
     problems = []
-    with Sandbox(isolation, imports=imports, limits=limits, cache=cache, fill=True) as sandbox:
+    patient = replace(limits, cell_seconds=10 * limits.cell_seconds, notebook_seconds=10 * limits.notebook_seconds)
+    with Sandbox(isolation, imports=imports, limits=patient, cache=cache, fill=True) as sandbox:
         sandbox.environment = {GRADED_STUDENT: "solution"}
         for path in source.iterdir():
             if path.suffix != ".ipynb":

@@ -39,7 +39,7 @@ def named(name: str, *arguments: Any, **options: Any) -> Source:
     return source
 
 
-def source_of(text: str, *, api: str | None = None, sha256: str | None = None) -> Source:
+def source_of(text: str | Path, *, api: str | None = None, sha256: str | None = None) -> Source:
     """The source that a word means: a source's name, the path of a folder, or the path or address of a zip.
 
     Parameters
@@ -51,6 +51,7 @@ def source_of(text: str, *, api: str | None = None, sha256: str | None = None) -
     sha256
         What a zip must have.
     """
+    text = str(text)
     name = text.lower()
     if name in SOURCES and name not in ("folder", "pack", "upload"):
         if api is not None and name not in ("openverse", "commons", "public"):
