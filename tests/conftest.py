@@ -66,6 +66,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def drawn(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for all tests of assignments, in which the sets that ship are drawn once, and looked at once."""
+    return Path(shutil.copytree(exported, tmp_path_factory.mktemp("drawn") / "cache"))
+
+
 @pytest.fixture
 def backbone(cache: Path, exported: Path) -> "Backbone":
     """The default backbone, exported into the test's own cache."""

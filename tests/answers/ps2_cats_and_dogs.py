@@ -1,14 +1,4 @@
-"""Assignment ps2: the solution gets full marks, and every other typical answer what it has earned."""
-
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from assignment import Assignment
-
-NAME = "ps2_cats_and_dogs"
+"""Answers to the questions of ps2_cats_and_dogs, and what student "ada" gets for each."""
 
 # Answers to each question by its cell, with what the tests after it should give. Each stands for itself.
 ANSWERS: dict[str, list[tuple[str, dict[str, float]]]] = {
@@ -277,46 +267,3 @@ ANSWERS: dict[str, list[tuple[str, dict[str, float]]]] = {
         ),
     ],
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One cache for all these tests, so that pictures are drawn, and looked at, once."""
-    folder = tmp_path_factory.mktemp("ps2") / "cache"
-    shutil.copytree(exported, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TL_COURSE_CACHE", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def solved(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assignment]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TL_COURSE_STUDENT", "ada")
-        patch.chdir(tmp_path_factory.mktemp("ada"))
-        yield Assignment(NAME)
-
-
-@pytest.mark.slow
-def test_the_solution_is_right_for_another_too(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("TL_COURSE_STUDENT", "bob")
-    monkeypatch.chdir(tmp_path)
-    other = Assignment(NAME)
-    assert other.points == other.of
-
-
-@pytest.mark.slow
-def test_the_solution_is_right(solved: Assignment) -> None:
-    assert solved.points == solved.of
-    assert sum(solved.of.values()) == 16
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("cell", "source", "points"),
-    [(cell, *one) for cell, some in ANSWERS.items() for one in some],
-    ids=[f"{cell}-{i}" for cell, some in ANSWERS.items() for i in range(len(some))],
-)
-def test_an_answer_gets_what_it_has_earned(solved: Assignment, cell: str, source: str, points) -> None:
-    assert os.environ["TL_COURSE_STUDENT"] == "ada"
-    assert solved.answered(cell, source) == points

@@ -1,23 +1,4 @@
-"""The assignment ps3_doors: what its solution, and what other answers to its questions, are worth."""
-
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from assignment import Assignment
-
-pytestmark = pytest.mark.slow  # the first of them draws the pictures
-
-FULL = {
-    "found_at_right": 3.0,
-    "rule_right": 2.0,
-    "moved_right": 2.0,
-    "edits_right": 4.0,
-    "agreement_right": 2.0,
-    "closest_right": 1.0,
-    "model_card_right": 2.0,
-}
+"""Answers to the questions of ps3_doors, and what student "ada" gets for each."""
 
 _RULE = """
 def by_rule(angles, threshold):
@@ -30,7 +11,6 @@ def agreement_on(first, second, label):
     return len(one & two) / ((len(one) + len(two)) / 2) if one or two else math.nan
 """
 _PAIRS = """
-from itertools import combinations
 shares = {two: agreement_on(*[ratings[who] for who in two], "open") for two in combinations(ratings, 2)}
 """
 _NIGHT = """
@@ -235,83 +215,3 @@ ANSWERS: dict[str, list[tuple[str, dict[str, float]]]] = {
         (f"def model_card(metrics, rule):\n    {_BLANK}", {"model_card_right": 0}),
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def drawn(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the exported backbone, in which pictures and features are kept from one test to the next."""
-    return Path(shutil.copytree(exported, tmp_path_factory.mktemp("drawn") / "cache"))
-
-
-@pytest.fixture(autouse=True)
-def cache(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TL_COURSE_CACHE", str(drawn))
-    monkeypatch.setenv("TL_COURSE_STUDENT", "ada")
-    return drawn
-
-
-def solved(student: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Assignment:
-    monkeypatch.setenv("TL_COURSE_STUDENT", student)
-    monkeypatch.chdir(folder)
-    return Assignment("ps3_doors")
-
-
-@pytest.fixture(scope="module")
-def ada(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assignment]:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("TL_COURSE_CACHE", str(drawn))
-        yield solved("ada", tmp_path_factory.mktemp("ada"), monkeypatch)
-
-
-def test_the_solution_is_worth_all(ada: Assignment) -> None:
-    assert ada.points == ada.of == FULL
-
-
-@pytest.mark.parametrize(
-    ("cell", "source", "points"),
-    [
-        pytest.param(cell, source, points, id=f"{cell}-{number}")
-        for cell, answers in ANSWERS.items()
-        for number, (source, points) in enumerate(answers)
-    ],
-)
-def test_other_answers_are_worth_what_they_are(
-    ada: Assignment, cell: str, source: str, points: dict[str, float]
-) -> None:
-    assert ada.answered(cell, source) == points
-
-
-def test_what_a_neighbour_found_is_worth_nothing(
-    ada: Assignment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for student in ("ben", "cleo"):
-        (tmp_path / student).mkdir()
-        other = solved(student, tmp_path / student, monkeypatch)
-        assert other.points == FULL
-        monkeypatch.setenv("TL_COURSE_STUDENT", "ada")
-        theirs = {name: other.names[name] for name in ("moved", "edits", "closest")}
-        assert ada.answered("rule", f"{_RULE}moved = {theirs['moved']}") == {"rule_right": 2, "moved_right": 0}
-        assert ada.answered("edits", f"edits = {theirs['edits']}") == {"edits_right": 0}
-        assert ada.answered("agreement", f"{_AGREEMENT}closest = {theirs['closest']}")["closest_right"] == 0
-
-
-def test_the_guard_goes_home_in_the_morning(ada: Assignment) -> None:
-    guard, names = ada.names["Guard"](ada.names["variant"], visits=2), [one.file_name for one in ada.names["ranked"]]
-    assert guard.measure(names[0]) == guard.measure(names[0])
-    guard.measure(names[1])
-    with pytest.raises(Exception, match="It is morning"):
-        guard.measure(names[2])
-    with pytest.raises(Exception, match="knows no picture"):
-        guard.measure("nothing.jpg")
-
-
-def test_what_was_done_in_a_cleaner_can_be_copied_into_the_answer(ada: Assignment, tmp_path: Path) -> None:
-    from tl_course.exercises.ps3_museum import edits_so_far
-
-    images = ada.names["variant"].images(tmp_path / "doors")
-    one, two, three = images.train[:3]
-    images.drop(one)
-    images.relabel(two, "open" if two.label == "closed" else "closed")
-    images.keep(three)
-    images.drop(images.valid[0])
-    assert edits_so_far(images) == {one.file_name: "drop", two.file_name: images[two.file_name].label}

@@ -1,0 +1,167 @@
+"""The assignments: the solution gets full marks for anyone, other answers what they are worth, a blank nothing.
+
+Other answers are tried in this process, where the solution has run once. The real thing, with nbgrader and a sandbox,
+gets the solution, what was handed out, and a few of the others.
+"""
+
+import importlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from assignment import MORE, SOURCE, Assignment
+
+from tl_course import ImageSet
+
+NAMES = sorted(path.name for path in SOURCE.iterdir())
+ANSWERS = {name: importlib.import_module(f"answers.{name}").ANSWERS for name in NAMES}
+
+pytestmark = [
+    pytest.mark.slow,  # the first of them draws the pictures
+    pytest.mark.filterwarnings("ignore::tl_course.errors.TLCourseWarning"),  # answers may cause them
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hidden_pictures_are_drawn_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each answer to a question may be tried on new pictures, which a hidden test draws: the same ones each time."""
+    folder, draw = tmp_path_factory.mktemp("hidden"), ImageSet.render
+
+    def drawn_once(name: str, into: Path, **options: int) -> ImageSet:
+        kept = folder / f"{name}{sorted(options.items())}"
+        if not kept.is_dir():
+            draw(name, kept, **options)
+        return ImageSet.open(shutil.copytree(kept, into))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageSet, "render", drawn_once)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def cache(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One cache for all of these tests, and whose work it is."""
+    monkeypatch.setenv("TL_COURSE_CACHE", str(drawn))
+    monkeypatch.setenv("TL_COURSE_STUDENT", "ada")
+    monkeypatch.chdir(tmp_path)
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def solved(request: pytest.FixtureRequest, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Assignment:
+    """The assignment with the name that is this fixture's parameter, solved by ada."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TL_COURSE_CACHE", str(drawn))
+        patch.setenv("TL_COURSE_STUDENT", "ada")
+        patch.chdir(tmp_path_factory.mktemp("ada"))
+        return Assignment(request.param)
+
+
+@pytest.mark.parametrize("solved", NAMES, indirect=True)
+def test_the_solution_gets_all_points_for_anyone(solved: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert solved.points == pytest.approx(solved.of)
+    assert sum(solved.of.values()) == pytest.approx(16)
+    monkeypatch.setenv("TL_COURSE_STUDENT", "ben")
+    other = Assignment(solved.name)
+    assert other.points == pytest.approx(other.of)
+
+
+@pytest.mark.parametrize(
+    ("solved", "cell", "source", "points"),
+    [
+        pytest.param(name, cell, source, points, id=f"{name}-{cell}-{number}")
+        for name, cells in ANSWERS.items()
+        for cell, answers in cells.items()
+        for number, (source, points) in enumerate(answers)
+    ],
+    indirect=["solved"],
+)
+def test_an_answer_gets_what_it_is_worth(solved: Assignment, cell: str, source: str, points: dict[str, float]) -> None:
+    assert solved.answered(cell, source) == pytest.approx(points)
+
+
+@pytest.mark.parametrize("solved", ["ps3_doors"], indirect=True)
+def test_what_a_neighbour_found_is_worth_nothing(solved: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TL_COURSE_STUDENT", "cleo")
+    other = Assignment("ps3_doors").names
+    monkeypatch.setenv("TL_COURSE_STUDENT", "ada")
+    assert solved.answered("edits", f"edits = {other['edits']}") == {"edits_right": 0}
+    rule = f"by_rule = None\nmoved = {other['moved']}"
+    assert solved.answered("rule", rule)["moved_right"] == 0
+    closest = f"agreement_on = None\nclosest = {other['closest']}"
+    assert solved.answered("agreement", closest)["closest_right"] == 0
+
+
+# ---- with nbgrader, in a sandbox -------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
+@pytest.mark.parametrize("solved", NAMES, indirect=True)
+def test_graded_as_a_class_is(solved: Assignment, cache: Path, tmp_path: Path) -> None:
+    """The solution, a blank, and the first other answers; and what is handed out and sent back tells no hidden test."""
+    pytest.importorskip("nbgrader")
+    from tl_course.grading.batch import grade
+    from tl_course.grading.course import assign, feedback
+
+    name = solved.name
+    course = tmp_path / "course"
+    shutil.copytree(SOURCE / name, course / "source" / name)
+    shutil.copy(SOURCE.parent / "nbgrader_config.py", course)
+    release = assign(name, course=course) / f"{name}.ipynb"
+    shutil.copytree(cache, course / "reports" / name / "cache")  # what the rehearsal would make
+    others = {cell: answers[0] for cell, answers in ANSWERS[name].items()}
+    solutions = {cell.metadata.nbgrader.grade_id: cell.source for cell in solved.notebook.cells
+                 if cell.metadata.get("nbgrader", {}).get("solution")}  # fmt: skip
+    _hand_in(course, release, "blank", {})
+    _hand_in(course, release, "best", solutions)
+    _hand_in(course, release, "ada", {cell: source for cell, (source, _) in others.items()})
+    blank, best, ada = ({one["student"]: one for one in grade(name, course=course).submissions}[who]
+                        for who in ("blank", "best", "ada"))  # fmt: skip
+    written = [cell for cell in solutions if cell not in others]
+    assert set(blank["marks"].values()) == {0.0} and blank["look"] == []
+    assert {cell: blank["of"][cell] for cell in blank["of"] if cell not in written} == {
+        cell: points for cell, points in best["marks"].items() if cell not in written
+    }
+    assert [best["marks"][cell] for cell in written] == [None], "a person reads what is written"
+    due = {test: points for _, tests in others.values() for test, points in tests.items()}
+    given: dict[str, float] = {}
+    for cell, points in ada["marks"].items():
+        if cell not in written:
+            test = cell.removesuffix(MORE)
+            given[test] = given.get(test, 0.0) + points
+    assert given == pytest.approx(due)
+
+    pages = [page.read_text("utf-8") for page in feedback(name, course=course)]
+    assert all("More is tried here" in page for page in pages)
+    for text in [release.read_text("utf-8"), *pages]:
+        assert not any(line in text for line in _hidden(solved.notebook)), "a student could read a hidden test"
+
+
+def _hand_in(course: Path, release: Path, student: str, answers: dict[str, str]) -> None:
+    notebook = nbformat.read(release, 4)
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
+        cell.source = cell.source.replace('STUDENT = ""', f'STUDENT = "{student}"')
+    folder = course / "submitted" / student / release.stem
+    folder.mkdir(parents=True)
+    (folder / release.name).write_text(json.dumps(notebook))
+
+
+def _hidden(notebook: nbformat.NotebookNode) -> list[str]:
+    """Lines that stand in hidden tests and nowhere else, as JSON and HTML would show them."""
+    inside, outside = [], ""
+    for cell in notebook.cells:
+        parts = re.split(r"### (?:BEGIN|END) HIDDEN TESTS", cell.source)
+        inside += [line.strip() for part in parts[1::2] for line in part.splitlines()]
+        outside += "\n".join(parts[::2])
+    lines = [
+        line for line in inside if len(line) > 20 and line not in outside and not line.startswith(("from", "import"))
+    ]
+    assert lines
+    return [
+        form for line in lines for form in (json.dumps(line)[1:-1], line.replace("<", "&lt;").replace('"', "&quot;"))
+    ]
