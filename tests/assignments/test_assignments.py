@@ -96,6 +96,31 @@ def test_what_a_neighbour_found_is_worth_nothing(solved: Assignment, monkeypatch
     assert solved.answered("agreement", closest)["closest_right"] == 0
 
 
+@pytest.mark.parametrize("solved", ["ps3_doors"], indirect=True)
+def test_the_guard_of_ps3_goes_home_in_the_morning(solved: Assignment) -> None:
+    guard = solved.names["Guard"](solved.names["variant"], visits=2)
+    first, second, third = (one.file_name for one in solved.names["ranked"][:3])
+    assert guard.measure(first) == guard.measure(first)
+    guard.measure(second)
+    with pytest.raises(Exception, match="It is morning"):
+        guard.measure(third)
+    with pytest.raises(Exception, match="knows no picture"):
+        guard.measure("nothing.jpg")
+
+
+@pytest.mark.parametrize("solved", ["ps3_doors"], indirect=True)
+def test_what_was_done_in_a_cleaner_can_be_copied_into_the_answer(solved: Assignment, tmp_path: Path) -> None:
+    from tl_course.exercises.ps3_museum import edits_so_far
+
+    images = solved.names["variant"].images(tmp_path / "doors")
+    one, two, three = images.train[:3]
+    images.drop(one)
+    images.relabel(two, "open" if two.label == "closed" else "closed")
+    images.keep(three)
+    images.drop(images.valid[0])
+    assert edits_so_far(images) == {one.file_name: "drop", two.file_name: images[two.file_name].label}
+
+
 # ---- with nbgrader, in a sandbox -------------------------------------------------------------------------------------
 
 

@@ -1,13 +1,53 @@
 """A student validates in JupyterLab, an instructor marks in formgrader, both on what is handed out and graded here."""
 
 import csv
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from assignment import SOURCE
 from demo_course import SHOUT, SQUARE, WHY, answered, hand_in, make_course
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_student_opens_an_assignment_sees_hints_and_validates(
+    lab: str, page: Any, tmp_path: Path, cache: Path, drawn: Path
+) -> None:
+    from tl_course.cli import main
+    from tl_course.variants import draw_variant
+
+    course = tmp_path / "course"
+    shutil.copytree(SOURCE / "ps2_cats_and_dogs", course / "source" / "ps2_cats_and_dogs")
+    shutil.copy(SOURCE.parent / "nbgrader_config.py", course)
+    assert main(["assign", "ps2_cats_and_dogs", "--course", str(course)]) == 0
+    handed_out = course / "release" / "ps2_cats_and_dogs" / "ps2_cats_and_dogs.ipynb"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TL_COURSE_CACHE", str(drawn))
+        draw_variant("any", "one", pool="cats_dogs", n=10)  # has the pictures drawn
+    shutil.copytree(drawn, cache, dirs_exist_ok=True)
+    notebook = nbformat.read(handed_out, 4)
+    for cell in notebook.cells:  # what a student types
+        cell.source = cell.source.replace('STUDENT = ""', 'STUDENT = "ada"')
+        if cell.source.startswith("q3.check(plan)"):
+            cell.source = "q3.hint()"
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+
+    page.goto(f"{lab}/lab/tree/mine.ipynb")
+    page.wait_for_selector("#jp-main-statusbar >> text=/\\| Idle/", timeout=120_000)
+    page.click("li.lm-MenuBar-item:has-text('Run')")
+    page.click(".lm-Menu-item[data-command='runmenu:run-all']")
+    page.wait_for_selector(".jp-OutputArea-output >> text=Hint 1 of", timeout=120_000)
+    assert page.locator(".jp-OutputArea-output >> text=Not attempted yet").count() > 0
+    assert "tl_course/" not in page.inner_text("body"), "no traceback into the package"
+    page.click(".validate-button")
+    said = page.wait_for_selector(".jp-Dialog >> text=/failed|success/i", timeout=240_000).inner_text()
+    assert "failed" in said.lower()
+    if folder := os.environ.get("TL_COURSE_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / "validate.png"))
 
 
 def test_an_instructor_marks_in_formgrader_and_the_table_agrees(lab: str, page: Any, tmp_path: Path) -> None:
