@@ -10,6 +10,7 @@ work less trouble than another's; what must be hidden belongs into hidden tests,
 import hashlib
 import os
 import shutil
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["GRADED_STUDENT", "Variant", "draw_variant", "generator", "student_id"]
 
 GRADED_STUDENT = "TL_COURSE_STUDENT"  # in the environment: whose submission is graded, whatever its notebook says
+_made: set[Path] = set()  # folders of variants, by this process
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ class Variant:
 
     def images(self, into: str | Path | None = None) -> ImageSet:
         """The set as a folder, ``ASSIGNMENT_STUDENT`` if not named. One that is there is opened, with its edits."""
-        folder = Path(into or f"{self.assignment}_{self.student}")
+        folder = Path(into or f"{self.assignment}_{self.student}").absolute()
+        if os.environ.get(GRADED_STUDENT) and folder not in _made:  # what was handed in may be anybody's
+            shutil.rmtree(folder, ignore_errors=True)
+        _made.add(folder)
         if not (folder / METADATA).exists():
             with new_folder(folder) as part:
                 for picture, file in zip(self.pictures, self._files, strict=True):
@@ -84,7 +89,8 @@ def student_id(typed: str = "") -> str:
     GradingError
         Nothing was typed.
     """
-    name = (os.environ.get(GRADED_STUDENT) or str(typed or "")).strip().casefold()
+    typed = os.environ.get(GRADED_STUDENT) or str(typed or "")
+    name = unicodedata.normalize("NFC", typed).strip().casefold()
     if not name:
         raise GradingError("Whose work is this? Write your id between the quotes of STUDENT, as your course has it.")
     return name

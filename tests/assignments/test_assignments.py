@@ -4,11 +4,13 @@ Other answers are tried in this process, where the solution has run once. The re
 gets the solution, what was handed out, and a few of the others.
 """
 
+import html
 import importlib
 import json
 import re
 import shutil
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
@@ -131,6 +133,7 @@ def test_graded_as_a_class_is(solved: Assignment, cache: Path, tmp_path: Path) -
     pytest.importorskip("nbgrader")
     from tl_course.grading.batch import grade
     from tl_course.grading.course import assign, feedback
+    from tl_course.notebooks.page import to_html
 
     name = solved.name
     course = tmp_path / "course"
@@ -161,9 +164,39 @@ def test_graded_as_a_class_is(solved: Assignment, cache: Path, tmp_path: Path) -
     assert given == pytest.approx(due)
 
     pages = [page.read_text("utf-8") for page in feedback(name, course=course)]
-    assert all("More is tried here" in page for page in pages)
+    assert all("moreistriedhere" in _words(page) for page in pages)
+    secret = _hidden(solved.notebook)
+    source = _words(to_html(solved.notebook, title="source"))
+    assert all(line in source for line in secret), "so the search below finds what is there"
     for text in [release.read_text("utf-8"), *pages]:
-        assert not any(line in text for line in _hidden(solved.notebook)), "a student could read a hidden test"
+        assert not [line for line in secret if line in _words(text)], "a student could read a hidden test"
+
+
+def test_without_its_metadata_every_cell_of_a_solution_is_found_again(tmp_path: Path) -> None:
+    """As Colab leaves it."""
+    pytest.importorskip("nbgrader")
+    from tl_course.grading.course import assign
+    from tl_course.grading.submissions import mend
+
+    shutil.copy(SOURCE.parent / "nbgrader_config.py", tmp_path)
+    for name in NAMES:
+        shutil.copytree(SOURCE / name, tmp_path / "source" / name)
+        release = nbformat.read(assign(name, course=tmp_path) / f"{name}.ipynb", 4)
+        source = nbformat.read(SOURCE / name / f"{name}.ipynb", 4)
+        handed_in = deepcopy(release)
+        for cell, solved in zip(handed_in.cells, source.cells, strict=True):
+            if cell.metadata.get("nbgrader", {}).get("solution"):
+                cell.source = re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", solved.source)
+            cell.source = cell.source.replace('STUDENT = ""', 'STUDENT = "ada"')
+        due = _marked(handed_in)
+        for cell in handed_in.cells:
+            cell.metadata = nbformat.NotebookNode()
+        assert _marked(mend(handed_in, release).notebook) == due
+
+
+def _marked(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    cells = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
+    return [(cell.metadata.nbgrader.grade_id, cell.source) for cell in cells]
 
 
 def _hand_in(course: Path, release: Path, student: str, answers: dict[str, str]) -> None:
@@ -177,7 +210,7 @@ def _hand_in(course: Path, release: Path, student: str, answers: dict[str, str])
 
 
 def _hidden(notebook: nbformat.NotebookNode) -> list[str]:
-    """Lines that stand in hidden tests and nowhere else, as JSON and HTML would show them."""
+    """Lines that stand in hidden tests and nowhere else, as `_words` leaves them."""
     inside, outside = [], ""
     for cell in notebook.cells:
         parts = re.split(r"### (?:BEGIN|END) HIDDEN TESTS", cell.source)
@@ -187,6 +220,9 @@ def _hidden(notebook: nbformat.NotebookNode) -> list[str]:
         line for line in inside if len(line) > 20 and line not in outside and not line.startswith(("from", "import"))
     ]
     assert lines
-    return [
-        form for line in lines for form in (json.dumps(line)[1:-1], line.replace("<", "&lt;").replace('"', "&quot;"))
-    ]
+    return [_words(line) for line in lines]
+
+
+def _words(text: str) -> str:
+    """A page or a notebook without tags, entities, escapes and blanks: what a reader, or a search, gets to see."""
+    return re.sub(r"[\s\\]+", "", html.unescape(re.sub(r"</?[a-z][^>]*>", "", text)))

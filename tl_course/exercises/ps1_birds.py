@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tl_course.exercises.ps1_birds_found import found_folder, littered, made_up, my_variant
 from tl_course.grading import NotYet, Question, attempted
+from tl_course.pictures import SUFFIXES
 
 if TYPE_CHECKING:
     from tl_course.imageset import ImageSet
@@ -95,7 +96,7 @@ def counting(found: Path) -> Question:
         numbers = [number for number in map(whole, given) if number is not None]
         if len(numbers) < len(given):
             raise NotYet("Four whole numbers are wanted: what was kept, copies, what is unreadable, what is too small.")
-        there = sum(path.is_file() for path in found.rglob("*"))
+        there = sum(path.suffix.lower() in SUFFIXES for path in found.rglob("*"))  # and not what a file manager leaves
         if sum(numbers) != there:
             raise NotYet(f"Your four numbers add up to {sum(numbers)}, and {found.name} holds {there} files. Each file "
                          "is one of the four.")  # fmt: skip

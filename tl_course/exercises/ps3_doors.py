@@ -183,7 +183,7 @@ def _check_model_card(answer: Callable[..., Any]) -> str:
     if rule not in said["The rule"]:
         raise NotYet("“The rule” should be the one that your function is given.", share=0.5)
     told = [float(x.replace(",", ".")) for x in re.findall(r"\d+(?:[.,]\d+)?", said["How good it is"])]
-    there = {name: any(abs(x - share) < 0.75 or _close(100 * x, share) for x in told)
+    there = {name: any(abs(x - share) < 0.75 or abs(100 * x - share) < 0.75 for x in told)
              for name, share in (("accuracy", 86.2), ("guessing", 53.4))} | {"n": 58 in told}  # fmt: skip
     if missing := [name for name, found in there.items() if not found]:
         wants = f"“How good it is” lacks of what your function was given: {', '.join(missing)}."

@@ -35,7 +35,7 @@ class Guard:
             raise GradingError(f"The guard knows no picture {file_name!r}. Pictures are named as in .file_name.")
         if len(self._been | {file_name}) > self.visits:
             raise GradingError(f"It is morning: the guard has been to {self.visits} doors. Choose them with care, and "
-                               "begin a new night with guard = Guard(variant).")  # fmt: skip
+                               "run the cell again, from its first line on.")  # fmt: skip
         self._been.add(file_name)
         known = self._variant.truth[file_name]
         return None if known["true_label"] is None else float(known["angle"])

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+import unicodedata
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -37,7 +38,7 @@ from tl_course.variants import GRADED_STUDENT
 
 __all__ = ["autograde", "course_config"]
 
-_LARGEST_FILE = 100 << 20  # bytes of a file that a student handed in beside the notebook
+_LARGEST_FILES = 200 << 20  # bytes of what a student handed in beside the notebook, all together
 
 
 def course_config(course: Path) -> Config:
@@ -163,23 +164,28 @@ def _of_another(notebook: NotebookNode, student: str) -> list[str]:
         said = (
             re.search(r"^STUDENT\s*=\s*(['\"])(.*)\1", cell.source, re.MULTILINE) if cell.cell_type == "code" else None
         )
-        if said and said[2].strip().casefold() not in ("", student.strip().casefold()):
+        if said and _plain(said[2]) not in ("", _plain(student)):
             return [f"It says STUDENT = {said[2]!r}, so it was made with the pictures of that student."]
     return []
 
 
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
 def _copy_files(source: Path, target: Path) -> list[str]:
     """Copy what was handed in beside the notebook, but for links and what is too large; says what was left out."""
-    said = []
+    said, left = [], _LARGEST_FILES
     for path in sorted(source.rglob("*")):
         if (path.is_dir() and not path.is_symlink()) or path.suffix == ".ipynb":
             continue
         name = path.relative_to(source)
         if any(parent.is_symlink() for parent in [path, *path.parents][: len(name.parts)]) or not path.is_file():
             said.append(f"{name} is a link or no file, and was left out.")
-        elif path.stat().st_size > _LARGEST_FILE:
-            said.append(f"{name} is larger than {_LARGEST_FILE / 1e6:.0f} MB, and was left out.")
+        elif path.stat().st_size > left:
+            said.append(f"{name} was left out: at most {_LARGEST_FILES / 1e6:.0f} MB of files are taken.")
         else:
+            left -= path.stat().st_size
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target / name)
     return said
@@ -194,3 +200,4 @@ def _forget(coursedir: CourseDirectory, name: str, student: str) -> None:
             for grade in notebook.grades:
                 grade.auto_score, grade.needs_manual_grade = None, True
         gradebook.db.commit()
+    shutil.rmtree(Path(coursedir.format_path(coursedir.feedback_directory, student, name)), ignore_errors=True)

@@ -5,6 +5,8 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -29,6 +31,8 @@ from tl_course.grading.sandbox import Limits, Sandbox, pick_isolation
 
 __all__ = ["Batch", "grade"]
 
+_PACKAGE = Path(__file__).parents[1]
+_LARGE = 100 << 20  # bytes
 _VERSION = 1  # of what is written down of a submission; another one has it graded again
 
 
@@ -120,7 +124,8 @@ def grade(
         return Batch(name, isolation, report["submissions"], report["graded"], monotonic() - began, folder)
     (folder / "students").mkdir(parents=True, exist_ok=True)
     limits = limits or Limits()
-    handed_out = _digest([release, course / "source" / name, course / "nbgrader_config.py"])
+    questions = [_PACKAGE / "exercises", _PACKAGE / "variants.py", _PACKAGE / "grading" / "checks.py"]
+    handed_out = _digest([release, course / "source" / name, course / "nbgrader_config.py", *questions])
     digests = {
         one: f"{_VERSION}:{limits}:{handed_out}:{_digest([course / 'submitted' / one / name])}" for one in handed_in
     }
@@ -130,10 +135,12 @@ def grade(
     ]  # fmt: skip
     imports = _imports(release)
     cache = None
-    if wanted and any(one.partition(".")[0] == "tl_course" for one in imports):  # the others have nothing to share
+    if wanted and any((course / "source" / name).glob("*.ipynb")):
         cache = rehearse(
             course / "source" / name, folder, handed_out, isolation=isolation, imports=imports, limits=limits
         )
+    for one in wanted:  # where this is ended in the middle, they are graded the next time
+        (folder / "students" / f"{one}.json").unlink(missing_ok=True)
     setup = (str(course), name, isolation, imports, limits, cache)
     for one, report in _in_parallel(wanted, jobs or cores(), setup, progress=progress):
         report |= {
@@ -182,10 +189,19 @@ def _digest(places: Sequence[Path]) -> str:
     for place in places:
         folder = place if place.is_dir() else place.parent
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_symlink():
-                digest.update(os.fsencode(f"{path.relative_to(folder)}->{path.readlink()}"))
-            elif path.is_file():
-                digest.update(os.fsencode(path.relative_to(folder)) + sha256_of(path).encode())
+            if "__pycache__" in path.parts:
+                continue
+            digest.update(os.fsencode(path.relative_to(folder)))
+            try:
+                about = path.lstat()
+                if path.is_symlink():
+                    digest.update(os.fsencode(path.readlink()))
+                elif path.is_file() and about.st_size <= _LARGE:
+                    digest.update(sha256_of(path).encode())
+                elif path.is_file():  # larger than what is read of a submission
+                    digest.update(f"{about.st_size} {about.st_mtime_ns}".encode())
+            except OSError as problem:  # whoever may not read it will say so when it is graded
+                digest.update(str(problem).encode())
     return digest.hexdigest()
 
 
@@ -217,33 +233,39 @@ def _imports(release: Path) -> list[str]:
 def _in_parallel(
     students: Sequence[str], jobs: int, setup: tuple[Any, ...], *, progress: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each student's report, as it comes. Once a worker was lost, one at a time is tried: to know which one does it."""
+    """Each student's report, as it comes. Where a worker is lost, those that may have done it are tried alone."""
     from tqdm import tqdm
 
-    left = list(students)
-    together = True
+    left, alone = list(students), set[str]()
     with tqdm(total=len(students), unit="submission", disable=not progress) as bar:
         while left:
-            some = list(left) if together else left[:1]
-            with ProcessPoolExecutor(
+            some = left[:1] if left[0] in alone else [one for one in left if one not in alone]
+            pool = ProcessPoolExecutor(
                 min(jobs, len(some)),
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin,
                 initargs=setup,
-            ) as pool:
-                running = {pool.submit(_one, student): student for student in some}
-                try:
-                    for future in as_completed(running):
-                        report = future.result()
-                        left.remove(running[future])
-                        bar.update()
-                        yield running[future], report
-                except BrokenProcessPool:
-                    if not together:  # so it was this one
-                        left.remove(some[0])
-                        bar.update()
-                        yield some[0], _failed(some[0], "The process that graded it was ended while it did.")
-                    together = False
+            )
+            running = {pool.submit(_one, student): student for student in some}
+            try:
+                for future in as_completed(running):
+                    report = future.result()
+                    left.remove(running[future])
+                    bar.update()
+                    yield running[future], report
+            except BrokenProcessPool:
+                if some[0] in alone:  # so it was this one
+                    left.remove(some[0])
+                    bar.update()
+                    yield some[0], _failed(some[0], "The process that graded it was ended while it did.")
+                else:
+                    alone = set(left[: 2 * jobs])  # they are taken in this order, some ahead of time
+            except BaseException:  # an interrupt: what has been graded is written down, what has not is not waited for
+                for process in list(pool._processes.values()):
+                    process.terminate()
+                raise
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 def _failed(student: str, why: str) -> dict[str, Any]:
@@ -254,6 +276,8 @@ _worker: dict[str, Any] = {}
 
 
 def _begin(course: str, name: str, isolation: str, imports: list[str], limits: Limits, cache: Path | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked hears it, and ends this one
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.getLogger("tl_course.grading").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="Object of type <", category=Warning)  # nbgrader's own, of SQLAlchemy

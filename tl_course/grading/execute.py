@@ -32,10 +32,8 @@ def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
     Each code cell's ``metadata.tl_course`` says how it ended: ``{"status": "ok" | "error" | "not run"}``, and why.
     """
     said: list[str] = []
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    for cell in cells:
-        cell.outputs, cell.execution_count = [], None
-        cell.metadata[NOTES] = {"status": "not run", "why": "The submission was given up before this cell."}
+    cells = _made_ready(notebook)
+    sandbox.protected = [cell.source for cell in cells if cell.metadata.get("nbgrader", {}).get("locked")]
     deadline = monotonic() + sandbox.limits.notebook_seconds
     done, deaths = 0, 0
     restored: dict[str, None] = {}
@@ -82,6 +80,15 @@ def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
     if restored:
         said.append(f"Replaced by the submission, and put back before the next cell ran: {', '.join(restored)}.")
     return said
+
+
+def _made_ready(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells to run, as none of them has been run yet."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for cell in cells:
+        cell.outputs, cell.execution_count = [], None
+        cell.metadata[NOTES] = {"status": "not run", "why": "The submission was given up before this cell."}
+    return cells
 
 
 class _OutOfTimeError(Exception):

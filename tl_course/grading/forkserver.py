@@ -5,7 +5,7 @@ standard input, a line of JSON each, and reads the answers from its standard out
 
     {"imports": ["torch"], "given": "/given", "home": "/work", "cache": "/cache", "fill": false, "user": 100017,
      "alone": true}                                              -> {"ready": true}
-    {"start": "/sockets/kernel.json", "limits": {…}, "environment": {…}}  -> {"pid": 17}
+    {"start": "/sockets/kernel.json", "limits": {…}, "environment": {…}, "protected": […]}  -> {"pid": 17}
     {"poll": 17}                                                 -> {"status": null}, a signal or an exit code
     {"signal": 2, "pid": 17}                                     -> {}
     {"end": true}                                                -> {}: all that a kernel started is gone, its files too
@@ -154,6 +154,7 @@ class _Server:
 
             from tl_course.grading.guard import GuardedKernel
 
+            GuardedKernel.protected = request.get("protected", [])
             app = IPKernelApp.instance(kernel_class=GuardedKernel)
             app.initialize(
                 ["-f", request["start"], "--HistoryManager.hist_file=:memory:", "--HistoryManager.enabled=False"]

@@ -4,6 +4,7 @@ Student code shares a process with the tests that judge it, so this is a lock fo
 functions of modules that a test relies on, and says so. Whoever looks for the guard itself in memory can disable it.
 """
 
+import ast
 import os
 import random
 import sys
@@ -11,7 +12,8 @@ import types
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from copy import copy
+from typing import Any, ClassVar
 
 from ipykernel.ipkernel import IPythonKernel
 
@@ -29,6 +31,8 @@ _MODULES = (
     "ipykernel.displayhook", "ipykernel.zmqshell", "ipykernel.ipkernel",
 )  # fmt: skip
 _OWN = "tl_course."
+_QUESTIONS = "tl_course.exercises."
+_DATA = (bool, int, float, str, tuple, frozenset, dict, set, list)
 _KINDS = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -38,6 +42,8 @@ class Snapshot:
     def __init__(self) -> None:
         _settle()
         self._kept = {id(owner): (owner, name, dict(_functions(owner))) for name, owner in _owners()}
+        modules = [module for name, module in list(sys.modules.items()) if name.startswith(_QUESTIONS)]
+        self._values = [(module, name, value, copy(value)) for module in modules for name, value in _plain(module)]
 
     def restore(self) -> list[str]:
         """Put back what is another one now; returns the names of what was put back."""
@@ -49,6 +55,15 @@ class Snapshot:
                     with suppress(AttributeError, TypeError):
                         setattr(owner, name, function)
                         found.append(f"{where}.{name}")
+        for module, name, value, content in self._values:
+            if isinstance(value, dict | set):
+                value.clear()
+                value.update(content)
+            elif isinstance(value, list):
+                value[:] = content
+            if vars(module).get(name) is not value:
+                setattr(module, name, value)
+                found.append(f"{module.__name__}.{name}")
         return found
 
 
@@ -74,6 +89,31 @@ def _owners() -> Iterator[tuple[str, Any]]:
                 yield f"{name}.{called}", member
 
 
+def _plain(module: Any) -> Iterator[tuple[str, Any]]:
+    """What a module of questions judges by, besides functions: numbers, texts, and collections, which may change."""
+    for name, value in list(vars(module).items()):
+        if not name.startswith("__") and isinstance(value, _DATA):
+            yield name, value
+
+
+def _bound(code: str) -> set[str]:
+    """Names that a cell makes something of, outside of functions."""
+    try:
+        body = ast.parse(code).body
+    except SyntaxError:  # what only IPython understands
+        return set()
+    found: set[str] = set()
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            found.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            found |= {(one.asname or one.name).partition(".")[0] for one in statement.names}
+        else:
+            nodes = ast.walk(statement)
+            found |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return found
+
+
 def _is_own(value: Any) -> bool:
     """Whether it is an object of the course, such as a question."""
     return type(value).__module__.startswith(_OWN) and hasattr(value, "__dict__")
@@ -96,15 +136,19 @@ class GuardedKernel(IPythonKernel):
     ----------
     snapshot : Snapshot
         What is restored; taken by the process that kernels are forked from.
+    protected : list of str
+        Cells of the instructor's: for each test, what they name is what it was when they had run.
     """
 
     snapshot: Snapshot
+    protected: ClassVar[list[str]] = []
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._restored: list[str] = []
         self._student = os.environ.get(GRADED_STUDENT)
         self._shadowing: dict[str, Any] | None = None
+        self._named: dict[str, Any] = {}
 
     async def do_execute(  # noqa: D102 - as in the base class
         self, code: str, silent: bool, store_history: bool = True, *arguments: Any, **options: Any
@@ -114,11 +158,21 @@ class GuardedKernel(IPythonKernel):
             os.environ[GRADED_STUDENT] = self._student
             self._restored.append(GRADED_STUDENT)
         _seed(zlib.crc32(code.encode()))
-        if (
-            not store_history and self.shell is not None
-        ):  # a test: it shows its last value, whatever a student likes to see of theirs
-            self.shell.ast_node_interactivity = "last_expr"
-        return await super().do_execute(code, silent, store_history, *arguments, **options)
+        assert self.shell is not None
+        names = self.shell.user_ns
+        if store_history:
+            reply = await super().do_execute(code, silent, store_history, *arguments, **options)
+            if code in self.protected:
+                self._named |= {name: names[name] for name in _bound(code) if name in names}
+            return reply
+        # A test. It shows its last value, whatever a student likes to see of theirs, and names mean what they meant.
+        self.shell.ast_node_interactivity = "last_expr"
+        theirs = {name: names.get(name) for name, value in self._named.items() if names.get(name) is not value}
+        self._restored += [f"{name} (for the tests)" for name in theirs]
+        names.update({name: self._named[name] for name in theirs})
+        reply = await super().do_execute(code, silent, store_history, *arguments, **options)
+        names.update(theirs)
+        return reply
 
     def _restore_shell(self) -> list[str]:
         """Methods that were replaced on the shell itself, not on its class."""

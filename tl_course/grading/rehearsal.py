@@ -48,13 +48,15 @@ def rehearse(
                 copy(path, sandbox.given / path.name)
         for path in sorted(source.glob("*.ipynb")):
             notebook = nbformat.read(path, 4)
-            problems += run_notebook(notebook, sandbox)
+            notes = run_notebook(notebook, sandbox)
             for cell in filter(is_test, notebook.cells):
                 given, about = mark(cell), cell.metadata.nbgrader
                 if given.points != about.points:
                     raised = [one.evalue for one in cell.get("outputs", []) if one.output_type == "error"]
                     why = " ".join([given.why, *raised]).strip() or f"{given.points} of {about.points} points"
                     problems.append(f"{about.grade_id}: {why}")
+            if problems:
+                problems += notes
     if problems:
         raise GradingError(
             f"The solution in {source} does not get full marks here, so no submission can, and none was graded.\n  "

@@ -102,6 +102,8 @@ class Sandbox:
     ----------
     environment : dict of str to str
         Set for kernels that are started from now on.
+    protected : list of str
+        Cells that come from the instructor: for tests, what they name is again what they made it, in those kernels.
     sockets : Path
         Where the connection file and the sockets of a kernel belong. Short, as a socket's address must be.
     given : Path
@@ -119,6 +121,7 @@ class Sandbox:
     ) -> None:
         self.isolation, self.imports, self.limits = isolation, list(imports), limits or Limits()
         self.environment: dict[str, str] = {}
+        self.protected: list[str] = []
         self._cache, self._fill = cache, fill
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _FIRST_USER + os.getpid() if isolation == "bwrap" and os.geteuid() == 0 else None
@@ -156,7 +159,8 @@ class Sandbox:
             os.chown(connection_file, self._user, self._user)
         processes = {"processes": self.limits.processes} if self._user is not None else {}
         limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0} | processes
-        return int(self.ask(start=connection_file, limits=limits, environment=self.environment)["pid"])
+        more = {"environment": self.environment, "protected": self.protected}
+        return int(self.ask(start=connection_file, limits=limits, **more)["pid"])
 
     def _stop(self) -> None:
         if self._process is not None:

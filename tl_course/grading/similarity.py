@@ -10,6 +10,7 @@ import keyword
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from glob import escape as escape_glob
 from html import escape
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def answers(course: Path, name: str) -> dict[str, dict[str, str]]:
     for path in (course / "release" / name).glob("*.ipynb"):
         blank |= {f"{path.stem}/{one}": text for one, text in _answers_in(path)}
     found: dict[str, dict[str, str]] = {}
-    for path in sorted((course / "autograded").glob(f"*/{name}/*.ipynb")):
+    for path in sorted((course / "autograded").glob(f"*/{escape_glob(name)}/*.ipynb")):
         given = {f"{path.stem}/{one}": text for one, text in _answers_in(path)}
         found.setdefault(path.parents[1].name, {}).update(
             {one: _own(text, blank.get(one, "")) for one, text in given.items() if text != blank.get(one)}

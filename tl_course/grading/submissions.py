@@ -16,7 +16,7 @@ __all__ = ["Examined", "Rejected", "examine", "mend"]
 
 LARGEST = 50 << 20  # bytes of a notebook
 MOST = 1000  # cells of a notebook
-_READ = 4000  # letters of a cell that are compared
+_READ = 1500  # letters of a cell that are compared
 _LIKE = 0.6  # how much of a cell must agree for it to be taken for the one that was handed out
 
 
@@ -61,6 +61,11 @@ def examine(folder: Path, release: NotebookNode, name: str, *, others: Collectio
     Rejected
         Nothing in the folder can be graded.
     """
+    student = folder.parent.name
+    if folder.is_symlink() or folder.parent.is_symlink():
+        raise Rejected(f"{folder} is a link. Put what was handed in there itself.")
+    if any(character in student for character in "[]*?") or student != student.strip():
+        raise Rejected(f"nbgrader cannot work with the id {student!r}: rename the folder, without []*? and blanks.")
     said: list[str] = []
     path = folder / f"{name}.ipynb"
     if not path.exists() and not path.is_symlink():
@@ -109,7 +114,7 @@ def _sound(value: Any) -> Any:
 def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
     """A copy of `notebook` in which each cell that was handed out as nbgrader's is there once, with its own metadata.
 
-    Cells are found by nbgrader's id, otherwise by likeness, otherwise, for an answer, by their place between others.
+    Cells are found by nbgrader's id, otherwise by likeness and order, otherwise, for an answer, by their place.
     Whatever else a student wrote stays where it is and runs.
     """
     cells = [deepcopy(cell) for cell in notebook.cells if cell.get("cell_type") in ("code", "markdown", "raw")]
@@ -122,10 +127,13 @@ def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
         cell.setdefault("metadata", NotebookNode())
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    place = _by_id(cells, wanted, examined)
-    place |= _by_likeness(cells, wanted, place, examined)
-    place |= _by_place(cells, wanted, place, examined)
-    _put_back(cells, wanted, place, examined)
+    known = _by_id(cells, wanted, examined)
+    place = _aligned(cells, release.cells, known)
+    by_text = [name for number in place if (name := _name(release.cells[number])) and name not in known]
+    if by_text:
+        examined.mended.append(f"Found again by what is written in them: {', '.join(sorted(by_text))}.")
+    _by_place(cells, release.cells, place, examined)
+    _put_back(cells, release.cells, place, examined)
     return examined
 
 
@@ -148,6 +156,11 @@ def _by_id(cells: list[NotebookNode], wanted: dict[str, NotebookNode], examined:
     return found
 
 
+def _name(cell: NotebookNode) -> str | None:
+    name: str | None = cell.metadata.get("nbgrader", {}).get("grade_id")
+    return name
+
+
 def _likeness(one: str, other: str) -> float:
     matcher = difflib.SequenceMatcher(None, one[:_READ], other[:_READ], autojunk=False)
     if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < _LIKE:  # quick, and never too low
@@ -155,72 +168,87 @@ def _likeness(one: str, other: str) -> float:
     return matcher.ratio()
 
 
-def _by_likeness(
-    cells: list[NotebookNode], wanted: dict[str, NotebookNode], place: dict[str, NotebookNode], examined: Examined
-) -> dict[str, NotebookNode]:
-    taken = {id(cell) for cell in place.values()}
-    pairs = sorted(
-        (
-            (_likeness(cell.source, handed_out.source), name, number)
-            for name, handed_out in wanted.items()
-            if name not in place
-            for number, cell in enumerate(cells)
-            if id(cell) not in taken and cell.cell_type == handed_out.cell_type
-        ),
-        key=lambda one: (-one[0], one[1], one[2]),
-    )
-    found: dict[str, NotebookNode] = {}
-    for likeness, name, number in pairs:
-        if likeness >= _LIKE and name not in found and id(cells[number]) not in taken:
-            found[name] = cells[number]
-            taken.add(id(cells[number]))
-    if found:
-        examined.mended.append(f"Found again by what is written in them: {', '.join(sorted(found))}.")
-    return found
+def _aligned(
+    cells: list[NotebookNode], handed_out: list[NotebookNode], known: dict[str, NotebookNode]
+) -> dict[int, NotebookNode]:
+    """Which cell is which of those that were handed out, by its number: known ones, and in their order the most alike.
+
+    It is the alignment of two sequences with the highest sum of likeness (Needleman and Wunsch 1970). The order tells
+    cells apart that read the same, and what a student never touched keeps its place from being taken for an answer.
+    """
+    place = {number: known[name] for number, cell in enumerate(handed_out) if (name := _name(cell)) in known}
+    taken = {id(cell) for cell in known.values()}
+    rows = [number for number in range(len(handed_out)) if number not in place]
+    columns = [cell for cell in cells if id(cell) not in taken]
+
+    def alike(row: int, cell: NotebookNode) -> float:
+        if cell.cell_type != handed_out[row].cell_type:
+            return 0.0
+        value = _likeness(cell.source, handed_out[row].source)
+        return value if value >= _LIKE else 0.0
+
+    score = [[alike(row, cell) for cell in columns] for row in rows]
+    best = [[0.0] * (len(columns) + 1) for _ in range(len(rows) + 1)]
+    for i in reversed(range(len(rows))):
+        for j in reversed(range(len(columns))):
+            pair = score[i][j] + best[i + 1][j + 1] if score[i][j] else 0.0
+            best[i][j] = max(pair, best[i + 1][j], best[i][j + 1])
+    i = j = 0
+    while i < len(rows) and j < len(columns):
+        if score[i][j] and best[i][j] == score[i][j] + best[i + 1][j + 1]:
+            place[rows[i]] = columns[j]
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            i += 1
+        else:
+            j += 1
+    return place
 
 
 def _by_place(
-    cells: list[NotebookNode], wanted: dict[str, NotebookNode], place: dict[str, NotebookNode], examined: Examined
-) -> dict[str, NotebookNode]:
+    cells: list[NotebookNode], handed_out: list[NotebookNode], place: dict[int, NotebookNode], examined: Examined
+) -> None:
     """An answer that is unlike what was handed out is what stands where it should."""
-    order = list(wanted)
-    found: dict[str, NotebookNode] = {}
-    number_of = {id(cell): number for number, cell in enumerate(cells)}
-    for name in order:
-        if name in place or not wanted[name].metadata.nbgrader.get("solution"):
+    for number, cell in enumerate(handed_out):
+        if number in place or not cell.metadata.get("nbgrader", {}).get("solution"):
             continue
-        known = place | found
-        before = [number_of[id(known[one])] for one in order[: order.index(name)] if one in known]
-        after = [number_of[id(known[one])] for one in order[order.index(name) + 1 :] if one in known]
-        between = range(max(before, default=-1) + 1, min(after, default=len(cells)))
-        own = {id(cell) for cell in known.values()}
-        free = [cells[n] for n in between if id(cells[n]) not in own and cells[n].cell_type == wanted[name].cell_type]
+        first, last = _between(cells, place, number)
+        own = {id(one) for one in place.values()}
+        free = [one for one in cells[first:last] if id(one) not in own and one.cell_type == cell.cell_type]
         if free:
-            found[name] = free[-1]
-            text = f"{name} had lost its mark; what stands in its place was taken for it."
-            examined.look.append(text)
-    return found
+            place[number] = free[-1]
+            examined.look.append(f"{_name(cell)} had lost its mark; what stands in its place was taken for it.")
+
+
+def _between(cells: list[NotebookNode], place: dict[int, NotebookNode], number: int) -> tuple[int, int]:
+    """Where cell `number` of those handed out belongs: from, and up to, which of the submitted ones."""
+    number_of = {id(cell): index for index, cell in enumerate(cells)}
+    before = [number_of[id(cell)] for other, cell in place.items() if other < number]
+    after = [number_of[id(cell)] for other, cell in place.items() if other > number]
+    first = max(before, default=-1) + 1
+    return first, max(first, min((index for index in after if index >= first), default=len(cells)))
 
 
 def _put_back(
-    cells: list[NotebookNode], wanted: dict[str, NotebookNode], place: dict[str, NotebookNode], examined: Examined
+    cells: list[NotebookNode], handed_out: list[NotebookNode], place: dict[int, NotebookNode], examined: Examined
 ) -> None:
-    behind = -1
-    for name, handed_out in wanted.items():
-        cell = place.get(name)
+    for number, original in enumerate(handed_out):
+        name = _name(original)
+        if name is None:
+            continue
+        cell = place.get(number)
         if cell is None:
-            cell = deepcopy(handed_out)
-            cells.insert(behind + 1, cell)
-            examined.mended.append(f"{name} was missing and is there again, as it was handed out.")
-        elif cell.cell_type != handed_out.cell_type:
-            examined.mended.append(f"{name} was a {cell.cell_type} cell and is a {handed_out.cell_type} cell again.")
-            number = next(number for number, one in enumerate(cells) if one is cell)
-            source, cell = cell.source, deepcopy(handed_out)
+            cell = deepcopy(original)
+            cells.insert(_between(cells, place, number)[1], cell)
+            examined.look.append(f"{name} was missing and is there again, as it was handed out.")
+        elif cell.cell_type != original.cell_type:
+            examined.mended.append(f"{name} was a {cell.cell_type} cell and is a {original.cell_type} cell again.")
+            index = next(index for index, one in enumerate(cells) if one is cell)
+            source, cell = cell.source, deepcopy(original)
             cell.source = source
-            cells[number] = cell
-        about = handed_out.metadata.nbgrader
-        if not about.get("solution") and cell.source != handed_out.source:
+            cells[index] = cell
+        if not original.metadata.nbgrader.get("solution") and cell.source != original.source:
             examined.mended.append(f"{name} had been changed and is as it was handed out.")
-            cell.source = handed_out.source
-        cell.metadata = deepcopy(handed_out.metadata)
-        behind = next(number for number, one in enumerate(cells) if one is cell)
+            cell.source = original.source
+        cell.metadata = deepcopy(original.metadata)
+        place[number] = cell
