@@ -27,7 +27,7 @@ class Assignment:
         self.points: dict[str, float] = {}  # of the solution, by test
         self.of: dict[str, float] = {}
         for cell in self.notebook.cells:
-            if cell.cell_type == "code":
+            if cell.cell_type == "code" and "install" not in cell.metadata.get("tags", []):
                 value = _run(cell.source, self.names)
                 if _is_test(cell):
                     _add(self.points, cell, _points(value, cell))
@@ -81,7 +81,7 @@ def _assigned(source: str) -> set[str]:
 
 def _run(source: str, names: dict[str, Any]) -> Any:
     """Run a cell; returns the value of its last line, if that has one."""
-    tree = ast.parse("\n".join(line for line in source.splitlines() if not line.startswith(("%", "!"))))
+    tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         exec(compile(tree, "<cell>", "exec"), names)

@@ -271,12 +271,25 @@ def test_without_isolation_it_grades_alike_and_says_so_loudly(course: Path) -> N
 @pytest.mark.slow
 @isolated
 def test_how_a_student_likes_to_work_costs_nothing(course: Path) -> None:
-    """All values of a cell shown, and processes that share memory, as a DataLoader's workers do."""
-    habit = "get_ipython().ast_node_interactivity = 'all'\nfrom multiprocessing import shared_memory\n"
-    shares = "def shout(text):\n    shared_memory.SharedMemory(create=True, size=100).unlink()\n    return text.upper()"
+    """All values of a cell shown, processes that share memory as a DataLoader's workers do, and a name taken twice."""
+    path = course / "source" / "demo" / "demo.ipynb"
+    notebook = source_notebook()
+    about = {"grade_id": "setup", "locked": True, "grade": False, "solution": False, "task": False, "schema_version": 3}
+    notebook.cells.insert(1, new_code_cell("due = {2: 4}", metadata={"nbgrader": about}))
+    notebook.cells[cell_of(notebook, "square_right")].source += "\nassert due == {2: 4}"
+    nbformat.write(notebook, path)
+    assert command(course, "assign", "demo").returncode == 0
+    habit = (
+        "get_ipython().ast_node_interactivity = 'all'\nfrom multiprocessing import shared_memory\ndue = 'tomorrow'\n"
+    )
+    shares = "assert due == 'tomorrow'\ndef shout(text):\n"
+    shares += "    shared_memory.SharedMemory(create=True, size=100).unlink()\n    return text.upper()"
     hand_in(course, "ada", answered(course, square=habit + SQUARE, shout=shares))
     (submission,) = json.loads(command(course, "grade", "demo").stdout)["submissions"]
-    assert submission["marks"] == {"square_right": 2.0, "shout_right": 3.0, "why": 0.0} and not submission["look"]
+    assert submission["marks"] == {"square_right": 2.0, "shout_right": 3.0, "why": 0.0}
+    assert submission["look"] == [
+        "Replaced by the submission, and put back before the next cell ran: due (for the tests)."
+    ]
 
 
 @pytest.mark.slow

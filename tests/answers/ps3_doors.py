@@ -11,6 +11,7 @@ def agreement_on(first, second, label):
     return len(one & two) / ((len(one) + len(two)) / 2) if one or two else math.nan
 """
 _PAIRS = """
+from itertools import combinations
 shares = {two: agreement_on(*[ratings[who] for who in two], "open") for two in combinations(ratings, 2)}
 """
 _NIGHT = """

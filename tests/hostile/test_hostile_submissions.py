@@ -70,7 +70,6 @@ CODE = {
     "    if os.fork() == 0:\n        while True: time.sleep(1)\n    os._exit(0)",
     "becomes root": "import os\nos.setuid(0)",
     "unshares": "import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000 | 0x00020000) == 0",
-    "other names for tests": "given = lambda *a: True\ndef handed(x): return 1",
     "is somebody else": "import os\nos.environ['TL_COURSE_STUDENT'] = 'honest'",
     "leaves something in shared memory": "open('/dev/shm/left-behind', 'w').write('x')",
     "mounts": "import ctypes\nassert ctypes.CDLL(None).mount(b'none', b'/home', b'tmpfs', 0, None) == 0",
