@@ -21,7 +21,7 @@ class Assignment:
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.folder = name, Path.cwd()
         self.notebook = nbformat.read(SOURCE / name / f"{name}.ipynb", 4)
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.points: dict[str, float] = {}  # of the solution, by test
