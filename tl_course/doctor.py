@@ -8,6 +8,7 @@ from typing import Any
 from tl_course.backbones import DEFAULT, available
 from tl_course.devices import cores, pick_device
 from tl_course.files import cache_dir
+from tl_course.grading.sandbox import pick_isolation
 
 __all__ = ["Examination", "examine"]
 
@@ -32,6 +33,8 @@ class Examination:
         Names whose weights lie on this machine, and where. Others come from the hub, where there is a network.
     cache : str
         The folder of what can be made again; it may be deleted at any time.
+    isolation : str
+        What ``tl-course grade`` keeps submissions apart by: "bwrap", "container" or "none".
     advice : list of str
         What to do, a sentence each; empty where all is well.
     ok : bool
@@ -45,6 +48,7 @@ class Examination:
     packages: dict[str, str | None]
     backbones: dict[str, str]
     cache: str
+    isolation: str
     advice: list[str]
     ok: bool
 
@@ -61,6 +65,7 @@ class Examination:
             *(f"backbone   {name} ({where})" for name, where in self.backbones.items()),
             "           any other timm name: from the hub, where there is a network",
             f"cache      {self.cache}",
+            f"isolation  {self.isolation}, of submissions that are graded",
             *(f"to do      {sentence}" for sentence in self.advice),
             "Lessons can run here." if self.ok else "Lessons cannot run here yet.",
         ]
@@ -80,6 +85,9 @@ def examine() -> Examination:
     for name, use in _OPTIONAL.items():
         if packages[name] is None:
             advice.append(f"{name} is only needed for {use}: python -m pip install {name}")
+    isolation = pick_isolation()
+    if isolation == "none":
+        advice.append("Only for grading: install bubblewrap (apt install bubblewrap), or docker or podman elsewhere.")
     return Examination(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
@@ -88,6 +96,7 @@ def examine() -> Examination:
         packages=packages,
         backbones=backbones,
         cache=str(cache_dir()),
+        isolation=isolation,
         advice=advice,
         ok=not missing,
     )
