@@ -136,12 +136,18 @@ def _page(assignment: str, pairs: list[Alike]) -> str:
         )
         for pair in pairs[:_SHOWN]
     ]
-    said = "One pair of students shares" if len(pairs) == 1 else f"{len(pairs) or 'No'} pairs of students share"
-    if len(pairs) > _SHOWN:
-        said += f" (the first {_SHOWN} are shown)"
+    if not pairs:
+        said = "No two students share what few others wrote."
+    else:
+        who = "One pair of students shares" if len(pairs) == 1 else f"{len(pairs)} pairs of students share"
+        shown = f" (the first {_SHOWN} are shown)" if len(pairs) > _SHOWN else ""
+        said = f"{who} more of what few others wrote than chance would bring{shown}. {_NO_PROOF}"
     return _PAGE.format(title=escape(f"{assignment}: answers that are alike"), said=said, parts="\n".join(parts))
 
 
+_NO_PROOF = """That is a reason to look and to ask, and no proof: the same book, the same table at the library or a
+short answer that can hardly be otherwise do it too. The share says how much of what is rare in their answers is in
+both."""
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -155,9 +161,7 @@ h2 {{ border-top: 1px solid #8884; padding-top: 1rem; }}
 pre {{ margin: 0; padding: .6rem .8rem; background: #8881; overflow-x: auto; font-size: 13px; }}
 </style>
 <h1>{title}</h1>
-<p>{said} more of what few others wrote than chance would bring. That is a reason to look and to ask, and no proof:
-the same book, the same table at the library or a short answer that can hardly be otherwise do it too. The share says
-how much of what is rare in their answers is in both.</p>
+<p>{said}</p>
 {parts}
 </html>
 """

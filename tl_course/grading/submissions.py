@@ -131,7 +131,8 @@ def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
     place = _aligned(cells, release.cells, known)
     by_text = [name for number in place if (name := _name(release.cells[number])) and name not in known]
     if by_text:
-        examined.mended.append(f"Found again by what is written in them: {', '.join(sorted(by_text))}.")
+        which = ", ".join(by_text) if len(by_text) <= 3 else f"{len(by_text)} cells"
+        examined.mended.append(f"Found again by what is written in them: {which}.")
     _by_place(cells, release.cells, place, examined)
     _put_back(cells, release.cells, place, examined)
     return examined
