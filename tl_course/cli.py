@@ -311,7 +311,7 @@ def _alike(options: argparse.Namespace) -> int:
 
     page, pairs = report(options.name, course=Path(options.course))
     lines = [f"{one.likeness:.0%}  {one.first}, {one.second}: {', '.join(one.cells)}" for one in pairs[:20]]
-    lines.append(f"{len(pairs)} pairs for a person to look at: {page}")
+    lines.append(f"pairs for a person to look at: {len(pairs)}; {page}")
     found = [
         {"first": one.first, "second": one.second, "likeness": round(one.likeness, 3), "cells": list(one.cells)}
         for one in pairs

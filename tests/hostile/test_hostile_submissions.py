@@ -215,7 +215,7 @@ def test_the_rest_of_the_batch_is_graded(graded: Graded) -> None:
         ("endless loop that stands its ground", "more than 3 seconds"),
         ("endless loop at import", "more than 3 seconds"),
         ("shows two marks", "more than one result"),
-        ("stripped of metadata", "had lost its mark"),
+        ("stripped of metadata", "Which answer is which was lost"),
         ("cells twice", "2 times"),
     ],
 )

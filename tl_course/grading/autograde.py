@@ -84,7 +84,7 @@ def autograde(course: Path, name: str, student: str, sandbox: Sandbox) -> dict[s
                 names = [release.stem for release in releases]
                 examined = examine(handed_in, nbformat.read(path, 4), path.stem, others=names)
                 report["mended"] += examined.mended
-                report["look"] += examined.look + _of_another(examined.notebook, student)
+                report["look"] += _of_another(examined.notebook, student) + examined.look
                 staged.mkdir(parents=True, exist_ok=True)
                 nbformat.write(examined.notebook, staged / path.name)
         except Rejected as problem:

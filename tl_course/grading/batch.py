@@ -20,6 +20,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
+
 from tl_course.devices import cores
 from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.files import atomic_path, sha256_of
@@ -103,9 +105,13 @@ def grade(
     release = course / "release" / name
     if not list(release.glob("*.ipynb")):
         raise GradingError(f"{name} has not been handed out: run `tl-course assign {name}` first.")
+    for path in (course / "source" / name).glob("*.ipynb"):
+        copy = release / path.name
+        if not copy.exists() or copy.stat().st_mtime < path.stat().st_mtime:  # its solution would pass other tests
+            raise GradingError(f"{path} is newer than what was handed out: run `tl-course assign {name}` first.")
     handed_in = sorted(path.parent.name for path in (course / "submitted").glob(f"*/{escape(name)}") if path.is_dir())
     if not handed_in:
-        raise GradingError(f"Nothing was handed in: there is no {course}/submitted/STUDENT/{name}.")
+        raise GradingError(f"Nothing was handed in: there is no {course}/submitted/ID/{name}.")
     if student is not None and student not in handed_in:
         raise GradingError(f"{student} has handed in nothing: there is no {course}/submitted/{student}/{name}.")
     isolation = pick_isolation(isolation)
@@ -281,6 +287,8 @@ def _begin(course: str, name: str, isolation: str, imports: list[str], limits: L
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.getLogger("tl_course.grading").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="Object of type <", category=Warning)  # nbgrader's own, of SQLAlchemy
+    warnings.simplefilter("ignore", MissingIDFieldWarning)  # of notebooks that other places have written
+    warnings.simplefilter("ignore", DuplicateCellId)
     _worker.update(
         course=Path(course), name=name, sandbox=Sandbox(isolation, imports=imports, limits=limits, cache=cache)
     )

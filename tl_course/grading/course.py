@@ -64,13 +64,26 @@ def assign(name: str, *, course: Path) -> Path:
     return course / "release" / name
 
 
+def _needs_course(course: Path) -> None:
+    if not any((course / one).exists() for one in ("nbgrader_config.py", "source", "gradebook.db")):
+        raise GradingError(
+            f"There is no nbgrader course in {course.absolute()}. Go to the folder above it, or give --course."
+        )
+
+
 def grades(*, course: Path) -> "pd.DataFrame":
     """Marks of all students for all assignments, a row each.
 
     Columns: ``student``, ``assignment``, ``score`` (points, None where a mark is missing: that is not nought),
     ``max_score``, ``missing`` (cells that a person has to mark), ``late_penalty``.
+
+    Raises
+    ------
+    GradingError
+        There is no course.
     """
     needs_nbgrader()
+    _needs_course(course)
     import pandas as pd
     from nbgrader.api import Gradebook
     from nbgrader.coursedir import CourseDirectory
@@ -107,8 +120,14 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
 
     A page needs nothing else: no network, no other file. What tests print is left out, but for what `Result.points`
     says; and so is every line of a hidden test wherever else it shows up.
+
+    Raises
+    ------
+    GradingError
+        There is no course, or nothing of the assignment has been graded.
     """
     needs_nbgrader()
+    _needs_course(course)
     from nbgrader.api import Gradebook, MissingEntry
     from nbgrader.coursedir import CourseDirectory
 

@@ -54,8 +54,9 @@ def points(submission: dict[str, Any]) -> str:
     if not submission["marks"]:
         return "none yet"
     missing = len(submission["marks"]) - len(known)
-    text = f"{sum(known.values()):g} of {sum(submission['of'][name] for name in known):g}"
-    return text + (f", {missing} to be marked" if missing else "")
+    text = f"{sum(known.values()):g} of {sum(submission['of'].values()):g}"
+    left = sum(submission["of"][name] for name in submission["marks"] if name not in known)
+    return text + (f" so far, {left:g} to be marked" if missing else "")
 
 
 def _row(submission: dict[str, Any]) -> str:

@@ -158,7 +158,7 @@ _PAGE = """<!doctype html>
 body {{ max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }}
 h2 {{ border-top: 1px solid #8884; padding-top: 1rem; }}
 .pair {{ display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }}
-pre {{ margin: 0; padding: .6rem .8rem; background: #8881; overflow-x: auto; font-size: 13px; }}
+pre {{ margin: 0; padding: .6rem .8rem; background: #8881; white-space: pre-wrap; font-size: 13px; }}
 </style>
 <h1>{title}</h1>
 <p>{said}</p>

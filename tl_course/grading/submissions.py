@@ -210,6 +210,7 @@ def _by_place(
     cells: list[NotebookNode], handed_out: list[NotebookNode], place: dict[int, NotebookNode], examined: Examined
 ) -> None:
     """An answer that is unlike what was handed out is what stands where it should."""
+    found = []
     for number, cell in enumerate(handed_out):
         if number in place or not cell.metadata.get("nbgrader", {}).get("solution"):
             continue
@@ -218,7 +219,9 @@ def _by_place(
         free = [one for one in cells[first:last] if id(one) not in own and one.cell_type == cell.cell_type]
         if free:
             place[number] = free[-1]
-            examined.look.append(f"{_name(cell)} had lost its mark; what stands in its place was taken for it.")
+            found.append(str(_name(cell)))
+    if found:
+        examined.look.append(f"Which answer is which was lost; by their place these are {', '.join(found)}.")
 
 
 def _between(cells: list[NotebookNode], place: dict[int, NotebookNode], number: int) -> tuple[int, int]:
