@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two modules of tests at a time, in the order of their names: many tests wait, for a browser or for a kernel.
+PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run lab test test-quick lint format links lock clean
@@ -18,10 +20,10 @@ lab: $(READY) ## open the lessons in JupyterLab
 	$(BIN)/tl-course lab
 
 test: $(READY) ## all tests
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-quick: $(READY) ## the tests that take seconds
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(READY) ## ruff and mypy, nothing changed
 	$(BIN)/ruff check

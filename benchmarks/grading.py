@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from reporting import RESULTS, machine, table, write
+from reporting import RESULTS, machine, marks, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -62,7 +62,7 @@ def main() -> None:
             alone = timed(["nbgrader", "autograde", "demo", "--ExecutePreprocessor.timeout=60"], theirs)
             ours = timed(["tl_course.cli", "grade", "demo", "--course", ".", "--json"], course)
             again = timed(["tl_course.cli", "grade", "demo", "--course", ".", "--json"], course)
-            differ[what] = differences(marks(course), marks(theirs))
+            differ[what] = differences(marks(course, "demo"), marks(theirs, "demo"))
         rows.append(
             {
                 "assignment": what,
@@ -95,18 +95,6 @@ def timed(words: list[str], course: Path) -> float:
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
     return time.perf_counter() - began
-
-
-def marks(course: Path) -> dict[tuple[str, str], float | None]:
-    from nbgrader.api import Gradebook
-
-    found = {}
-    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
-        for submission in gradebook.assignment_submissions("demo"):
-            for notebook in submission.notebooks:
-                for grade in notebook.grades:
-                    found[submission.student.id, grade.cell.name] = grade.auto_score
-    return found
 
 
 def differences(ours: dict[Any, Any], theirs: dict[Any, Any]) -> list[str]:

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from reporting import RESULTS, machine, table, write
+from reporting import RESULTS, machine, marks, table, write
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -111,18 +111,6 @@ def run(words: list[str], course: Path, **environment: str) -> None:
     )  # fmt: skip
     if done.returncode:
         print(done.stdout[-2000:], done.stderr[-2000:], sep="\n", file=sys.stderr)
-
-
-def marks(course: Path, name: str) -> dict[tuple[str, str], float | None]:
-    from nbgrader.api import Gradebook
-
-    found = {}
-    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
-        for submission in gradebook.assignment_submissions(name):
-            for notebook in submission.notebooks:
-                for grade in notebook.grades:
-                    found[submission.student.id, grade.cell.name] = grade.auto_score
-    return found
 
 
 def shown(course: Path, name: str, student: str, cell: str) -> str:

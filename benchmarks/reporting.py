@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RESULTS", "machine", "table", "write"]
+__all__ = ["RESULTS", "machine", "marks", "table", "write"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -50,6 +50,19 @@ def write(report: Mapping[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(f"\nwritten to {path}")
+
+
+def marks(course: Path, assignment: str) -> dict[tuple[str, str], float | None]:
+    """What an nbgrader course's gradebook says, by student and cell; what a person gave is left out."""
+    from tl_course.grading.gradebook import open_gradebook
+
+    with open_gradebook(course) as gradebook:
+        return {
+            (submission.student.id, grade.cell.name): grade.auto_score
+            for submission in gradebook.assignment_submissions(assignment)
+            for notebook in submission.notebooks
+            for grade in notebook.grades
+        }
 
 
 def _version(package: str) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import nbformat
 
+from tl_course.grading.marks import is_test
+
 SOURCE = Path(__file__).parents[1] / "assignments" / "source"
 
 
@@ -29,7 +31,7 @@ class Assignment:
         for cell in self.notebook.cells:
             if cell.cell_type == "code" and "install" not in cell.metadata.get("tags", []):
                 value = _run(cell.source, self.names)
-                if _is_test(cell):
+                if is_test(cell):
                     _add(self.points, cell, _points(value, cell))
                     _add(self.of, cell, cell.metadata.nbgrader.points)
 
@@ -51,7 +53,7 @@ class Assignment:
                     value = _run(one.source, names)
                 except Exception:
                     value = 0.0
-                if _is_test(one):
+                if is_test(one):
                     _add(points, one, _points(value, one))
         assert points, f"no test follows {cell}"
         return points
@@ -60,11 +62,6 @@ class Assignment:
 def _add(points: dict[str, float], cell: Any, more: float) -> None:
     name = cell.metadata.nbgrader.grade_id.removesuffix(MORE)
     points[name] = points.get(name, 0.0) + more
-
-
-def _is_test(cell: Any) -> bool:
-    about = cell.metadata.get("nbgrader", {})
-    return bool(cell.cell_type == "code" and about.get("grade") and not about.get("solution"))
 
 
 def _points(value: Any, cell: Any) -> float:

@@ -68,8 +68,15 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def drawn(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache for all tests of assignments, in which the sets that ship are drawn once, and looked at once."""
+    """A cache in which the sets that ship are drawn once, and looked at once."""
     return Path(shutil.copytree(exported, tmp_path_factory.mktemp("drawn") / "cache"))
+
+
+@pytest.fixture
+def drawn_once(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That cache, for a test which reads sets that ship and does not mind who drew them."""
+    monkeypatch.setenv("TL_COURSE_CACHE", str(drawn))
+    return drawn
 
 
 @pytest.fixture

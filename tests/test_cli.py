@@ -186,6 +186,7 @@ def test_collect_pack_open_and_train_in_a_row(photos: Path, backbone: Backbone, 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("drawn_once")
 def test_collect_takes_folders_zips_and_drawn_pictures(class_folders: Callable[..., Path], tmp_path: Path) -> None:
     folder = class_folders(bird=5, forest=5, size=96)
     assert run("images", "collect", tmp_path / "mine", "--source", folder).returncode == 0

@@ -8,15 +8,16 @@ import pytest
 from tl_course.errors import GradingError
 from tl_course.variants import Variant, draw_variant, student_id
 
-pytestmark = pytest.mark.slow  # draws two sets of 200 pictures, where nobody has
+# Two sets of 200 pictures are drawn, where no other test has.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("drawn_once")]
 
 
-def drawn(student: str) -> Variant:
+def variant_of(student: str) -> Variant:
     return draw_variant("ps9", student, pool="doors", n=100, valid=0.3, wrong_labels=0.1, off_topic=("birds", 0.05))
 
 
 def test_a_variant_follows_from_the_id_and_a_neighbour_has_another() -> None:
-    ada, again, bob = drawn("ada"), drawn("  Ada "), drawn("bob")
+    ada, again, bob = variant_of("ada"), variant_of("  Ada "), variant_of("bob")
     assert ada == again
     assert Counter(one.label for one in ada.pictures) != Counter(one.label for one in bob.pictures)
     assert {one.sha256 for one in ada.pictures} != {one.sha256 for one in bob.pictures}
@@ -24,7 +25,7 @@ def test_a_variant_follows_from_the_id_and_a_neighbour_has_another() -> None:
 
 
 def test_its_truth_fits_and_validation_is_sound() -> None:
-    variant = drawn("ada")
+    variant = variant_of("ada")
     assert len(variant.pictures) == 105 and len(variant.off_topic) == 5
     by_name = {one.file_name: one for one in variant.pictures}
     assert 6 <= len(variant.wrong_labels) <= 8
@@ -36,12 +37,12 @@ def test_its_truth_fits_and_validation_is_sound() -> None:
 
 def test_as_a_folder_it_tells_nothing_and_keeps_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    variant = drawn("ada")
+    variant = variant_of("ada")
     images = variant.images()
     assert images.root == tmp_path / "ps9_ada" and len(images) == 105 and images.truth == {}
     assert "rendered:" not in (images.root / "metadata.csv").read_text()
     images.drop(variant.off_topic[0])
-    assert len(drawn("ada").images()) == 104
+    assert len(variant_of("ada").images()) == 104
 
 
 def test_whose_work_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

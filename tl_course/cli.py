@@ -327,7 +327,8 @@ def _grades(options: argparse.Namespace) -> int:
     if options.csv:
         table.to_csv(options.csv, index=False)
     rows = json.loads(table.to_json(orient="records"))
-    _give(options, {"grades": rows}, table.to_string(index=False, na_rep="", float_format="{:g}".format))
+    text = table.to_string(index=False, na_rep="", float_format="{:g}".format) if rows else "No marks yet."
+    _give(options, {"grades": rows}, text)
     return 0
 
 

@@ -27,7 +27,7 @@ from tl_course.tables import METADATA, Picture, table_text
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["GRADED_STUDENT", "Variant", "draw_variant", "generator", "student_id"]
+__all__ = ["GRADED_STUDENT", "Variant", "draw_variant", "generator", "plain_id", "student_id"]
 
 GRADED_STUDENT = "TL_COURSE_STUDENT"  # in the environment: whose submission is graded, whatever its notebook says
 _made: set[Path] = set()  # folders of variants, by this process
@@ -89,11 +89,15 @@ def student_id(typed: str = "") -> str:
     GradingError
         Nothing was typed.
     """
-    typed = os.environ.get(GRADED_STUDENT) or str(typed or "")
-    name = unicodedata.normalize("NFC", typed).strip().casefold()
+    name = plain_id(os.environ.get(GRADED_STUDENT) or str(typed or ""))
     if not name:
         raise GradingError("Whose work is this? Write your id between the quotes of STUDENT, as your course has it.")
     return name
+
+
+def plain_id(typed: str) -> str:
+    """A student's id as ids are compared: without blanks around it, in small letters, one code for each letter."""
+    return unicodedata.normalize("NFC", typed).strip().casefold()
 
 
 def generator(assignment: str, student: str) -> "np.random.RandomState":

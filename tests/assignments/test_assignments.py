@@ -46,12 +46,10 @@ def hidden_pictures_are_drawn_once(tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(autouse=True)
-def cache(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One cache for all of these tests, and whose work it is."""
-    monkeypatch.setenv("TL_COURSE_CACHE", str(drawn))
+def ada(drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose work it is, in a folder of its own."""
     monkeypatch.setenv("TL_COURSE_STUDENT", "ada")
     monkeypatch.chdir(tmp_path)
-    return drawn
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +69,7 @@ def solve(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[st
 
 @pytest.fixture
 def solved(
-    request: pytest.FixtureRequest, solve: Callable[[str], Assignment], cache: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, solve: Callable[[str], Assignment], ada: None, monkeypatch: pytest.MonkeyPatch
 ) -> Assignment:
     """The assignment with the name that is this fixture's parameter, and the folder that it was solved in."""
     assignment = solve(request.param)
@@ -144,7 +142,7 @@ def test_what_was_done_in_a_cleaner_can_be_copied_into_the_answer(solved: Assign
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 @pytest.mark.parametrize("solved", NAMES, indirect=True)
-def test_graded_as_a_class_is(solved: Assignment, cache: Path, tmp_path: Path) -> None:
+def test_graded_as_a_class_is(solved: Assignment, drawn: Path, tmp_path: Path) -> None:
     """The solution, a blank, and the first other answers; and what is handed out and sent back tells no hidden test."""
     pytest.importorskip("nbgrader")
     from tl_course.grading.batch import grade
@@ -156,13 +154,13 @@ def test_graded_as_a_class_is(solved: Assignment, cache: Path, tmp_path: Path) -
     shutil.copytree(SOURCE / name, course / "source" / name)
     shutil.copy(SOURCE.parent / "nbgrader_config.py", course)
     release = assign(name, course=course) / f"{name}.ipynb"
-    shutil.copytree(cache, course / "reports" / name / "cache")  # what the rehearsal would make
+    shutil.copytree(drawn, course / "reports" / name / "cache")  # what the rehearsal would make
     others = {cell: answers[0] for cell, answers in ANSWERS[name].items()}
     (written,) = (cell.metadata.nbgrader.grade_id for cell in solved.notebook.cells
                   if cell.cell_type == "markdown" and cell.metadata.get("nbgrader", {}).get("solution"))  # fmt: skip
     _hand_in(course, release, "blank", {})
     _hand_in(course, release, "ada", {cell: source for cell, (source, _) in others.items()} | {written: "I think so."})
-    ada, blank = grade(name, course=course).submissions  # and the solution, or nothing would be graded
+    ada, blank = grade(name, course=course, jobs=1).submissions  # and the solution, or nothing would be graded
     assert set(blank["marks"].values()) == {0.0} and blank["look"] == []
     assert ada["marks"].pop(written) is None, "a person reads what is written"
     due = {test: points for _, tests in others.values() for test, points in tests.items()}

@@ -119,7 +119,7 @@ def test_cats_and_dogs_need_no_network_and_transfer_has_its_three_benefits(tmp_p
 
 
 def test_cats_and_dogs_on_real_photos(tmp_path: Path, photos: Path) -> None:
-    fewer = ["--param", "seeds=1", "--param", "source_epochs=1"]
+    fewer = [f"--param={one}" for one in ("seeds=1", "pictures=48", "source_n=48", "source_epochs=1")]
     source = ["--param", f"source={photos / 'cats_dogs'}"]
     lesson = run_lesson("02_cats_and_dogs", tmp_path, *source, *fewer, before=without_network())
     assert lesson["records"]["cross_validated_accuracy"] >= 0.985

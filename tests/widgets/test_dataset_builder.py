@@ -401,6 +401,7 @@ def test_without_a_kernel_a_still_picture_remains(builder: DatasetBuilder) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("drawn_once")
 def test_drawn_pictures_are_collected_where_there_are_some(tmp_path: Path) -> None:
     builder = DatasetBuilder(tmp_path / "mine", labels=["bird", "tram"], n=2)
     assert [row["source"] for row in builder._state["labels"]] == ["rendered", "openverse"]

@@ -1,12 +1,9 @@
 """One submission through nbgrader's autograding: with our checks before it, our kernels in it, our marks after it."""
 
 import logging
-import os
 import re
 import shutil
-import sys
 import tempfile
-import unicodedata
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -28,35 +25,17 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 from traitlets import List
-from traitlets.config import Config
 
 from tl_course.grading.execute import run_notebook
+from tl_course.grading.gradebook import course_config
 from tl_course.grading.marks import Mark, is_test, mark
 from tl_course.grading.sandbox import Sandbox
 from tl_course.grading.submissions import Rejected, examine
-from tl_course.variants import GRADED_STUDENT
+from tl_course.variants import GRADED_STUDENT, plain_id
 
-__all__ = ["autograde", "course_config"]
+__all__ = ["autograde"]
 
 _LARGEST_FILES = 200 << 20  # bytes of what a student handed in beside the notebook, all together
-
-
-def course_config(course: Path) -> Config:
-    """The configuration of an nbgrader course: its ``nbgrader_config.py``, with the folder it lies in as its root."""
-    from traitlets.config.loader import PyFileConfigLoader
-
-    beside = str(Path(sys.executable).parent)  # nbgrader starts `alembic` by its name, wherever Python itself is from
-    if beside not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join(filter(None, [beside, os.environ.get("PATH")]))
-    config = Config()
-    if (course / "nbgrader_config.py").exists():
-        config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
-    config.CourseDirectory.root = str(course.resolve())
-    gradebook = str(config.CourseDirectory.get("db_url") or f"sqlite:///{course.resolve() / 'gradebook.db'}")
-    if gradebook.startswith("sqlite") and "?" not in gradebook:
-        gradebook += "?timeout=60"  # seconds to wait for another process that writes; five are too few for many
-    config.CourseDirectory.db_url = gradebook
-    return config
 
 
 def autograde(course: Path, name: str, student: str, sandbox: Sandbox) -> dict[str, Any]:
@@ -164,13 +143,9 @@ def _of_another(notebook: NotebookNode, student: str) -> list[str]:
         said = (
             re.search(r"^STUDENT\s*=\s*(['\"])(.*)\1", cell.source, re.MULTILINE) if cell.cell_type == "code" else None
         )
-        if said and _plain(said[2]) not in ("", _plain(student)):
+        if said and plain_id(said[2]) not in ("", plain_id(student)):
             return [f"It says STUDENT = {said[2]!r}, so it was made with the pictures of that student."]
     return []
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _copy_files(source: Path, target: Path) -> list[str]:

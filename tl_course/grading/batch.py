@@ -27,6 +27,7 @@ from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.files import atomic_path, sha256_of
 from tl_course.grading.container import run_in_container
 from tl_course.grading.course import needs_nbgrader
+from tl_course.grading.gradebook import open_gradebook
 from tl_course.grading.page import to_page
 from tl_course.grading.rehearsal import rehearse
 from tl_course.grading.sandbox import Limits, Sandbox, pick_isolation
@@ -142,8 +143,9 @@ def grade(
     imports = _imports(release)
     cache = None
     if wanted and any((course / "source" / name).glob("*.ipynb")):
+        solution = course / "source" / name
         cache = rehearse(
-            course / "source" / name, folder, handed_out, isolation=isolation, imports=imports, limits=limits
+            solution, folder, handed_out, isolation=isolation, imports=imports, limits=limits, progress=progress
         )
     for one in wanted:  # where this is ended in the middle, they are graded the next time
         (folder / "students" / f"{one}.json").unlink(missing_ok=True)
@@ -179,13 +181,7 @@ def _written(folder: Path, student: str) -> dict[str, Any]:
 
 def _in_gradebook(course: Path, name: str) -> set[str]:
     """Whose submissions nbgrader's gradebook knows: somebody may have begun a new one."""
-    from nbgrader.api import Gradebook
-    from nbgrader.coursedir import CourseDirectory
-
-    from tl_course.grading.autograde import course_config
-
-    coursedir = CourseDirectory(config=course_config(course))
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+    with open_gradebook(course) as gradebook:
         return {submission.student.id for submission in gradebook.assignment_submissions(name)}
 
 

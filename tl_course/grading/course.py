@@ -3,6 +3,7 @@
 import importlib.util
 import keyword
 import re
+from collections.abc import Collection
 from copy import deepcopy
 from glob import escape
 from pathlib import Path
@@ -13,6 +14,7 @@ from nbformat import NotebookNode
 
 from tl_course.errors import GradingError
 from tl_course.files import atomic_path
+from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.marks import is_test
 from tl_course.grading.notes import SHOWN
 
@@ -53,8 +55,6 @@ def assign(name: str, *, course: Path) -> Path:
     needs_nbgrader()
     from nbgrader.apps import NbGraderAPI
 
-    from tl_course.grading.autograde import course_config
-
     if not list((course / "source" / name).glob("*.ipynb")):
         there = ", ".join(sorted(path.parent.name for path in (course / "source").glob("*/*.ipynb"))) or "none"
         raise GradingError(f"There is no {course}/source/{name} with a notebook in it. Assignments there: {there}.")
@@ -85,14 +85,9 @@ def grades(*, course: Path) -> "pd.DataFrame":
     needs_nbgrader()
     _needs_course(course)
     import pandas as pd
-    from nbgrader.api import Gradebook
-    from nbgrader.coursedir import CourseDirectory
 
-    from tl_course.grading.autograde import course_config
-
-    coursedir = CourseDirectory(config=course_config(course))
     rows = []
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+    with open_gradebook(course) as gradebook:
         for assignment in gradebook.assignments:
             for submission in assignment.submissions:
                 marks = [grade for notebook in submission.notebooks for grade in notebook.grades]
@@ -128,15 +123,12 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
     """
     needs_nbgrader()
     _needs_course(course)
-    from nbgrader.api import Gradebook, MissingEntry
-    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.api import MissingEntry
 
-    from tl_course.grading.autograde import course_config
     from tl_course.notebooks.page import to_html
 
-    coursedir = CourseDirectory(config=course_config(course))
     pages = []
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+    with open_gradebook(course) as gradebook:
         for path in sorted(
             (course / "autograded").glob(f"{escape(student) if student else '*'}/{escape(name)}/*.ipynb")
         ):
@@ -160,16 +152,19 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
 
 def _for_the_student(notebook: NotebookNode, submission: Any) -> NotebookNode:
     notebook = deepcopy(notebook)
-    secret = {line.strip() for cell in notebook.cells for line in _hidden(cell.source) if _tells(line)}
-    marks = {grade.cell.name: grade for grade in submission.grades}
+    parted = [_parted(cell.source) for cell in notebook.cells]
+    secret = {line.strip() for _, hidden in parted for line in hidden if _tells(line)}
+    order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells]
+    by_name = {grade.cell.name: grade for grade in submission.grades}
+    marks = {name: by_name[name] for name in order if name in by_name}
     comments = {comment.cell.name: comment.comment for comment in submission.comments}
-    cells = [nbformat.v4.new_markdown_cell(_heading(submission))]
-    for cell in notebook.cells:
+    cells = [nbformat.v4.new_markdown_cell(_heading(submission, marks.values()))]
+    for cell, (shown, _) in zip(notebook.cells, parted, strict=True):
         about = cell.metadata.get("nbgrader", {})
         test = cell.source if is_test(cell) else None
-        cell.source = _redacted(_without_hidden(cell.source), secret)
+        cell.source = _redacted("\n".join(shown), secret)
         if cell.cell_type == "code":
-            cell.outputs = [shown for output in cell.outputs if (shown := _output(output, secret, test=test))]
+            cell.outputs = [kept for output in cell.outputs if (kept := _output(output, secret, test=test))]
         cells.append(cell)
         if said := _said(marks.get(about.get("grade_id")), comments.get(about.get("grade_id"))):
             cells.append(nbformat.v4.new_markdown_cell(said))
@@ -177,34 +172,25 @@ def _for_the_student(notebook: NotebookNode, submission: Any) -> NotebookNode:
     return notebook
 
 
-def _hidden(source: str) -> list[str]:
-    found, inside = [], False
+def _parted(source: str) -> tuple[list[str], list[str]]:
+    """The lines of a cell that a student may see, and those of hidden tests."""
+    shown: list[str] = []
+    hidden: list[str] = []
+    into = shown
     for line in source.splitlines():
-        if _END in line:
-            inside = False
-        if inside:
-            found.append(line)
         if _BEGIN in line:
-            inside = True
-    return found
+            into = hidden
+        elif _END in line:
+            into = shown
+        else:
+            into.append(line)
+    return shown, hidden
 
 
 def _tells(line: str) -> bool:
     """Whether a line of a test says something: `return {` and `import tempfile` are anybody's."""
     words = [word for word in re.findall(r"\w+", line) if not keyword.iskeyword(word)]
     return sum(map(len, words)) >= _TELLING and not line.lstrip().startswith(("import ", "from "))
-
-
-def _without_hidden(source: str) -> str:
-    kept, inside = [], False
-    for line in source.splitlines():
-        if _BEGIN in line:
-            inside = True
-        elif _END in line:
-            inside = False
-        elif not inside:
-            kept.append(line)
-    return "\n".join(kept)
 
 
 def _redacted(text: str, secret: set[str]) -> str:
@@ -235,18 +221,24 @@ def _output(output: NotebookNode, secret: set[str], *, test: str | None) -> Note
     return output
 
 
-def _heading(submission: Any) -> str:
-    missing = [one for one in submission.grades if one.needs_manual_grade]
+def _heading(submission: Any, marks: Collection[Any]) -> str:
+    missing = [one for one in marks if one.needs_manual_grade]
     more = f", and {len(missing)} of the answers still to be marked" if missing else ""
     late = f", {submission.late_submission_penalty:g} less for being late" if submission.late_submission_penalty else ""
-    return f"# {submission.score:g} of {submission.max_score:g} points{late}{more}"
+    heading = f"# {submission.score:g} of {submission.max_score:g} points{late}{more}"
+    rows = [f"| `{one.cell.name}` | {_points(one)} |" for one in marks]
+    return "\n".join([heading, "", "| cell | points |", "|---|---|", *rows])
+
+
+def _points(grade: Any) -> str:
+    of = f"{grade.max_score:g}"
+    return f"{of}, still to be marked" if grade.needs_manual_grade else f"{grade.score:g} of {of}"
 
 
 def _said(grade: Any, comment: str | None) -> str:
     lines = []
     if grade is not None:
-        of = f"{grade.max_score:g} points"
-        lines.append(f"**{of}, still to be marked**" if grade.needs_manual_grade else f"**{grade.score:g} of {of}**")
+        lines.append(f"**Points: {_points(grade)}**")
     if comment:
         lines.append(comment)
     return "> " + "\n>\n> ".join(lines) if lines else ""

@@ -1,9 +1,9 @@
-"""What happened to each submission, as a page that a person reads."""
+"""Pages that a person reads: what happened to each submission, and the frame of any such page."""
 
 from html import escape
 from typing import Any
 
-__all__ = ["to_page"]
+__all__ = ["page", "points", "to_page"]
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -12,39 +12,44 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }}
-body {{ max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; vertical-align: top; padding: .35rem .7rem; border-bottom: 1px solid #8884; }}
-td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-ul {{ margin: 0; padding-left: 1.1rem; }}
-.look {{ color: light-dark(#9a4a00, #ffb070); }}
-.rejected, .failed {{ color: light-dark(#b00020, #ff8a8a); font-weight: 600; }}
+body {{ max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }}
+{style}
 </style>
 <h1>{title}</h1>
 <p>{summary}</p>
-<table>
-<thead><tr><th>student</th><th>status</th><th class="number">points</th><th>to have a look at</th><th>mended</th>
-<th class="number">seconds</th></tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
+{body}
 </html>
 """
+_STYLE = """table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .7rem; border-bottom: 1px solid #8884; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.look, td.rejected, td.failed { white-space: nowrap; }
+ul { margin: 0; padding-left: 1.1rem; }
+.look { color: light-dark(#9a4a00, #ffb070); }
+.rejected, .failed { color: light-dark(#b00020, #ff8a8a); font-weight: 600; }"""
+_HEAD = """<thead><tr><th>student</th><th>status</th><th class="number">points</th><th>to have a look at</th>
+<th>mended</th><th class="number">seconds</th></tr></thead>"""
 _ORDER = ("failed", "rejected", "look", "graded")
 _WORDS = {"failed": "not graded", "rejected": "set aside", "look": "have a look", "graded": "graded"}
 
 
+def page(title: str, summary: str, body: str, *, style: str) -> str:
+    """A page of its own, without scripts; `title` and `summary` are text, `body` is HTML."""
+    return _PAGE.format(title=escape(title), summary=escape(summary), body=body, style=style)
+
+
 def to_page(assignment: str, submissions: list[dict[str, Any]], *, isolation: str, seconds: float) -> str:
-    """A page of its own, without scripts, that lists first what needs a person."""
+    """What became of each submission; what needs a person comes first."""
     counts = {one: sum(submission["status"] == one for submission in submissions) for one in _ORDER}
     said = ", ".join(f"{count} {_WORDS[one]}" for one, count in counts.items() if count)
     how = "in bubblewrap" if isolation == "bwrap" else "WITHOUT isolation"
     ordered = sorted(submissions, key=lambda one: (_ORDER.index(one["status"]), one["student"]))
-    return _PAGE.format(
-        title=escape(f"{assignment}: {len(submissions)} submissions"),
-        summary=escape(f"{said}. The last run took {seconds:.0f} s, {how}."),
-        rows="\n".join(map(_row, ordered)),
+    rows = "\n".join(map(_row, ordered))
+    return page(
+        f"{assignment}: {len(submissions)} submissions",
+        f"{said}. The last run took {seconds:.0f} s, {how}.",
+        f"<table>\n{_HEAD}\n<tbody>\n{rows}\n</tbody>\n</table>",
+        style=_STYLE,
     )
 
 

@@ -19,7 +19,14 @@ __all__ = ["rehearse"]
 
 
 def rehearse(
-    source: Path, folder: Path, digest: str, *, isolation: str, imports: Sequence[str], limits: Limits
+    source: Path,
+    folder: Path,
+    digest: str,
+    *,
+    isolation: str,
+    imports: Sequence[str],
+    limits: Limits,
+    progress: bool = False,
 ) -> Path:
     """Run the solution that lies in `source`, unless it has been with this `digest`; returns the cache that it filled.
 
@@ -31,6 +38,8 @@ def rehearse(
     GradingError
         The solution does not get full marks here. Then no submission could.
     """
+    from tqdm import tqdm
+
     cache, note = folder / "cache", folder / "rehearsal.json"
     try:
         if json.loads(note.read_text("utf-8")) == {"digest": digest} and cache.is_dir():
@@ -46,7 +55,8 @@ def rehearse(
             if path.suffix != ".ipynb":
                 copy = shutil.copytree if path.is_dir() else shutil.copy
                 copy(path, sandbox.given / path.name)
-        for path in sorted(source.glob("*.ipynb")):
+        notebooks = sorted(source.glob("*.ipynb"))
+        for path in tqdm(notebooks, desc="the solution, first", unit="notebook", disable=not progress):
             notebook = nbformat.read(path, 4)
             notes = run_notebook(notebook, sandbox)
             for cell in filter(is_test, notebook.cells):

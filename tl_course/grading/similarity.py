@@ -18,6 +18,7 @@ import nbformat
 
 from tl_course.errors import GradingError
 from tl_course.files import atomic_path
+from tl_course.grading.page import page
 
 __all__ = ["Alike", "alike", "answers", "report"]
 
@@ -142,29 +143,15 @@ def _page(assignment: str, pairs: list[Alike]) -> str:
         who = "One pair of students shares" if len(pairs) == 1 else f"{len(pairs)} pairs of students share"
         shown = f" (the first {_SHOWN} are shown)" if len(pairs) > _SHOWN else ""
         said = f"{who} more of what few others wrote than chance would bring{shown}. {_NO_PROOF}"
-    return _PAGE.format(title=escape(f"{assignment}: answers that are alike"), said=said, parts="\n".join(parts))
+    return page(f"{assignment}: answers that are alike", said, "\n".join(parts), style=_STYLE)
 
 
 _NO_PROOF = """That is a reason to look and to ask, and no proof: the same book, the same table at the library or a
 short answer that can hardly be otherwise do it too. The share says how much of what is rare in their answers is in
 both."""
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }}
-body {{ max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }}
-h2 {{ border-top: 1px solid #8884; padding-top: 1rem; }}
-.pair {{ display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }}
-pre {{ margin: 0; padding: .6rem .8rem; background: #8881; white-space: pre-wrap; font-size: 13px; }}
-</style>
-<h1>{title}</h1>
-<p>{said}</p>
-{parts}
-</html>
-"""
+_STYLE = """h2 { border-top: 1px solid #8884; padding-top: 1rem; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+pre { margin: 0; padding: .6rem .8rem; background: #8881; white-space: pre-wrap; font-size: 13px; }"""
 
 
 def _answers_in(path: Path) -> Iterator[tuple[str, str]]:

@@ -131,8 +131,7 @@ def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
     place = _aligned(cells, release.cells, known)
     by_text = [name for number in place if (name := _name(release.cells[number])) and name not in known]
     if by_text:
-        which = ", ".join(by_text) if len(by_text) <= 3 else f"{len(by_text)} cells"
-        examined.mended.append(f"Found again by what is written in them: {which}.")
+        examined.mended.append(f"Found again by what is written in them: {_some(by_text)}.")
     _by_place(cells, release.cells, place, examined)
     _put_back(cells, release.cells, place, examined)
     return examined
@@ -233,9 +232,14 @@ def _between(cells: list[NotebookNode], place: dict[int, NotebookNode], number: 
     return first, max(first, min((index for index in after if index >= first), default=len(cells)))
 
 
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{len(names)} cells"
+
+
 def _put_back(
     cells: list[NotebookNode], handed_out: list[NotebookNode], place: dict[int, NotebookNode], examined: Examined
 ) -> None:
+    changed = []
     for number, original in enumerate(handed_out):
         name = _name(original)
         if name is None:
@@ -252,7 +256,9 @@ def _put_back(
             cell.source = source
             cells[index] = cell
         if not original.metadata.nbgrader.get("solution") and cell.source != original.source:
-            examined.mended.append(f"{name} had been changed and is as it was handed out.")
+            changed.append(name)
             cell.source = original.source
         cell.metadata = deepcopy(original.metadata)
         place[number] = cell
+    if changed:
+        examined.mended.append(f"Unlike what was handed out, and so put back: {_some(changed)}.")

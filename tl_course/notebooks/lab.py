@@ -43,6 +43,8 @@ def open_lab(lesson: str | Path | None = None) -> int:
         copies = _copied(Path(COPIES))
         target = copies / target.name if target != SHIPPED else copies
     command = [sys.executable, "-m", "jupyterlab", str(target)]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container, where root is the usual user
     return _become(command)
 
 
