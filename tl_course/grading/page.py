@@ -24,11 +24,12 @@ _STYLE = """table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .7rem; border-bottom: 1px solid #8884; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.look, td.rejected, td.failed { white-space: nowrap; }
+th.list { width: 34%; }
 ul { margin: 0; padding-left: 1.1rem; }
 .look { color: light-dark(#9a4a00, #ffb070); }
 .rejected, .failed { color: light-dark(#b00020, #ff8a8a); font-weight: 600; }"""
-_HEAD = """<thead><tr><th>student</th><th>status</th><th class="number">points</th><th>to have a look at</th>
-<th>mended</th><th class="number">seconds</th></tr></thead>"""
+_HEAD = """<thead><tr><th>student</th><th>status</th><th class="number">points</th><th class="list">to have a look at</th>
+<th class="list">mended</th><th class="number">seconds</th></tr></thead>"""
 _ORDER = ("failed", "rejected", "look", "graded")
 _WORDS = {"failed": "not graded", "rejected": "set aside", "look": "have a look", "graded": "graded"}
 
