@@ -28,8 +28,8 @@ th.list { width: 34%; }
 ul { margin: 0; padding-left: 1.1rem; }
 .look { color: light-dark(#9a4a00, #ffb070); }
 .rejected, .failed { color: light-dark(#b00020, #ff8a8a); font-weight: 600; }"""
-_HEAD = """<thead><tr><th>student</th><th>status</th><th class="number">points</th><th class="list">to have a look at</th>
-<th class="list">mended</th><th class="number">seconds</th></tr></thead>"""
+_HEAD = """<thead><tr><th>student</th><th>status</th><th class="number">points</th>
+<th class="list">to have a look at</th><th class="list">mended</th><th class="number">seconds</th></tr></thead>"""
 _ORDER = ("failed", "rejected", "look", "graded")
 _WORDS = {"failed": "not graded", "rejected": "set aside", "look": "have a look", "graded": "graded"}
 
