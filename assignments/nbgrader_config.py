@@ -5,4 +5,4 @@ c = get_config()  # noqa: F821 - traitlets defines it where it reads this file
 c.CourseDirectory.course_id = "tl-course"
 c.ClearSolutions.code_stub = {"python": "...  # your code here"}
 c.ClearSolutions.text_stub = "*Your answer here.*"
-c.ExecutePreprocessor.timeout = 180  # seconds a cell, where nbgrader itself runs a notebook
+c.ExecutePreprocessor.timeout = 60  # seconds a cell; `tl-course grade` gives all of a notebook five times as long

@@ -228,14 +228,21 @@ def test_killed_ten_times_and_run_again_all_marks_are_there_and_right(course: Pa
     fill(course, 40)
     moments = random.Random(0)
     words = [sys.executable, "-m", "tl_course.cli", "grade", "demo", "--course", str(course), "--json"]
-    for _ in range(10):
+    records, counts = course / "reports" / "demo" / "students", []
+    for number in range(10):
         running = subprocess.Popen(
             words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
-        time.sleep(moments.uniform(0.5, 4))
+        if number % 2:  # in the middle of the batch; otherwise soon after the start, before it, or between the two
+            enough = len(list(records.glob("*.json"))) + moments.randint(1, 6)
+            while running.poll() is None and len(list(records.glob("*.json"))) < enough:
+                time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.5 if number % 2 else 4))
         running.send_signal(signal.SIGKILL)
         running.wait()
+        counts.append(len(list(records.glob("*.json"))))
+    assert len({n for n in counts if 0 < n < 40}) > 2, f"killed in the middle of the batch, again and again: {counts}"
     done = command(course, "grade", "demo")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -325,8 +332,10 @@ def test_the_solution_is_rehearsed_and_what_it_made_is_shared(course: Path) -> N
 @pytest.mark.slow
 @isolated
 def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> None:
-    hand_in(course, "ada", answered(course, square=SQUARE, shout=SHOUT, why=WHY))
-    command(course, "grade", "demo")
+    folder = hand_in(course, "ada", answered(course, square=SQUARE, shout=SHOUT, why=WHY))
+    (folder / "timestamp.txt").write_text("yesterday")
+    (submission,) = json.loads(command(course, "grade", "demo").stdout)["submissions"]
+    assert submission["status"] == "graded" and "timestamp.txt holds no time" in submission["mended"][0]
     rows = json.loads(command(course, "grades", "--csv", str(course / "marks.csv")).stdout)["grades"]
     expected: dict[str, Any] = {"student": "ada", "assignment": "demo", "score": None, "max_score": 9.0}
     assert rows == [expected | {"missing": "why", "late_penalty": 0.0}]

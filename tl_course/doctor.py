@@ -8,7 +8,7 @@ from typing import Any
 from tl_course.backbones import DEFAULT, available
 from tl_course.devices import cores, pick_device
 from tl_course.files import cache_dir
-from tl_course.grading.sandbox import pick_isolation
+from tl_course.grading.sandbox import pick_isolation, why_no_bwrap
 
 __all__ = ["Examination", "examine"]
 
@@ -87,7 +87,7 @@ def examine() -> Examination:
             advice.append(f"{name} is only needed for {use}: python -m pip install {name}")
     isolation = pick_isolation()
     if isolation == "none":
-        advice.append("Only for grading: install bubblewrap (apt install bubblewrap), or docker or podman elsewhere.")
+        advice.append(f"Only for grading: {why_no_bwrap()} Elsewhere, docker or podman will do.")
     return Examination(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",

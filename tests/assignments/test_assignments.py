@@ -137,6 +137,19 @@ def test_what_was_done_in_a_cleaner_can_be_copied_into_the_answer(solved: Assign
     assert edits_so_far(images) == {one.file_name: "drop", two.file_name: images[two.file_name].label}
 
 
+# Whoever cannot answer replaces what judges answers: what the questions call, and the questions that the notebook made.
+PATCHED = """import sys, types
+for name, module in list(sys.modules.items()):
+    if name.startswith("tl_course.exercises."):
+        for what, value in list(vars(module).items()):
+            if isinstance(value, types.FunctionType):
+                setattr(module, what, lambda *a, **k: True)
+for value in list(globals().values()):
+    if type(value).__name__ == "Question":
+        value._check = lambda *a: "fine"
+"""
+
+
 # ---- with nbgrader, in a sandbox -------------------------------------------------------------------------------------
 
 
@@ -160,8 +173,11 @@ def test_graded_as_a_class_is(solved: Assignment, drawn: Path, tmp_path: Path) -
                   if cell.cell_type == "markdown" and cell.metadata.get("nbgrader", {}).get("solution"))  # fmt: skip
     _hand_in(course, release, "blank", {})
     _hand_in(course, release, "ada", {cell: source for cell, (source, _) in others.items()} | {written: "I think so."})
-    ada, blank = grade(name, course=course, jobs=1).submissions  # and the solution, or nothing would be graded
+    _hand_in(course, release, "mallory", {next(iter(others)): PATCHED})
+    ada, blank, mallory = grade(name, course=course, jobs=1).submissions  # and the solution, or none would be graded
     assert set(blank["marks"].values()) == {0.0} and blank["look"] == []
+    assert set(mallory["marks"].values()) == {0.0}
+    assert "tl_course.exercises" in mallory["look"][0] and "._check" in mallory["look"][0]
     assert ada["marks"].pop(written) is None, "a person reads what is written"
     due = {test: points for _, tests in others.values() for test, points in tests.items()}
     given: dict[str, float] = {}

@@ -5,6 +5,7 @@ Each has one of its two functions right, so each is worth exactly the two points
 
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -28,20 +29,21 @@ pytestmark = [
 LIMITS = Limits(cell_seconds=3, notebook_seconds=40, memory=4 << 30, disk=64 << 20, processes=64, output=100_000)
 ONE_RIGHT = {"square_right": 2.0, "shout_right": 0.0, "why": None}
 
+DONE = "they did " + "it"  # what is printed where something worked that must not; not found in the code itself
 # Code in place of the second answer. What it finds out it puts into `found`, which is printed: so it is in the page.
 CODE = {
     "reads the solutions": "found = open('{course}/source/demo/demo.ipynb').read()",
     "looks for solutions": "import glob\nassert not glob.glob('/**/source/demo/*', recursive=True)\n1 / 0",
     "reads the gradebook": "found = open('{course}/gradebook.db', 'rb').read()",
     "writes the gradebook": "open('{course}/gradebook.db', 'w').write('')",
-    "reads another student": "found = open('{course}/submitted/honest/demo/demo.ipynb').read()",
-    "writes another student": "import os\nos.makedirs('{course}/submitted/mallory2')",
-    "asks the network": "import urllib.request\nfound = urllib.request.urlopen('http://127.0.0.1:{port}').read()",
+    "reads another student": "found = open('{course}/submitted/honest/demo/demo.ipynb').read() and {done}",
+    "writes another student": "import os\nos.makedirs('{course}/submitted/mallory2')\nfound = {done}",
+    "asks the network": "import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)\nfound = {done}",
     "fork bomb": "import os\nwhile True:\n    os.fork()",
     "eats memory": "hoard = bytearray(1 << 40)",
     "eats memory slowly": "hoard = []\nwhile True:\n    hoard.append(bytearray(1 << 26))",
     "fills the disk": "with open('big', 'wb') as file:\n    while True:\n        file.write(bytes(1 << 20))",
-    "fills tmp": "open('/tmp/left-behind', 'w').write('x')",
+    "fills tmp": "open('/tmp/left-behind', 'w').write('x')\nfound = {done}",
     "endless loop": "while True:\n    pass",
     "endless loop that stands its ground": "while True:\n    try:\n        while True: pass\n    except: pass",
     "endless loop at import": "import endless",
@@ -54,6 +56,14 @@ CODE = {
     "def shout(text): return Yes()",
     "replaces isclose": "import math\nmath.isclose = lambda *a, **k: True\ndef square(x): return 'x'",
     "replaces str": "import builtins\nbuiltins.str = lambda x: x",
+    "replaces what pytest has": "import pytest\nfor name in ('approx', 'raises', 'fail'):\n"
+    "    setattr(pytest, name, lambda *a, **k: True)\ndef square(x): return 'x'",
+    "replaces what the course has": "import tl_course.grading.checks as checks\n"
+    "checks.Question.check = checks.Result.points = lambda *a, **k: 3",
+    "raises the tests": "import inspect\ndef shout(text):\n"
+    "    raise ValueError(inspect.getsource(inspect.currentframe().f_back).strip())",
+    "raises what it was given": "def shout(text):\n    raise ValueError(text)",
+    "locks its folders away": "import os\nos.makedirs('kept/inside')\nos.chmod('kept/inside', 0)\nos.chmod('kept', 0)",
     "hides tracebacks": "shell = get_ipython()\nshell.showtraceback = shell._showtraceback = lambda *a, **k: None",
     "replaces run_cell": "type(get_ipython()).run_cell = lambda *a, **k: None",
     "shows a mark": "def shout(text):\n    get_ipython().displayhook(3.0)\n    raise SystemExit",
@@ -68,11 +78,14 @@ CODE = {
     "loads a model": "import pickle\npickle.load(open('model.pkl', 'rb'))",
     "outlives the kernel": "import os, time\nif os.fork() == 0:\n    os.setsid()\n"
     "    if os.fork() == 0:\n        while True: time.sleep(1)\n    os._exit(0)",
-    "becomes root": "import os\nos.setuid(0)",
-    "unshares": "import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000 | 0x00020000) == 0",
+    "becomes root": "import os\nos.setuid(0)\nfound = {done}",
+    "unshares": "import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000 | 0x00020000) == 0\nfound = {done}",
     "is somebody else": "import os\nos.environ['TL_COURSE_STUDENT'] = 'honest'",
     "leaves something in shared memory": "open('/dev/shm/left-behind', 'w').write('x')",
-    "mounts": "import ctypes\nassert ctypes.CDLL(None).mount(b'none', b'/home', b'tmpfs', 0, None) == 0",
+    "mounts": "import ctypes\nassert ctypes.CDLL(None).mount(b'none', b'/home', b'tmpfs', 0, None) == 0\n"
+    "found = {done}",
+    "zz looks for what others left": "import os, time\nfound = [*os.listdir('/dev/shm'), *os.listdir('.')]\n"
+    "found += [open(f'/proc/{n}/stat').read()[:40] for n in os.listdir('/proc') if n.isdigit()]",
 }
 
 
@@ -160,12 +173,14 @@ class Graded:
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
-    course = make_course(tmp_path_factory.mktemp("course"))
+    course = make_course(tmp_path_factory.mktemp("course"), "import pytest\nfrom tl_course.grading import Question")
     right = {"square": SQUARE, "why": WHY}
     hand_in(course, "honest", answered(course, **right, shout=SHOUT))
     hand_in(course, "zoe", answered(course, **right, shout=SHOUT))
+    listening = socket.create_server(("127.0.0.1", 0))
     for name, code in CODE.items():
-        own = code.replace("{course}", str(course)).replace("{port}", "9")
+        own = code.replace("{course}", str(course)).replace("{port}", str(listening.getsockname()[1]))
+        own = own.replace("{done}", "'they did ' + 'it'")
         own += "\nif 'found' in globals(): print(found)"
         folder = hand_in(course, name, answered(course, **right, shout=own))
         (folder / "endless.py").write_text("while True: pass")
@@ -181,7 +196,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     (folder / "notes.txt").symlink_to(course / "source" / "demo" / "demo.ipynb")
     (folder / "more").symlink_to(course / "source")
     hand_in(course, "another name", answered(course, **right), name="demo (1) copy.ipynb")
-    return Graded(course, grade("demo", course=course, isolation="bwrap", limits=LIMITS))
+    with listening:
+        return Graded(course, grade("demo", course=course, isolation="bwrap", limits=LIMITS))
 
 
 @pytest.mark.parametrize("name", [*CODE, *CHANGES, "links beside it", "another name"])
@@ -209,6 +225,8 @@ def test_the_rest_of_the_batch_is_graded(graded: Graded) -> None:
     [
         ("replaces isclose", "math.isclose"),
         ("hides tracebacks", "showtraceback"),
+        ("replaces what pytest has", "pytest.raises"),
+        ("replaces what the course has", "Question.check"),
         ("leaves with _exit", "kernel was ended"),
         ("leaves when called", "kernel was ended"),
         ("endless loop", "more than 3 seconds"),
@@ -231,9 +249,18 @@ def test_nothing_is_read_or_written_that_is_not_theirs(graded: Graded) -> None:
         executed = (graded.course / "autograded" / name / "demo" / "demo.ipynb").read_text("utf-8")
         outputs = [output for cell in json.loads(executed)["cells"] for output in cell.get("outputs", ())]
         printed = json.dumps([output for output in outputs if output["output_type"] == "stream"])
-        assert "BEGIN SOLUTION" not in printed, name
+        assert "BEGIN SOLUTION" not in printed and DONE not in printed, name
         if name != "prints the tests":  # what is printed while a test runs is on no student's page
             assert "swordfish" not in printed, name
+
+
+def test_nothing_outlives_a_submission(graded: Graded) -> None:
+    """What the last one of all saw: a clean folder, nothing in shared memory, the warm process and itself."""
+    last = graded.course / "autograded" / "zz looks for what others left" / "demo" / "demo.ipynb"
+    said = "".join(text for cell in json.loads(last.read_text("utf-8"))["cells"]
+                   for output in cell.get("outputs", ()) for text in output.get("text", ()))  # fmt: skip
+    assert "left-behind" not in said and "kept" not in said
+    assert "model.pkl" in said and said.count("(python") == 2, said
 
 
 def test_no_page_for_a_student_has_a_hidden_test(graded: Graded) -> None:

@@ -294,6 +294,7 @@ def names_of(pictures: Iterable[Any]) -> set[str]:
 
 
 def overlap(given: Any, wanted: Iterable[str]) -> float:
-    """Of the names that are in one list or the other, the share that is in both."""
+    """Of the names that are in one list or the other, the share that is in both; 1 if there is none in either."""
     names = names_of(given) if isinstance(given, Iterable) and not isinstance(given, str) else set()
-    return len(names & {*wanted}) / len(names | {*wanted})
+    either = names | {*wanted}
+    return len(names & {*wanted}) / len(either) if either else 1.0

@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -24,8 +25,10 @@ from nbgrader.preprocessors import (
     OverwriteKernelspec,
     SaveAutoGrades,
 )
+from nbgrader.utils import parse_utc
 from traitlets import List
 
+from tl_course.errors import GradingError
 from tl_course.grading.execute import run_notebook
 from tl_course.grading.gradebook import course_config
 from tl_course.grading.marks import Mark, is_test, mark
@@ -78,16 +81,32 @@ def autograde(course: Path, name: str, student: str, sandbox: Sandbox) -> dict[s
         config.CourseDirectory.assignment_id = name
         converter = _Autograde(coursedir=CourseDirectory(config=config), config=config, force=True)
         converter.log = logging.getLogger("tl_course.grading")
+        converter.log.addHandler(said := _LastLine())
         converter.autograde_preprocessors = [
             run, IgnorePattern, LimitOutput, save, AssignLatePenalties, CheckCellMetadata
         ]  # fmt: skip
-        converter.start()
+        try:
+            converter.start()
+        except NbGraderException as problem:  # which only says that there is something in the log
+            raise GradingError(said.last or str(problem)) from problem
+        finally:
+            converter.log.removeHandler(said)
     report["look"] += run.said
     for cell, (given, of) in save.marks.items():
         report["marks"][cell], report["of"][cell] = given.points, of
         if given.points is None and given.why:
             report["look"].append(f"{cell}: {given.why}")
     return report | {"status": "look" if report["look"] else "graded", "seconds": monotonic() - began}
+
+
+class _LastLine(logging.Handler):
+    """Keeps the last line of the last traceback that was logged: the error itself."""
+
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "Traceback" in (text := record.getMessage()):
+            self.last = text.strip().splitlines()[-1]
 
 
 class _Autograde(Autograde):  # type: ignore[misc]
@@ -157,6 +176,8 @@ def _copy_files(source: Path, target: Path) -> list[str]:
         name = path.relative_to(source)
         if any(parent.is_symlink() for parent in [path, *path.parents][: len(name.parts)]) or not path.is_file():
             said.append(f"{name} is a link or no file, and was left out.")
+        elif str(name) == "timestamp.txt" and not _is_time(path):
+            said.append("timestamp.txt holds no time that can be read, and was left out: nothing counts as late.")
         elif path.stat().st_size > left:
             said.append(f"{name} was left out: at most {_LARGEST_FILES / 1e6:.0f} MB of files are taken.")
         else:
@@ -164,6 +185,14 @@ def _copy_files(source: Path, target: Path) -> list[str]:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target / name)
     return said
+
+
+def _is_time(path: Path) -> bool:
+    try:
+        parse_utc(path.read_text("utf-8").strip())
+    except ValueError:
+        return False
+    return True
 
 
 def _forget(coursedir: CourseDirectory, name: str, student: str) -> None:

@@ -20,6 +20,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+# As in notebooks/__main__.py: what nbformat imports would compile this one's grammar for seconds, and never need it. A
+# batch pays for its imports in each process.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
 from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
 
 from tl_course.devices import cores
@@ -27,15 +31,15 @@ from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.files import atomic_path, sha256_of
 from tl_course.grading.container import run_in_container
 from tl_course.grading.course import needs_nbgrader
-from tl_course.grading.gradebook import open_gradebook
+from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.page import to_page
 from tl_course.grading.rehearsal import rehearse
-from tl_course.grading.sandbox import Limits, Sandbox, pick_isolation
+from tl_course.grading.sandbox import Limits, Sandbox, pick_isolation, why_no_bwrap
 
 __all__ = ["Batch", "grade"]
 
 _PACKAGE = Path(__file__).parents[1]
-_LARGE = 100 << 20  # bytes
+_LARGE = 100 << 20  # bytes of a file, from which on its size and time stand for what is in it
 _VERSION = 1  # of what is written down of a submission; another one has it graded again
 
 
@@ -91,7 +95,8 @@ def grade(
     student : str, optional
         Grade only this one, whether or not anything has changed.
     limits : Limits, optional
-        Of one submission; in a container always the usual ones.
+        Of one submission; the usual ones if not given (always so in a container), but for the seconds of a cell where
+        ``nbgrader_config.py`` has ``c.ExecutePreprocessor.timeout``: all cells together then have five times as long.
     progress : bool
         Show a bar.
 
@@ -119,7 +124,7 @@ def grade(
     if isolation == "none":
         warnings.warn(
             "Submissions run WITHOUT isolation: their code can read the solutions, read and change the gradebook, and "
-            "use the network. Only do this with code that you trust. (Install bubblewrap for an isolation.)",
+            f"use the network. Only do this with code that you trust. {why_no_bwrap()}".strip(),
             TLCourseWarning,
             stacklevel=2,
         )
@@ -130,7 +135,7 @@ def grade(
         report = json.loads((folder / "report.json").read_text("utf-8"))
         return Batch(name, isolation, report["submissions"], report["graded"], monotonic() - began, folder)
     (folder / "students").mkdir(parents=True, exist_ok=True)
-    limits = limits or Limits()
+    limits = limits or _limits(course)
     questions = [_PACKAGE / "exercises", _PACKAGE / "variants.py", _PACKAGE / "grading" / "checks.py"]
     handed_out = _digest([release, course / "source" / name, course / "nbgrader_config.py", *questions])
     digests = {
@@ -144,7 +149,7 @@ def grade(
     cache = None
     if wanted and any((course / "source" / name).glob("*.ipynb")):
         solution = course / "source" / name
-        cache = rehearse(
+        cache, imports = rehearse(
             solution, folder, handed_out, isolation=isolation, imports=imports, limits=limits, progress=progress
         )
     for one in wanted:  # where this is ended in the middle, they are graded the next time
@@ -169,6 +174,11 @@ def grade(
         page = to_page(name, batch.submissions, isolation=isolation, seconds=batch.seconds)
         part.write_text(page, encoding="utf-8", errors="backslashreplace")
     return batch
+
+
+def _limits(course: Path) -> Limits:
+    seconds = course_config(course).get("ExecutePreprocessor", {}).get("timeout")
+    return Limits(cell_seconds=float(seconds), notebook_seconds=5.0 * seconds) if seconds else Limits()
 
 
 def _written(folder: Path, student: str) -> dict[str, Any]:
@@ -200,7 +210,7 @@ def _digest(places: Sequence[Path]) -> str:
                     digest.update(os.fsencode(path.readlink()))
                 elif path.is_file() and about.st_size <= _LARGE:
                     digest.update(sha256_of(path).encode())
-                elif path.is_file():  # larger than what is read of a submission
+                elif path.is_file():
                     digest.update(f"{about.st_size} {about.st_mtime_ns}".encode())
             except OSError as problem:  # whoever may not read it will say so when it is graded
                 digest.update(str(problem).encode())

@@ -130,7 +130,7 @@ class _Server:
         left = [*self.home.iterdir(), *(Path("/dev/shm").iterdir() if self.alone else ())]
         for path in left:
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
             else:
                 path.unlink(missing_ok=True)
 
@@ -170,6 +170,17 @@ def _shut() -> None:
     """Linux: no other process of the same user may look into this one or change it."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also one that its owner may not look into any more."""
+    folder.chmod(0o700)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            _remove(path)
+        else:
+            path.unlink()
+    folder.rmdir()
 
 
 def _copy_or_link(source: str, target: str) -> None:

@@ -5,6 +5,7 @@ functions of modules that a test relies on, and says so. Whoever looks for the g
 """
 
 import ast
+import functools
 import os
 import random
 import sys
@@ -33,7 +34,7 @@ _MODULES = (
 _OWN = "tl_course."
 _QUESTIONS = "tl_course.exercises."
 _DATA = (bool, int, float, str, tuple, frozenset, dict, set, list)
-_KINDS = (types.FunctionType, types.BuiltinFunctionType, type)
+_KINDS = (types.FunctionType, types.BuiltinFunctionType, type, functools._lru_cache_wrapper)
 
 
 class Snapshot:
@@ -96,14 +97,23 @@ def _plain(module: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _statements(code: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(code).body
+    except SyntaxError:  # what only IPython understands
+        return []
+
+
+def _used(code: str) -> set[str]:
+    """Names that a cell reads."""
+    nodes = [node for statement in _statements(code) for node in ast.walk(statement)]
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
 def _bound(code: str) -> set[str]:
     """Names that a cell makes something of, outside of functions."""
-    try:
-        body = ast.parse(code).body
-    except SyntaxError:  # what only IPython understands
-        return set()
     found: set[str] = set()
-    for statement in body:
+    for statement in _statements(code):
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             found.add(statement.name)
         elif isinstance(statement, ast.Import | ast.ImportFrom):
@@ -149,6 +159,7 @@ class GuardedKernel(IPythonKernel):
         self._student = os.environ.get(GRADED_STUDENT)
         self._shadowing: dict[str, Any] | None = None
         self._named: dict[str, Any] = {}
+        self._made: dict[str, tuple[Any, dict[str, Any]]] = {}
 
     async def do_execute(  # noqa: D102 - as in the base class
         self, code: str, silent: bool, store_history: bool = True, *arguments: Any, **options: Any
@@ -163,13 +174,20 @@ class GuardedKernel(IPythonKernel):
         if store_history:
             reply = await super().do_execute(code, silent, store_history, *arguments, **options)
             if code in self.protected:
-                self._named |= {name: names[name] for name in _bound(code) if name in names}
+                made = {name: names[name] for name in _bound(code) if name in names}
+                self._named |= made
+                self._made |= {name: (one, dict(_functions(one))) for name, one in made.items() if _is_own(one)}
             return reply
         # A test. It shows its last value, whatever a student likes to see of theirs, and names mean what they meant.
         self.shell.ast_node_interactivity = "last_expr"
         theirs = {name: names.get(name) for name, value in self._named.items() if names.get(name) is not value}
-        self._restored += [f"{name} (for the tests)" for name in theirs]
+        used = _used(code)  # a name that this test does not use may well be taken twice
+        self._restored += [f"{name} (for the tests)" for name in theirs if name in used]
         names.update({name: self._named[name] for name in theirs})
+        for name, (one, functions) in self._made.items():
+            if changed := {what: value for what, value in functions.items() if vars(one).get(what) is not value}:
+                vars(one).update(changed)
+                self._restored += [f"{name}.{what}" for what in changed]
         reply = await super().do_execute(code, silent, store_history, *arguments, **options)
         names.update(theirs)
         return reply

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 
@@ -15,7 +16,22 @@ from tl_course.grading.marks import is_test, mark
 from tl_course.grading.sandbox import Limits, Sandbox
 from tl_course.variants import GRADED_STUDENT
 
-__all__ = ["rehearse"]
+__all__ = ["Rehearsal", "rehearse"]
+
+
+class Rehearsal(NamedTuple):
+    """What submissions get from the solution.
+
+    Attributes
+    ----------
+    cache : Path
+        Exported backbones, drawn pictures and their features: submissions need not make them again.
+    imports : list of str
+        Every module that the solution had imported in the end, in the order in which they came.
+    """
+
+    cache: Path
+    imports: list[str]
 
 
 def rehearse(
@@ -27,11 +43,10 @@ def rehearse(
     imports: Sequence[str],
     limits: Limits,
     progress: bool = False,
-) -> Path:
-    """Run the solution that lies in `source`, unless it has been with this `digest`; returns the cache that it filled.
+) -> Rehearsal:
+    """Run the solution that lies in `source`, unless it has been with this `digest`.
 
-    Exported backbones, drawn pictures and their features are in it: submissions need not make them again. To make them,
-    the solution has ten times as long.
+    To fill the cache it has ten times as long as a submission.
 
     Raises
     ------
@@ -42,12 +57,14 @@ def rehearse(
 
     cache, note = folder / "cache", folder / "rehearsal.json"
     try:
-        if json.loads(note.read_text("utf-8")) == {"digest": digest} and cache.is_dir():
-            return cache
-    except (OSError, ValueError):
+        before = json.loads(note.read_text("utf-8"))
+        if before["digest"] == digest and cache.is_dir():
+            return Rehearsal(cache, before["imports"])
+    except (OSError, ValueError, LookupError):
         pass
     cache.mkdir(parents=True, exist_ok=True)
-    problems = []
+    problems: list[str] = []
+    modules: dict[str, None] = {}
     patient = replace(limits, cell_seconds=10 * limits.cell_seconds, notebook_seconds=10 * limits.notebook_seconds)
     with Sandbox(isolation, imports=imports, limits=patient, cache=cache, fill=True) as sandbox:
         sandbox.environment = {GRADED_STUDENT: "solution"}
@@ -58,7 +75,10 @@ def rehearse(
         notebooks = sorted(source.glob("*.ipynb"))
         for path in tqdm(notebooks, desc="the solution, first", unit="notebook", disable=not progress):
             notebook = nbformat.read(path, 4)
+            notebook.cells.append(nbformat.v4.new_code_cell("import sys\nprint(*sys.modules)"))
             notes = run_notebook(notebook, sandbox)
+            listed = notebook.cells.pop().outputs
+            modules |= dict.fromkeys(" ".join(one.get("text", "") for one in listed).split())
             for cell in filter(is_test, notebook.cells):
                 given, about = mark(cell), cell.metadata.nbgrader
                 if given.points != about.points:
@@ -74,5 +94,5 @@ def rehearse(
             + "\nMend the assignment or this machine, run `tl-course assign` again, then grade."
         )
     with atomic_path(note) as part:
-        part.write_text(json.dumps({"digest": digest}), encoding="utf-8")
-    return cache
+        part.write_text(json.dumps({"digest": digest, "imports": list(modules)}), encoding="utf-8")
+    return Rehearsal(cache, list(modules))

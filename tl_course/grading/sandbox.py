@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 from tl_course.errors import GradingError
 from tl_course.grading.container import has_image
 
-__all__ = ["ISOLATIONS", "Limits", "Sandbox", "SandboxGoneError", "pick_isolation"]
+__all__ = ["ISOLATIONS", "Limits", "Sandbox", "SandboxGoneError", "pick_isolation", "why_no_bwrap"]
 
 ISOLATIONS = ("auto", "bwrap", "container", "none")
 
@@ -72,16 +72,25 @@ def pick_isolation(wanted: str = "auto") -> str:
         raise GradingError(f"There is no isolation {wanted!r}: choose {', '.join(ISOLATIONS)}.")
     if wanted in ("none", "container"):
         return wanted
-    if shutil.which("bwrap"):
-        trial = subprocess.run([*_bwrap(Path("/nowhere"), 1 << 20), "true"], capture_output=True, check=False)
-        if trial.returncode == 0:
-            return "bwrap"
+    why = why_no_bwrap()
+    if not why:
+        return "bwrap"
     if wanted == "bwrap":
-        raise GradingError(
-            "bubblewrap does not work here. Install it (Debian and Ubuntu: apt install bubblewrap); in a container, "
-            "allow it to make namespaces. On macOS and Windows: --isolation container."
-        )
+        raise GradingError(f"{why} On macOS and Windows: --isolation container.")
     return "container" if has_image() else "none"
+
+
+def why_no_bwrap() -> str:
+    """Why bubblewrap cannot be used on this machine, and what to do; empty where it can."""
+    if not shutil.which("bwrap"):
+        return "bubblewrap is not installed (Debian and Ubuntu: apt install bubblewrap)."
+    trial = subprocess.run([*_bwrap(Path("/nowhere"), 1 << 20), "true"], capture_output=True, check=False, text=True)
+    if trial.returncode == 0:
+        return ""
+    return (
+        f"bubblewrap does not work here: {trial.stderr.strip() or trial.returncode}. In a container, and on systems "
+        "whose AppArmor says so, it must be allowed to make namespaces first."
+    )
 
 
 class Sandbox:
@@ -124,7 +133,7 @@ class Sandbox:
         self.protected: list[str] = []
         self._cache, self._fill = cache, fill
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
-        self._user = _FIRST_USER + os.getpid() if isolation == "bwrap" and os.geteuid() == 0 else None
+        self._user = _own_user() if isolation == "bwrap" and os.geteuid() == 0 else None
         self.sockets, self.given = self._root / "s", self._root / "given"
         self._home = self._root / "home"
         for folder in (self.sockets, self.given, self._home):
@@ -238,6 +247,18 @@ class Sandbox:
             user=self._user,
             alone=self.isolation == "bwrap",
         )
+
+
+def _own_user() -> int | None:
+    """A user for this process's submissions; None where there are too few, as in a container without root."""
+    try:
+        maps = [list(map(int, line.split())) for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    except OSError:
+        maps = []
+    there = max((first + count for first, _, count in maps), default=0)
+    if there > _FIRST_USER + (1 << 22):  # the highest number of a process
+        return _FIRST_USER + os.getpid()
+    return 1000 + os.getpid() % (there - 1000) if there > 2000 else None
 
 
 def _give(folder: Path, user: int) -> None:

@@ -17,6 +17,7 @@ __all__ = ["Examined", "Rejected", "examine", "mend"]
 LARGEST = 50 << 20  # bytes of a notebook
 MOST = 1000  # cells of a notebook
 _READ = 1500  # letters of a cell that are compared
+_PAIRS = 10_000  # of cells that are compared letter by letter; where there are more, by how often each letter comes
 _LIKE = 0.6  # how much of a cell must agree for it to be taken for the one that was handed out
 
 
@@ -120,8 +121,9 @@ def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
     cells = [deepcopy(cell) for cell in notebook.cells if cell.get("cell_type") in ("code", "markdown", "raw")]
     wanted = {cell.metadata.nbgrader.grade_id: cell for cell in release.cells if "nbgrader" in cell.metadata}
     examined = Examined(nbformat.v4.new_notebook(cells=cells, metadata=deepcopy(release.metadata)))
-    if (kernel := notebook.metadata.get("kernelspec", {}).get("name")) not in (None, release.metadata.kernelspec.name):
-        examined.mended.append(f"The kernel was {kernel!r} and is {release.metadata.kernelspec.name!r} again.")
+    kernel, wanted_kernel = (one.metadata.get("kernelspec", {}).get("name") for one in (notebook, release))
+    if kernel and wanted_kernel and kernel != wanted_kernel:
+        examined.mended.append(f"The kernel was {kernel!r} and is {wanted_kernel!r} again.")
     for cell in cells:
         cell.source = "".join(cell.get("source", ""))
         cell.setdefault("metadata", NotebookNode())
@@ -161,11 +163,13 @@ def _name(cell: NotebookNode) -> str | None:
     return name
 
 
-def _likeness(one: str, other: str) -> float:
+def _likeness(one: str, other: str, *, exact: bool) -> float:
+    if one == other:
+        return 1.0
     matcher = difflib.SequenceMatcher(None, one[:_READ], other[:_READ], autojunk=False)
     if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < _LIKE:  # quick, and never too low
         return 0.0
-    return matcher.ratio()
+    return matcher.ratio() if exact else matcher.quick_ratio()
 
 
 def _aligned(
@@ -180,11 +184,12 @@ def _aligned(
     taken = {id(cell) for cell in known.values()}
     rows = [number for number in range(len(handed_out)) if number not in place]
     columns = [cell for cell in cells if id(cell) not in taken]
+    exact = len(rows) * len(columns) <= _PAIRS
 
     def alike(row: int, cell: NotebookNode) -> float:
         if cell.cell_type != handed_out[row].cell_type:
             return 0.0
-        value = _likeness(cell.source, handed_out[row].source)
+        value = _likeness(cell.source, handed_out[row].source, exact=exact)
         return value if value >= _LIKE else 0.0
 
     score = [[alike(row, cell) for cell in columns] for row in rows]
