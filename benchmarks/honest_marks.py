@@ -44,7 +44,7 @@ def compare(name: str, n: int, folder: Path) -> None:
     shutil.copytree(ROOT / "assignments" / "source" / name, ours / "source" / name)
     shutil.copy(ROOT / "assignments" / "nbgrader_config.py", ours)
     run(["tl_course.cli", "assign", name, "--course", str(ours)], ours)
-    hand_in(ours, name, n)
+    hand_in_all(ours, name, n)
     shutil.copytree(ours, theirs)
     began = time.perf_counter()
     run(["tl_course.cli", "grade", name, "--course", str(ours), "--json"], ours)
@@ -78,30 +78,25 @@ def same(one: float | None, other: float | None) -> bool:
     return one == other or (one is not None and other is not None and abs(one - other) < 1e-6)
 
 
-def hand_in(course: Path, name: str, n: int) -> None:
+def hand_in_all(course: Path, name: str, n: int) -> None:
+    """The first hands in what was handed out, the second the solution, all others a mixture."""
     import nbformat
+    from assignment import hand_in
 
-    answers: dict[str, list[tuple[str, Any]]] = importlib.import_module(f"answers.{name}").ANSWERS
-    release = (course / "release" / name / f"{name}.ipynb").read_text("utf-8")
-    source = nbformat.read(course / "source" / name / f"{name}.ipynb", 4)
-    solutions = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell.source for cell in source.cells}
+    known: dict[str, list[tuple[str, Any]]] = importlib.import_module(f"answers.{name}").ANSWERS
+    cells = nbformat.read(course / "source" / name / f"{name}.ipynb", 4).cells
+    answered = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
     for number in range(n):
         student = f"student{number:02}"
         dice = random.Random(f"{name} {number}")
-        notebook = nbformat.reads(release, 4)
-        for cell in notebook.cells:
-            cell.source = cell.source.replace('STUDENT = ""', f'STUDENT = "{student}"')
-            about = cell.metadata.get("nbgrader", {})
-            if not about.get("solution") or number == 0:  # the first hands in what was handed out
-                continue
-            if about["grade_id"] in answers:
-                choice = [solutions[about["grade_id"]], *(text for text, _ in answers[about["grade_id"]])]
-                cell.source = choice[0 if number == 1 else dice.randrange(len(choice))]
+        answers = {}
+        for cell in answered if number else ():
+            if (question := cell.metadata.nbgrader.grade_id) in known:
+                choice = [cell.source, *(text for text, _ in known[question])]
+                answers[question] = choice[0 if number == 1 else dice.randrange(len(choice))]
             elif cell.cell_type == "markdown":
-                cell.source = f"What {student} thinks of it."
-        folder = course / "submitted" / student / name
-        folder.mkdir(parents=True)
-        nbformat.write(notebook, folder / f"{name}.ipynb")
+                answers[question] = f"What {student} thinks of it."
+        hand_in(course, course / "release" / name / f"{name}.ipynb", student, answers)
 
 
 def run(words: list[str], course: Path, **environment: str) -> None:

@@ -1,7 +1,8 @@
-"""An assignment of the course in this process: its model solution runs once, then other answers to single questions."""
+"""Assignments of the course: in this process, where the model solution runs once and then others; and handed in."""
 
 import ast
 import io
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,17 @@ class Assignment:
                     _add(points, one, _points(value, one))
         assert points, f"no test follows {cell}"
         return points
+
+
+def hand_in(course: Path, release: Path, student: str, answers: Mapping[str, str]) -> None:
+    """Write what `student` hands in: the notebook `release`, with answers by the names of their cells."""
+    notebook = nbformat.read(release, 4)
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
+        cell.source = cell.source.replace('STUDENT = ""', f'STUDENT = "{student}"')
+    folder = course / "submitted" / student / release.stem
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / release.name)
 
 
 def _add(points: dict[str, float], cell: Any, more: float) -> None:

@@ -7,7 +7,6 @@ gets the solution, what was handed out, and a few of the others.
 import functools
 import html
 import importlib
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from assignment import MORE, SOURCE, Assignment
+from assignment import MORE, SOURCE, Assignment, hand_in
 
 from tl_course import ImageSet
 
@@ -171,9 +170,9 @@ def test_graded_as_a_class_is(solved: Assignment, drawn: Path, tmp_path: Path) -
     others = {cell: answers[0] for cell, answers in ANSWERS[name].items()}
     (written,) = (cell.metadata.nbgrader.grade_id for cell in solved.notebook.cells
                   if cell.cell_type == "markdown" and cell.metadata.get("nbgrader", {}).get("solution"))  # fmt: skip
-    _hand_in(course, release, "blank", {})
-    _hand_in(course, release, "ada", {cell: source for cell, (source, _) in others.items()} | {written: "I think so."})
-    _hand_in(course, release, "mallory", {next(iter(others)): PATCHED})
+    hand_in(course, release, "blank", {})
+    hand_in(course, release, "ada", {cell: source for cell, (source, _) in others.items()} | {written: "I think so."})
+    hand_in(course, release, "mallory", {next(iter(others)): PATCHED})
     ada, blank, mallory = grade(name, course=course, jobs=1).submissions  # and the solution, or none would be graded
     assert set(blank["marks"].values()) == {0.0} and blank["look"] == []
     assert set(mallory["marks"].values()) == {0.0}
@@ -220,16 +219,6 @@ def test_without_its_metadata_every_cell_of_a_solution_is_found_again(tmp_path: 
 def _marked(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
     cells = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
     return [(cell.metadata.nbgrader.grade_id, cell.source) for cell in cells]
-
-
-def _hand_in(course: Path, release: Path, student: str, answers: dict[str, str]) -> None:
-    notebook = nbformat.read(release, 4)
-    for cell in notebook.cells:
-        cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
-        cell.source = cell.source.replace('STUDENT = ""', f'STUDENT = "{student}"')
-    folder = course / "submitted" / student / release.stem
-    folder.mkdir(parents=True)
-    (folder / release.name).write_text(json.dumps(notebook))
 
 
 def _hidden(notebook: nbformat.NotebookNode) -> list[str]:
