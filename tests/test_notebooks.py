@@ -319,8 +319,12 @@ def test_lab_opens_the_checkouts_lessons_and_copies_shipped_ones_without_overwri
     mine = tmp_path / "tl-course-lessons" / "02_cats.ipynb"
     mine.parent.mkdir()
     mine.write_text("my work")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
     open_lab("01")
     assert commands == [["-m", "jupyterlab", str(Path("tl-course-lessons/01_birds.ipynb"))]]
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    open_lab("01")
+    assert commands.pop() == [*commands[0], "--allow-root"]
     assert mine.read_text() == "my work" and mine.with_name("01_birds.ipynb").exists()
     assert "Copied 1 " in capsys.readouterr().err
     write(tmp_path / "lessons/01_birds.ipynb", "1")
