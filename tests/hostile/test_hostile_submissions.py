@@ -84,9 +84,12 @@ CODE = {
     "leaves something in shared memory": "open('/dev/shm/left-behind', 'w').write('x')",
     "mounts": "import ctypes\nassert ctypes.CDLL(None).mount(b'none', b'/home', b'tmpfs', 0, None) == 0\n"
     "found = {done}",
-    "zz looks for what others left": "import os, time\nfound = [*os.listdir('/dev/shm'), *os.listdir('.')]\n"
-    "found += [open(f'/proc/{n}/stat').read()[:40] for n in os.listdir('/proc') if n.isdigit()]",
 }
+# What each finds before it does anything, in a sandbox where others have been: its folder, shared memory, processes.
+LOOK = (
+    "\nimport os\nprint('before:', *os.listdir('.'), *os.listdir('/dev/shm'), "
+    "*(open(f'/proc/{n}/stat').read()[:20] for n in os.listdir('/proc') if n.isdigit()))"
+)
 
 
 def _stripped(notebook: NotebookNode) -> NotebookNode:
@@ -174,7 +177,7 @@ class Graded:
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     course = make_course(tmp_path_factory.mktemp("course"), "import pytest\nfrom tl_course.grading import Question")
-    right = {"square": SQUARE, "why": WHY}
+    right = {"square": SQUARE + LOOK, "why": WHY}
     hand_in(course, "honest", answered(course, **right, shout=SHOUT))
     hand_in(course, "zoe", answered(course, **right, shout=SHOUT))
     listening = socket.create_server(("127.0.0.1", 0))
@@ -255,12 +258,14 @@ def test_nothing_is_read_or_written_that_is_not_theirs(graded: Graded) -> None:
 
 
 def test_nothing_outlives_a_submission(graded: Graded) -> None:
-    """What the last one of all saw: a clean folder, nothing in shared memory, the warm process and itself."""
-    last = graded.course / "autograded" / "zz looks for what others left" / "demo" / "demo.ipynb"
-    said = "".join(text for cell in json.loads(last.read_text("utf-8"))["cells"]
-                   for output in cell.get("outputs", ()) for text in output.get("text", ()))  # fmt: skip
-    assert "left-behind" not in said and "kept" not in said
-    assert "model.pkl" in said and said.count("(python") == 2, said
+    """Each found its own folder, nothing in shared memory, and no process but the warm one and itself."""
+    for name in CODE:
+        executed = json.loads((graded.course / "autograded" / name / "demo" / "demo.ipynb").read_text("utf-8"))
+        said = "".join(text for cell in executed["cells"] for output in cell.get("outputs", ())
+                       for text in output.get("text", ()))  # fmt: skip
+        (found,) = [line for line in said.splitlines() if line.startswith("before:")]
+        assert "model.pkl" in found and found.count("(python") == 2, found
+        assert "left-behind" not in found and "kept" not in found, found
 
 
 def test_no_page_for_a_student_has_a_hidden_test(graded: Graded) -> None:

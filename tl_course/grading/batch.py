@@ -178,7 +178,7 @@ def grade(
 
 def _limits(course: Path) -> Limits:
     seconds = course_config(course).get("ExecutePreprocessor", {}).get("timeout")
-    return Limits(cell_seconds=float(seconds), notebook_seconds=5.0 * seconds) if seconds else Limits()
+    return Limits(cell_seconds=float(seconds), notebook_seconds=5.0 * seconds) if seconds and seconds > 0 else Limits()
 
 
 def _written(folder: Path, student: str) -> dict[str, Any]:
