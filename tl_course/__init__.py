@@ -9,6 +9,8 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from tl_course.progress import watch
+
 if TYPE_CHECKING:
     from tl_course.imageset import ImageSet as ImageSet
     from tl_course.models import Classifier as Classifier
@@ -33,6 +35,9 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # fastai and timm use what torch has begun to deprecate; a learner can do nothing about it, and would meet a red box.
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=FutureWarning)
+
+
+watch()  # in a notebook, what takes long is to say so
 
 
 def __getattr__(name: str) -> Any:
