@@ -17,6 +17,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import tl_course
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tl_course"
 
@@ -24,7 +26,7 @@ PACKAGE = ROOT / "tl_course"
 FLOORS = [
     "progress", "errors", "files", "devices", "pictures", "splits", "tables", "credits", "journal", "fetching",
     "downloads", "packs", "rendered", "shipped", "imageset", "collection", "sources", "pooling", "backbones",
-    "features", "heads", "lookalikes", "suspects", "agreement", "history", "benefits", "models", "groups",
+    "features", "heads", "agreement", "history", "benefits", "models", "lookalikes", "suspects", "groups",
     "recording", "frozen_part", "learners", "strategies", "training", "explain", "plots", "widgets", "records",
     "notebooks", "links", "variants", "grading", "exercises", "doctor", "cli",
 ]  # fmt: skip
@@ -188,6 +190,12 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.rpartition("heavy:")[2].split() == []
+
+
+def test_the_first_tab_offers_what_a_lesson_needs_first() -> None:
+    offered = {name for name in dir(tl_course) if not name.startswith("_")}
+    assert offered == {"Classifier", "ImageSet", "train"}
+    assert all(callable(getattr(tl_course, name)) for name in offered)
 
 
 def test_the_wheel_brings_lessons_and_widgets(tmp_path: Path) -> None:

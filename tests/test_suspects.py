@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.drawn import jpeg
-from tl_course import ImageSet
-from tl_course.backbones import Backbone
-from tl_course.errors import ImageSetError
+from tl_course import Classifier, ImageSet
+from tl_course.backbones import Backbone, create
+from tl_course.cli import main
+from tl_course.errors import ImageSetError, ModelError
 from tl_course.features import extract
+from tl_course.models import trained_backbone
 from tl_course.suspects import KINDS, Suspect, Suspects
+from tl_course.widgets import Cleaner, Consistency
 
 
 @pytest.fixture(autouse=True)
@@ -319,3 +323,24 @@ def test_the_command_tells_people_programs_and_spreadsheets(pets: Path, tmp_path
     assert json.loads(rows[0]["neighbours"]) == first["neighbours"]
     said = run("--n", "1").splitlines()
     assert len(said) == 1 and wrong.name in said[0] and "looks like 'cat'" in said[0]
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_saved_model_lends_its_eyes_as_to_train(
+    model: Classifier, birds: ImageSet, tmp_path: Path, capsys: pytest.CaptureFixture[str], trained: bool
+) -> None:
+    if trained:  # as fine-tuning leaves it: a network of its own
+        body = create().eval()
+        model = replace(model, backbone=trained_backbone(model.backbone, body), body=body)
+    saved = model.save(tmp_path / "model")
+    expected = [one.file_name for one in Suspects(birds).rank()[:5]]
+    assert [one.file_name for one in Suspects(birds, backbone=saved).rank()[:5]] == expected
+    assert main(["suspects", str(birds.root), "--backbone", str(saved), "--json"]) == 0
+    assert [one["file_name"] for one in json.loads(capsys.readouterr().out)["suspects"][:5]] == expected
+    if not trained:
+        mine = birds.copy_to(tmp_path / "mine")
+        assert Cleaner(mine, backbone=saved).suspects[0].file_name == expected[0]
+        assert Consistency(mine, n=4, backbone=str(saved)).next
+        (saved / "config.json").unlink()
+        with pytest.raises(ModelError, match="holds no saved model"):
+            Suspects(birds, backbone=saved)

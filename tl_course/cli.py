@@ -235,12 +235,15 @@ def _images_collect(options: argparse.Namespace) -> int:
         def show(step: Progress) -> None:
             bar.update(bool(step.file_name))
 
-        if source.name == "camera":  # which has to be pointed at one thing after the other
-            for label in labels or {}:
-                print(f"\nPoint the camera at {label!r} and press Enter.", file=sys.stderr)
-                sys.stdin.readline()
-                source.collect([label], n, options.out, progress=show)
-        report = source.collect(labels, n, options.out, progress=show)
+        report = None
+        for label in (labels or {}) if source.name == "camera" else ():  # it is pointed at one thing after the other
+            print(f"\nPoint the camera at {label!r} and press Enter.", file=sys.stderr)
+            sys.stdin.readline()
+            report = source.collect([label], n, options.out, progress=show)
+            if report.interrupted:
+                break
+        if report is None or not report.interrupted:
+            report = source.collect(labels, n, options.out, progress=show)
     values = {
         "folder": str(report.folder),
         "source": source.name,
@@ -250,9 +253,12 @@ def _images_collect(options: argparse.Namespace) -> int:
         "passed_over": [{"url": url, "reason": reason} for url, reason in report.passed_over],
         "problems": report.problems,
         "complete": report.complete,
+        "interrupted": report.interrupted,
     }
     trainable = sum(count > 1 for count in report.counts.values()) > 1
     _give(options, values, f"{report}\nNext: tl-course train {options.out}" if trainable else str(report))
+    if report.interrupted:
+        return 130
     return 0 if all(report.counts.values()) else 1
 
 
@@ -373,7 +379,10 @@ def _parser() -> argparse.ArgumentParser:
 
     one = _add(commands, "suspects", _suspects, "list the pictures that look wrong, and why", device, json_option)
     one.add_argument("images", **images)
-    one.add_argument("--backbone", default="tf_efficientnet_lite0", metavar="NAME", help="whose features (%(default)s)")
+    one.add_argument(
+        "--backbone", default="tf_efficientnet_lite0", metavar="NAME",
+        help="whose features: a timm name, or the folder of a model of your own (%(default)s)",
+    )  # fmt: skip
     one.add_argument("--n", type=int, default=30, metavar="N", help="how many to list (30); --json and --csv have all")
     one.add_argument("--csv", metavar="FILE", help="write all as a table; neighbours and kinds are JSON lists in it")
 

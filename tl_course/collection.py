@@ -252,6 +252,11 @@ class Collection:
                 "Make room, then go on."
             ) from None
 
+    def reopen(self) -> None:
+        """Read the folder again, where this was interrupted and may not know what it has written."""
+        with self._lock:
+            self._open()
+
     def _open(self) -> None:
         """Read the set, and write down the splits of pictures that are new."""
         try:

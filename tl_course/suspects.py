@@ -14,19 +14,21 @@ How they are weighed was chosen by measuring: ``benchmarks/suspects.py`` plants 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import erfc, sqrt
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tl_course.backbones import Backbone
+from tl_course.backbones import DEFAULT
 from tl_course.devices import pick_device
 from tl_course.errors import ImageSetError
 from tl_course.features import extract
 from tl_course.heads import Head, folds_of, logistic_regression
 from tl_course.imageset import ImageSet, Picture
 from tl_course.lookalikes import compact, look
+from tl_course.models import backbone_and_body
 from tl_course.splits import groups_of
 
 __all__ = ["KINDS", "Suspect", "Suspects"]
@@ -94,8 +96,9 @@ class Suspects:
     Parameters
     ----------
     images : ImageSet
-    backbone : str
-        Whose features to look at.
+    backbone : str or Path
+        Whose features to look at: timm's name of a network, or the folder of a classifier that you have trained and
+        saved, which knows what matters in your pictures.
     device : {"auto", "cpu", "cuda"}
         Where to compute features that are not kept yet.
     progress : bool
@@ -110,6 +113,8 @@ class Suspects:
     ------
     BackboneError
         There is no such backbone here.
+    ModelError
+        `backbone` is a folder without a saved classifier, or with a damaged one.
 
     References
     ----------
@@ -122,7 +127,7 @@ class Suspects:
         self,
         images: ImageSet,
         *,
-        backbone: str = "tf_efficientnet_lite0",
+        backbone: str | Path = DEFAULT,
         device: str = "auto",
         progress: bool = False,
     ) -> None:
@@ -132,8 +137,9 @@ class Suspects:
         everything = [images[one.file_name] for one in original]  # dropped ones too, which may be restored
         paths = [images.path(picture) for picture in everything]
         hashes = [picture.sha256 for picture in everything]
-        model = Backbone.get(backbone)
-        found = extract(paths, model, device=device, hashes=hashes, progress=progress)
+        model, body = backbone_and_body(backbone)
+        network = (lambda: body) if body is not None else None
+        found = extract(paths, model, device=device, hashes=hashes, body=network, progress=progress)
         good = [i for i in range(len(everything)) if i not in found.failed]
         self._unreadable = {
             everything[i].file_name: reason.removeprefix(f"{paths[i]}: ") for i, reason in found.failed.items()

@@ -1,14 +1,18 @@
 """The pictures of a lesson: what is asked for, what is near, what is drawn, and a copy of one's own to edit."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from tl_course import ImageSet
 from tl_course.errors import ImageSetError
+from tl_course.sources import automatic
 from tl_course.sources.automatic import lesson_images
+from tl_course.sources.local import Folder
+from tl_course.sources.public import Public
 
-FEW = {"n": 6, "size": 32}
+FEW = {"n": 6, "size": 64}
 
 
 def test_a_copy_of_ones_own_is_drawn_once_and_goes_on_as_it_was_left(
@@ -51,3 +55,21 @@ def test_what_is_not_there_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ImageSetError, match="there is no such folder"):
         lesson_images("doors", tmp_path / "nowhere", folder=tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
+
+
+def test_photos_from_a_public_source_leave_no_clock_running(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Near(Folder):
+        name, help = Public.name, "a server nearby"
+
+        def __init__(self) -> None:
+            super().__init__(ImageSet.render("cats_dogs", cache / "near", **FEW).root)
+
+    monkeypatch.setattr(automatic, "Public", Near)
+    monkeypatch.setattr(automatic, "_in_time", lambda _: Near.name)
+    monkeypatch.setattr(automatic, "N", 2)
+    assert len(lesson_images("cats_dogs")) == 4
+    assert "real photos from a server nearby" in capsys.readouterr().out
+    kept_waiting = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    assert kept_waiting == []

@@ -12,6 +12,7 @@ from tl_course.errors import ImageSetError, TLCourseError
 from tl_course.fetching import Client
 from tl_course.files import NEARBY, cache_dir
 from tl_course.imageset import ImageSet
+from tl_course.sources.base import Collected
 from tl_course.sources.public import Public
 
 __all__ = ["lesson_images"]
@@ -72,10 +73,8 @@ def _automatic(name: str, draw: Callable[[], ImageSet]) -> tuple[ImageSet, str]:
     if (place := _in_time(name)) is not None:
         try:
             if place == Public.name:
-                stop = threading.Event()
-                threading.Timer(LONGEST, stop.set).start()
                 print(f"Fetching photos from {Public.help}, for {LONGEST:.0f} s at most …")
-                report = Public().collect(PUBLIC[name], N, cache_dir("collected") / name, stop=stop)
+                report = _collected(name)
                 if not report.complete:
                     raise ImageSetError("; ".join(report.problems))
                 return report.images, f"real photos from {Public.help}"
@@ -83,6 +82,20 @@ def _automatic(name: str, draw: Callable[[], ImageSet]) -> tuple[ImageSet, str]:
         except TLCourseError as error:
             why = f"{place} did not work ({error})"
     return draw(), f"drawn by the course itself, for {why}"
+
+
+def _collected(name: str) -> Collected:
+    stop = threading.Event()
+    clock = threading.Timer(LONGEST, stop.set)
+    clock.daemon = True
+    clock.start()
+    try:
+        report = Public().collect(PUBLIC[name], N, cache_dir("collected") / name, stop=stop)
+    finally:
+        clock.cancel()
+    if report.interrupted and not stop.is_set():  # somebody at the keyboard, who wants more than these photos to stop
+        raise KeyboardInterrupt
+    return report
 
 
 def _in_time(name: str) -> str | None:

@@ -4,12 +4,14 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from queue import Empty, SimpleQueue
+from typing import Any, ClassVar, TypeVar
 
 from tl_course.collection import NEAR, Candidate, Collection, PassedOver, Prepared, prepare
 from tl_course.errors import FetchError, ImageSetError
@@ -21,9 +23,13 @@ __all__ = ["Collected", "Progress", "Source", "kind_of"]
 MAX_PICTURE = 20 * 2**20  # bytes
 MOST = 10_000  # pictures a label
 _AT_ONCE = 256  # pictures under way, of which CONNECTIONS are fetched at a time
+_GLANCE = 0.2  # seconds between two looks at whether to stop
+_PARTING = 0.5  # seconds in which what has come already is kept when somebody stops, and a source is let go
 _ELSEWHERE = ". Without it there are: rendered pictures, a folder or zip that is here, files of your own, the camera."
 _PATIENCE = 120.0  # seconds for one picture, however slowly its server drips
 _LOST = 24  # pictures in a row that could not be reached: then it is not the pictures
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Collected:
         What was not kept, by its address or name, and why.
     problems : list of str
         Why labels stayed short, a line each; empty where all went well.
+    interrupted : bool
+        Whether it was ended before its time: by `stop`, Ctrl-C, or a notebook's stop button.
     """
 
     folder: Path
@@ -63,6 +71,7 @@ class Collected:
     kept: list[str] = field(default_factory=list)
     passed_over: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
     @property
     def complete(self) -> bool:
@@ -84,7 +93,8 @@ class Collected:
         for reason, names in sorted(kinds.items(), key=lambda item: -len(item[1])):
             few = ", ".join(name.rpartition("/")[2] or name for name in names[:3])
             lines.append(f"passed over {len(names)} ({reason}): {few}{', …' * (len(names) > 3)}")
-        return "\n".join(lines + self.problems)
+        stopped = ["Stopped. What came is kept, and the same call goes on from there."] * self.interrupted
+        return "\n".join(lines + self.problems + stopped)
 
 
 class Source(ABC):
@@ -148,7 +158,8 @@ class Source(ABC):
         progress
             Called for every picture that is kept or passed over.
         stop
-            Ends the collecting when it is set.
+            Ends the collecting within a second when it is set. Ctrl-C and a notebook's stop button do the same: what
+            came is kept, and the account is given as ever, with `Collected.interrupted`.
 
         Raises
         ------
@@ -165,6 +176,8 @@ class Source(ABC):
             for label, query in queries.items():
                 if problem := run.fill(label, query, n):
                     report.problems.append(f"{self.name}: {problem}")
+                if report.interrupted:
+                    break
         with suppress(ImageSetError):
             _ = collection.images  # writes the table, where there is anything
         with suppress(OSError):
@@ -207,33 +220,73 @@ class _Run:
         """Bring one label to `n` pictures and return why it has fewer, if it has.
 
         Only as many are fetched at a time as are missing, and they are taken in the order in which the source named
-        them. So the same answers give the same set, however long each picture takes.
+        them. So the same answers give the same set, however long each picture takes. The source is asked in a thread of
+        its own, so that what it has found is shown, and a wish to stop is heard, while it looks for more.
         """
         self.failure = ""
         under_way: deque[tuple[Candidate, Future[Prepared]]] = deque()
         candidates = self._candidates(label, query)
-        lost = 0
-        pool = ThreadPoolExecutor(self.source.at_once)
+        finder, pool = _Threads(1), _Threads(self.source.at_once)
         try:
-            while not self.stop.is_set() and (missing := self._missing(label, n)) > 0:
-                while len(under_way) < min(missing, _AT_ONCE) and (candidate := next(candidates, None)):
-                    under_way.append((candidate, pool.submit(self._obtain, candidate)))
-                if not under_way and self.failure:
+            return self._fill(label, n, under_way, partial(finder.submit, next, candidates, None), pool)
+        except KeyboardInterrupt:
+            self.report.interrupted = True
+            self.collection.reopen()  # it may have struck amid the bookkeeping for a picture
+            return ""
+        finally:
+            pool.close()
+            self.report.interrupted |= self.stop.is_set() and self._missing(label, n) > 0
+            if self.report.interrupted:
+                self._keep_what_came(under_way)
+            wait([finder.submit(candidates.close)], timeout=_PARTING)  # lets go of a camera
+            finder.close()
+
+    def _fill(
+        self,
+        label: str,
+        n: int | None,
+        under_way: "deque[tuple[Candidate, Future[Prepared]]]",
+        find: "Callable[[], Future[Candidate | None]]",
+        pool: "_Threads",
+    ) -> str:
+        finding: Future[Candidate | None] | None = None
+        more, lost = True, 0
+        until = time.monotonic() + _PATIENCE
+        while not self.stop.is_set() and (missing := self._missing(label, n)) > 0:
+            if more and finding is None and len(under_way) < min(missing, _AT_ONCE):
+                finding = find()
+            if finding is None and not under_way:
+                if self.failure:
                     return self.failure + _ELSEWHERE
-                if not under_way:
-                    return "" if n is None else f"{label} has {n - missing} of {n}, and no more came"
+                return "" if n is None else f"{label} has {n - missing} of {n}, and no more came"
+            first: list[Future[Any]] = [under_way[0][1]] if under_way else []
+            wait(first + [finding] * (finding is not None), timeout=_GLANCE, return_when=FIRST_COMPLETED)  # type: ignore[list-item]
+            if finding is not None and finding.done():
+                candidate, finding = finding.result(), None
+                more = candidate is not None
+                if candidate is not None:
+                    if not under_way:
+                        until = time.monotonic() + _PATIENCE
+                    under_way.append((candidate, pool.submit(self._obtain, candidate)))
+            elif first and (first[0].done() or time.monotonic() > until):
                 reason = self._take(*under_way.popleft())
+                until = time.monotonic() + _PATIENCE
                 lost = lost + 1 if reason and reason.again else 0
                 if lost >= _LOST:
                     return f"{lost} pictures in a row could not be fetched (the last: {reason}){_ELSEWHERE}"
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # an end before its time waits for nobody
         return ""
+
+    def _keep_what_came(self, under_way: "deque[tuple[Candidate, Future[Prepared]]]") -> None:
+        """Take the pictures that are there already, behind one that is not."""
+        until = time.monotonic() + _PARTING
+        for candidate, future in under_way:
+            if future.done() and not future.cancelled() and time.monotonic() < until:
+                self._take(candidate, future)
 
     def _missing(self, label: str, n: int | None) -> int:
         return _AT_ONCE if n is None else n - self.collection.counts()[label]
 
-    def _candidates(self, label: str, query: str) -> Iterator[Candidate]:
+    def _candidates(self, label: str, query: str) -> Generator[Candidate, None, None]:
         asked = set()
         try:
             for candidate in self.source.search(label, query, self.client):
@@ -271,15 +324,51 @@ class _Run:
         return reason
 
     def _result(self, future: "Future[Prepared]") -> Prepared:
-        """What a thread made of a picture, unless it takes too long or nobody waits any more."""
-        until = time.monotonic() + _PATIENCE
-        while not self.stop.is_set() and time.monotonic() < until:
-            if wait([future], timeout=0.2).done:
+        """What a thread made of a picture, if it has."""
+        if not future.done():
+            raise PassedOver(f"not there after {_PATIENCE:.0f} s", again=True)
+        try:
+            return future.result()
+        except (MemoryError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise PassedOver(f"could not be read ({type(error).__name__})") from None
+
+
+class _Threads:
+    """Threads that do what is submitted. Unlike those of an executor they keep no interpreter from ending."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._started = 0
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
+        """Have it done by the next thread that is free."""
+        future: Future[T] = Future()
+
+        def job() -> None:
+            if future.set_running_or_notify_cancel():
                 try:
-                    return future.result()
-                except (MemoryError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-                    raise PassedOver(f"could not be read ({type(error).__name__})") from None
-        raise PassedOver("stopped" if self.stop.is_set() else f"not there after {_PATIENCE:.0f} s", again=True)
+                    future.set_result(function(*arguments))
+                except BaseException as error:  # it is raised where the result is asked for
+                    future.set_exception(error)
+
+        self._jobs.put(job)
+        if self._started < self._most:
+            self._started += 1
+            threading.Thread(target=self._work, daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while job := self._jobs.get():
+            job()
+
+    def close(self) -> None:
+        """Begin nothing more, and wait for nobody."""
+        with suppress(Empty):
+            while True:
+                self._jobs.get_nowait()
+        for _ in range(self._started):
+            self._jobs.put(None)
 
 
 def kind_of(reason: str) -> str:

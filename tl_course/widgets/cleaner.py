@@ -51,8 +51,8 @@ class Cleaner(Page):
     ----------
     images : ImageSet or path
         A set of one's own: one that is shared is not edited, and `ImageSet.copy_to` makes a copy.
-    backbone : str
-        Whose features to look at.
+    backbone : str or Path
+        Whose features to look at: timm's name, or the folder of a classifier that you have trained and saved.
     device : {"auto", "cpu", "cuda"}
         Where to compute features that are not kept yet.
     page_size : int
@@ -71,7 +71,7 @@ class Cleaner(Page):
         self,
         images: ImageSet | str | Path,
         *,
-        backbone: str = "tf_efficientnet_lite0",
+        backbone: str | Path = "tf_efficientnet_lite0",
         device: str = "auto",
         page_size: int = 24,
     ) -> None:

@@ -55,7 +55,7 @@ class Consistency(Page):
         Those to ask about, instead of the most ambiguous ones: always a new series, even of the same pictures.
     anew : bool
         Begin a new series of the most ambiguous pictures; the answers of those before stay on record.
-    backbone, device : str
+    backbone, device : str or Path
         What finds the most ambiguous ones (`tl_course.suspects.Suspects`).
 
     Raises
@@ -77,7 +77,7 @@ class Consistency(Page):
         rule: str | None = None,
         pictures: Iterable[Picture | str] | None = None,
         anew: bool = False,
-        backbone: str = "tf_efficientnet_lite0",
+        backbone: str | Path = "tf_efficientnet_lite0",
         device: str = "auto",
     ) -> None:
         if n is not None and not 2 <= n <= MOST:
@@ -184,7 +184,7 @@ class Consistency(Page):
         order = order_for(self._series.pictures, self.who)
         return [asked for asked in order if asked[0] in self.pictures and asked not in done]
 
-    def _chosen(self, n: int, backbone: str, device: str) -> list[str]:
+    def _chosen(self, n: int, backbone: str | Path, device: str) -> list[str]:
         found = Suspects(self._images, backbone=backbone, device=device, progress=True).rank()
         good = [one for one in found if one.kind not in ("odd", "duplicate", "leak")] or found
         return [one.file_name for one in sorted(good, key=lambda one: (one.margin, one.file_name))[:n]]
