@@ -26,9 +26,9 @@ PACKAGE = ROOT / "tl_course"
 FLOORS = [
     "progress", "errors", "files", "devices", "pictures", "splits", "tables", "credits", "journal", "fetching",
     "downloads", "packs", "rendered", "shipped", "imageset", "collection", "sources", "pooling", "backbones",
-    "features", "heads", "agreement", "history", "benefits", "models", "lookalikes", "suspects", "groups",
-    "recording", "frozen_part", "learners", "strategies", "training", "explain", "plots", "widgets", "records",
-    "notebooks", "links", "variants", "grading", "exercises", "doctor", "cli",
+    "features", "heads", "agreement", "history", "benefits", "model_files", "models", "lookalikes", "suspects",
+    "groups", "recording", "frozen_part", "learners", "strategies", "training", "explain", "plots", "widgets",
+    "records", "notebooks", "links", "variants", "grading", "exercises", "doctor", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what is taken from PyPI there too.

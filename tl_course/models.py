@@ -5,25 +5,26 @@ names its backbone; a fine-tuned one holds its backbone's weights too.
 """
 
 import hashlib
-import json
 import platform
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tl_course import __version__
 from tl_course.backbones import Backbone, create
 from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
 from tl_course.features import extract
 from tl_course.heads import Head
 from tl_course.history import History
+from tl_course.model_files import WEIGHTS, is_for_models, read_model, write_model
 from tl_course.pictures import SUFFIXES
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Classifier", "Evaluation", "Prediction", "backbone_and_body", "score", "trained_backbone"]
 
 _FORMAT = 1
-_WEIGHTS, _CONFIG, _CARD = "model.safetensors", "config.json", "README.md"
+_INVOLVED = ("timm", "torch", "onnxruntime", "scikit-learn")  # whose versions are written down with a model
 
 
 @dataclass(frozen=True)
@@ -219,48 +220,36 @@ class Classifier:
     def save(self, folder: str | Path, *, card: str = "") -> Path:
         """Write the classifier into `folder`: ``model.safetensors`` and ``config.json``, nothing that runs code.
 
-        A model that is there already is replaced in one step; a folder with anything else in it is not touched. A
-        `card` in Markdown goes with it as ``README.md``, where Hugging Face's hub looks for model cards.
+        A model that is there already is replaced at one stroke: whatever happens meanwhile, `load` finds the old one
+        or the new one, whole. A folder with anything else in it is not touched. A `card` in Markdown goes with it as
+        ``README.md``, where Hugging Face's hub looks for model cards.
 
         Raises
         ------
         ModelError
             `folder` holds something else, or cannot be written.
         """
-        from safetensors.numpy import save_file
-
         target = Path(folder).expanduser()
-        if target.exists() and not (
-            target.is_dir() and {p.name for p in target.iterdir()} <= {_WEIGHTS, _CONFIG, _CARD}
-        ):
+        if target.exists() and not is_for_models(target):
             raise ModelError(f"{target} is there already and is no saved model. Choose another folder.")
         tensors = {"head.weight": self.head.weight, "head.bias": self.head.bias}
         if self.body is not None:
             tensors |= {f"body.{name}": tensor.cpu().numpy() for name, tensor in self.body.state_dict().items()}
         config = {
             "format": _FORMAT,
+            "id": uuid4().hex,
             "labels": self.labels,
             "strategy": self.strategy,
             "backbone": self.backbone.to_json(),
             "metrics": self.metrics,
             "history": self.history.to_json(),
-            "versions": {"python": platform.python_version()}
-            | {name: version(name) for name in ("tl-course", "timm", "torch", "onnxruntime", "scikit-learn")},
+            "versions": _versions(),
         }
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as name:
-                part = Path(name) / "model"
-                part.mkdir()
-                save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, part / _WEIGHTS)
-                (part / _CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
-                if card:
-                    (part / _CARD).write_text(card.strip() + "\n", encoding="utf-8")
-                if target.exists():
-                    shutil.move(target, Path(name) / "old")
-                shutil.move(part, target)
+            write_model(target, tensors, config, card=card)
         except OSError as error:
-            raise ModelError(f"The model cannot be saved in {target}: {error.strerror or error}.") from error
+            kept = " The model that was there is kept." if (target / WEIGHTS).exists() else ""
+            raise ModelError(f"The model cannot be saved in {target}: {error.strerror or error}.{kept}") from error
         return target
 
     @classmethod
@@ -274,15 +263,11 @@ class Classifier:
         BackboneError
             It stands on a backbone whose weights cannot be had here.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
         path = Path(folder).expanduser()
         try:
-            config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+            tensors, config = read_model(path)
             if config["format"] > _FORMAT:
                 raise ModelError(f"{path} was saved by a newer version of tl-course. Upgrade: pip install -U tl-course")
-            tensors = load_file(path / _WEIGHTS)
             backbone = Backbone.from_json(config["backbone"])
             model = cls(
                 labels=config["labels"],
@@ -293,10 +278,8 @@ class Classifier:
                 history=History(**config["history"]),
             )
         except FileNotFoundError as error:
-            raise ModelError(
-                f"{path} holds no saved model: there is no {Path(error.filename or _WEIGHTS).name}."
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise ModelError(f"{path} holds no saved model: there is no {Path(error.filename).name}.") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"The model in {path} is damaged ({error}). Save it again, or train it again.") from error
         if tensors:
             model.body = _body_from(backbone, tensors)
@@ -346,6 +329,14 @@ def trained_backbone(backbone: Backbone, body: "nn.Module") -> Backbone:
         digest.update(name.encode())
         digest.update(tensor.cpu().numpy().tobytes())
     return replace(backbone, key=f"trained-{digest.hexdigest()[:16]}", weights=f"trained from {backbone.key}")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "tl-course": __version__}
+    for name in _INVOLVED:
+        with suppress(PackageNotFoundError):  # it came from a checkout, or under another name (onnxruntime-gpu)
+            found[name] = version(name)
+    return found
 
 
 def _body_from(backbone: Backbone, tensors: dict[str, Any]) -> "nn.Module":
