@@ -1,14 +1,19 @@
 """Questions of lesson 01, "Is it a bird?"."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
-from tl_course.grading import NotYet, Question, attempted
+from tl_course.exercises.values import as_list, as_number, is_close, is_rounded
+from tl_course.grading import NotYet, Question, brief
 
 if TYPE_CHECKING:
     from tl_course.imageset import ImageSet
-    from tl_course.models import Prediction
+    from tl_course.models import Classifier, Evaluation, Prediction
 
 __all__ = ["q1", "q2", "q3"]
 
@@ -23,14 +28,25 @@ def baseline(labels: Sequence[str]) -> float:
 
 
 def _check_baseline(answer: Callable[[Sequence[str]], float]) -> str:
-    for labels in (["bird", "forest"] * 20, ["bird"] * 9 + ["forest"], ["cat"] * 2 + ["dog"] * 5 + ["cow"]):
+    for labels in (
+        ["bird", "forest"] * 20,
+        ["bird"] * 9 + ["forest"],
+        ["cat"] * 2 + ["dog"] * 5 + ["cow"],
+        ["mug"] * 3,
+    ):
         counts = ", ".join(f"{n} {label}" for label, n in Counter(labels).items())
-        got, wanted = float(attempted(answer(list(labels)))), baseline(labels)
-        if got > 1 and abs(got / 100 - wanted) < 1e-6:
-            raise NotYet(f"For {counts} your function says {got:g}. As a share between 0 and 1, please: no percent.")
-        if abs(got - wanted) > 1e-6:
-            raise NotYet(f"For {counts} your function says {got:.3f}; always saying the same label is right more often "
-                         "or less often than that. Which label should it always say?")  # fmt: skip
+        got, wanted = as_number(answer(list(labels))), baseline(labels)
+        if is_close(got, wanted):
+            continue
+        told = f"For {counts} your function says {got:.4g}"
+        if is_close(got / 100, wanted):
+            raise NotYet(f"{told}. As a share between 0 and 1, please: no percent.")
+        if is_rounded([got], [wanted]):
+            raise NotYet(f"{told}, which is {wanted:g} rounded. Return it as it is: who wants it shorter can round.")
+        if got == max(Counter(labels).values()):
+            raise NotYet(f"{told}: so many have the most frequent label. What share of all {len(labels)} is that?")
+        raise NotYet(f"{told}; always saying the same label is right more often or less often than that. Which label "
+                     "should it always say?")  # fmt: skip
     return "Right. Now you know what an accuracy has to beat: with 9 birds in 10 pictures, 0.90 is worth nothing."
 
 
@@ -52,20 +68,47 @@ def least_sure(predictions: "Sequence[Prediction]", n: int) -> "list[Prediction]
     return sorted(predictions, key=lambda prediction: prediction.confidence)[:n]
 
 
+# Label and confidence of made-up predictions. No label is always the surer one, so that the order by the probability of
+# any one label, or by how far the first label is ahead of the second, is another than by confidence.
+_MADE_UP = [
+    [("bird", 0.93), ("forest", 0.51), ("forest", 0.99), ("bird", 0.62), ("forest", 0.88), ("bird", 0.57)],
+    [("owl", 0.58), ("fox", 0.41), ("hare", 0.72), ("fox", 0.49), ("owl", 0.36), ("hare", 0.52), ("fox", 0.95)],
+]
+
+
+def _made_up(said: Sequence[tuple[str, float]]) -> "list[Prediction]":
+    from tl_course.models import Prediction
+
+    labels = sorted({label for label, _ in said})
+    predictions = []
+    for number, (label, confidence) in enumerate(said):
+        others = [other for other in labels if other != label]
+        # The second label gets most of what is left with every other picture, and all the same with the rest.
+        first = min((1 - confidence) / len(others) * (1 + 0.9 * (number % 2)), confidence - 0.01)
+        shares = [1 - confidence] if len(others) == 1 else [first, 1 - confidence - first]
+        by_label = {label: confidence} | dict(zip(others, shares, strict=True))
+        predictions.append(Prediction(f"{number}.jpg", label, confidence, {one: by_label[one] for one in labels}))
+    return predictions
+
+
 def _check_least_sure(answer: "Callable[[Sequence[Prediction], int], Sequence[Prediction]]") -> str:
     from tl_course.models import Prediction
 
-    sure = [0.93, 0.51, 0.99, 0.62, 0.88, 0.57]
-    made_up = [Prediction(f"{i}.jpg", "bird", c, {"bird": c, "forest": 1 - c}) for i, c in enumerate(sure)]
-    for n in (1, 3, 6):
-        got = list(attempted(answer(list(made_up), n)))
-        if not all(isinstance(one, Prediction) for one in got):
-            raise NotYet("Return the predictions themselves, not their confidences.")
-        if len(got) != n:
-            raise NotYet(f"Asked for {n}, your function returned {len(got)}.")
-        if got == least_sure(made_up, len(sure))[::-1][:n] and n < len(sure):
-            raise NotYet("These are the ones it is most sure of. Turn the order round.")
-        if got != least_sure(made_up, n):
+    for made_up in map(_made_up, _MADE_UP):
+        everything = least_sure(made_up, len(made_up))
+        for n in (3, 1, len(made_up)):
+            got = as_list(answer(list(made_up), n), wanted="Return a list of predictions.")
+            if not all(isinstance(one, Prediction) for one in got):
+                raise NotYet(f"Return the predictions themselves. Yours returned {brief(got)}.")
+            if len(got) != n:
+                raise NotYet(f"Asked for {n} of {len(made_up)}, your function returned {len(got)}.")
+            if got == everything[:n]:
+                continue
+            if got == everything[::-1][:n] and n < len(made_up):
+                raise NotYet("These are the ones it is most sure of. Turn the order round.")
+            if got == everything[:n][::-1]:
+                raise NotYet("The right ones, but the least sure comes last. Turn the order round.")
+            sure = [one.confidence for one in made_up]
             raise NotYet(f"Of confidences {sure} the {n} lowest, lowest first, were wanted; your function gave "
                          f"{[one.confidence for one in got]}.")  # fmt: skip
     return "Right. This little function is how you will find wrong labels in lesson 03."
@@ -92,17 +135,63 @@ def accuracy_with(images: "ImageSet", n: int) -> float:
     return float(model.metrics["accuracy"])
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured while the student's function ran: of a model trained on `n_train`, on the split `split`."""
+
+    n_train: int
+    split: str | None
+    accuracy: float
+    cross_validated: float | None
+
+
+@contextmanager
+def _measurements() -> "Iterator[list[_Measured]]":
+    """Notes each `Classifier.evaluate`, of which `train` makes one, whatever options the student chose."""
+    from tl_course.models import Classifier
+
+    measured: list[_Measured] = []
+    evaluate = Classifier.evaluate
+
+    def noted(model: "Classifier", images: "ImageSet", *, split: str | None = None, **options: Any) -> "Evaluation":
+        result = evaluate(model, images, split=split, **options)
+        known = model.metrics
+        measured.append(_Measured(known["n_train"], split, result.accuracy, known.get("cross_validated_accuracy")))
+        return result
+
+    with patch.object(Classifier, "evaluate", noted):
+        yield measured
+
+
 def _check_accuracy_with(answer: "Callable[[ImageSet, int], float]") -> str:
     from tl_course import ImageSet
 
     images = ImageSet.open("birds")
     for n in (8, 32):
-        got, wanted = float(attempted(answer(images, n))), accuracy_with(images, n)
-        if not 0 <= got <= 1:
-            raise NotYet(f"With {n} pictures your function says {got:g}. An accuracy lies between 0 and 1.")
-        if abs(got - wanted) > 0.005:
-            raise NotYet(f"On the rendered birds, {n} training pictures give {wanted:.3f} and your function says "
-                         f"{got:.3f}. Does it train on n pictures, and return the accuracy?")  # fmt: skip
+        with _measurements() as measured:
+            got = as_number(answer(images, n))
+        asked = f"Asked for {n} training pictures, your function"
+        if not measured:
+            raise NotYet(f"{asked} trained no model. train(…) takes a set of pictures and returns a model.")
+        if not any(one.n_train == n for one in measured):
+            raise NotYet(f"{asked} trained on {measured[0].n_train}.")
+        told = f"{asked} says {got:.4g}"
+        valid = [one.accuracy for one in measured if one.n_train == n and one.split == "valid"]
+        right = [*valid, *([sum(valid) / len(valid)] if valid else [])]  # of several subsets, their mean is as good
+        if any(is_close(got, one) for one in right):
+            continue
+        if any(is_close(got / 100, one) for one in right):
+            raise NotYet(f"{told}. An accuracy is a share between 0 and 1: no percent, please.")
+        if any(is_rounded([got], [one]) for one in right):
+            raise NotYet(f"{told}, which is the accuracy rounded. Return it as it is.")
+        if any(one.cross_validated is not None and is_close(got, one.cross_validated) for one in measured):
+            raise NotYet(f"{told}: that is the cross-validated accuracy, on the training pictures. The one on the "
+                         "validation pictures was wanted.")  # fmt: skip
+        if any(is_close(got, one.accuracy) for one in measured):
+            raise NotYet(f"{told}: that was measured on other pictures than those to validate on, or by a model that "
+                         f"learnt from another number than {n}.")  # fmt: skip
+        raise NotYet(f"{told}; on the rendered birds its model is right in {valid[0] if valid else nan:.3f} of the "
+                     "validation pictures. Return that accuracy.")  # fmt: skip
     return "Right. Call it with 4, 8, 16, 32 … and see where more pictures stop paying."
 
 

@@ -1,9 +1,10 @@
 """Questions of lesson 02, "Cats and dogs"."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tl_course.grading import NotYet, Question, attempted
+from tl_course.exercises.values import as_number, as_numbers, is_close, is_rounded
+from tl_course.grading import NotYet, Question
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,17 +24,24 @@ def read_curve(rows: Sequence[Mapping[str, float]]) -> tuple[float, float, float
 def _check_read_curve(answer: Callable[[Sequence[Mapping[str, float]]], Sequence[float]]) -> str:
     curves = [
         [(0.1, 1, 0.62), (1, 10, 0.80), (2, 20, 0.86), (3, 30, 0.84)],
-        [(0.25, 1, 0.50), (1, 4, 0.47), (2, 8, 0.56), (3, 12, 0.60), (4, 16, 0.66)],
+        [(0.25, 1, 0.50), (1, 4, 0.48), (2, 8, 0.56), (3, 12, 0.60), (4, 16, 0.66)],
         [(0, 0, 0.55), (0.5, 1, 0.60), (1, 2, 0.75)],
     ]
     for curve in curves:
         rows = [dict(zip(("epoch", "step", "accuracy"), row, strict=True)) for row in curve]
-        got, wanted = _three_numbers(attempted(answer([dict(row) for row in rows]))), read_curve(rows)
+        got = as_numbers(
+            answer([dict(row) for row in rows]), n=3, wanted="Return three numbers: start, slope and level."
+        )
+        wanted = read_curve(rows)
         for name, one, right in zip(("start", "slope", "level"), got, wanted, strict=True):
-            if abs(one - right) < 1e-6:
+            if is_close(one, right, within=1e-6):
                 continue
             shown = ", ".join(f"{score:g} at step {step}" for _, step, score in curve)
             told = f"For the accuracies {shown}, the {name} is {right:g}; your function says {one:g}."
+            if is_rounded([one], [right]):
+                raise NotYet(f"{told} That is rounded. Return it as it is: a slope is often small.")
+            if is_close(one / 100, right, within=1e-6):
+                raise NotYet(f"{told} As a share between 0 and 1, please: no percent.")
             if name == "slope" and abs(one - (wanted[2] - wanted[0]) / (rows[-1]["step"] - rows[0]["step"])) < 1e-6:
                 raise NotYet(f"{told} That is over the whole run; wanted is up to the row whose epoch is 1.")
             if name == "slope" and abs(one - right * (rows[-1]["step"] - rows[0]["step"])) > 1e-6:
@@ -42,16 +50,6 @@ def _check_read_curve(answer: Callable[[Sequence[Mapping[str, float]]], Sequence
                     raise NotYet(f"{told} Divide it by the number of steps in between: a slope is a gain *a step*.")
             raise NotYet(told)
     return "Right. Mind the second curve: it loses at first, so its slope is below 0, and still it gets somewhere."
-
-
-def _three_numbers(got: Any) -> list[float]:
-    try:
-        if isinstance(got, str | bytes | set | dict):
-            raise TypeError("no first, second and third number")
-        one, two, three = got
-    except (TypeError, ValueError):
-        raise NotYet(f"Return three numbers: start, slope and level. Yours gave {got!r}.") from None
-    return [float(attempted(number)) for number in (one, two, three)]
 
 
 q1 = Question(
@@ -75,12 +73,13 @@ def how_many_learn(net: "nn.Module") -> int:
 def _check_how_many_learn(answer: "Callable[[nn.Module], int]") -> str:
     from torch import nn
 
-    for frozen in ((0,), (), (0, 2), (2,)):
+    for frozen in ((0,), (), (0, 2), (2,), (0, 2, 4)):
         net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.Flatten(), nn.Linear(64, 2))
         for i in frozen:
             net[i].requires_grad_(False)
         every = sum(parameter.numel() for parameter in net.parameters())
-        got, wanted = float(attempted(answer(net))), how_many_learn(net)
+        wanted = how_many_learn(net)
+        got = as_number(answer(net))
         if got == wanted:
             continue
         said = f"{len(frozen)} of its 3 layers with weights frozen" if frozen else "nothing frozen"
@@ -89,7 +88,7 @@ def _check_how_many_learn(answer: "Callable[[nn.Module], int]") -> str:
             raise NotYet(f"{told}: these are all there are. Leave out the frozen ones.")
         if got == every - wanted:
             raise NotYet(f"{told}: these are the frozen ones.")
-        if got == sum(parameter.requires_grad for parameter in net.parameters()):
+        if got in (sum(p.requires_grad for p in net.parameters()), len(list(net.parameters()))):
             raise NotYet(f"{told}. A parameter is a whole block of numbers: how many are in it?")
         raise NotYet(f"{told}.")
     return "Right. It works for any network of PyTorch: try it on `learn.model`, before and after `learn.unfreeze()`."
@@ -115,16 +114,18 @@ def layer_rates(n: int, head_rate: float, factor: float) -> list[float]:
 
 def _check_layer_rates(answer: Callable[[int, float, float], Sequence[float]]) -> str:
     for n, head_rate, factor in ((4, 0.8, 2.0), (1, 0.01, 2.6), (3, 0.001, 10.0)):
-        got = [float(attempted(rate)) for rate in attempted(answer(n, head_rate, factor))]
+        asked = f"layer_rates({n}, {head_rate:g}, {factor:g})"
         wanted = layer_rates(n, head_rate, factor)
+        got = as_numbers(answer(n, head_rate, factor), wanted=f"{asked} should be a list of {n} rates.")
         if _close(got, wanted):
             continue
-        asked = f"layer_rates({n}, {head_rate:g}, {factor:g})"
         if len(got) != n:
             raise NotYet(f"{asked} has {len(got)} rates; {n} groups need {n}, the head among them.")
         if _close(got, wanted[::-1]):
             raise NotYet(f"{asked} begins with the head. Turn it round: first layers first, as fastai has its groups.")
-        if abs(got[-1] - head_rate) > 1e-9 * head_rate:
+        if is_rounded(got, wanted):
+            raise NotYet(f"{asked} gave {_said(got)}, which is rounded; {_said(wanted)} is wanted. Do not round rates.")
+        if abs(got[-1] - head_rate) > 1e-6 * head_rate:
             raise NotYet(f"{asked} ends with {got[-1]:g}. The last group is the head, which learns at {head_rate:g}.")
         raise NotYet(f"{asked} should be {_said(wanted)}; your function gave {_said(got)}. "
                      f"Each group's rate is the next one's divided by {factor:g}.")  # fmt: skip

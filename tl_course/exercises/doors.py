@@ -1,9 +1,10 @@
 """Questions of lesson 03, "Open or closed?"."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from tl_course.grading import NotYet, Question, attempted
+from tl_course.exercises.values import as_list, as_number, as_numbers, is_close, is_rounded
+from tl_course.grading import NotYet, Question, attempted, brief
 
 __all__ = ["q1", "q2", "q3", "q4"]
 
@@ -15,23 +16,46 @@ def least_believed(probabilities: Mapping[str, Mapping[str, float]], labels: Map
     return sorted(labels, key=lambda name: probabilities[name][labels[name]])
 
 
+_BELIEVED = [  # (the model's answer, the label given) of each file
+    {
+        "a.jpg": ({"open": 0.97, "closed": 0.03}, "closed"),
+        "b.jpg": ({"open": 0.08, "closed": 0.92}, "open"),
+        "c.jpg": ({"open": 0.55, "closed": 0.45}, "open"),
+        "d.jpg": ({"open": 0.71, "closed": 0.29}, "closed"),
+        "e.jpg": ({"open": 0.02, "closed": 0.98}, "closed"),
+    },
+    {
+        "mug 1.png": ({"cup": 0.2, "glass": 0.7, "mug": 0.1}, "mug"),
+        "mug 2.png": ({"cup": 0.25, "glass": 0.15, "mug": 0.6}, "mug"),
+        "glass.png": ({"cup": 0.5, "glass": 0.3, "mug": 0.2}, "glass"),
+        "cup.png": ({"cup": 0.4, "glass": 0.35, "mug": 0.25}, "cup"),
+    },
+]
+
+
 def _check_least_believed(answer: Callable[..., Sequence[str]]) -> str:
-    open_by_name = {"a.jpg": 0.97, "b.jpg": 0.08, "c.jpg": 0.55, "d.jpg": 0.71, "e.jpg": 0.02}
-    probabilities = {name: {"open": p, "closed": 1 - p} for name, p in open_by_name.items()}
-    labels = {"a.jpg": "closed", "b.jpg": "open", "c.jpg": "open", "d.jpg": "closed", "e.jpg": "closed"}
-    wanted = least_believed(probabilities, labels)
-    got = list(attempted(answer({name: dict(p) for name, p in probabilities.items()}, dict(labels))))
-    if sorted(got) != sorted(wanted):
-        raise NotYet(f"All five file names were wanted, each once; your function gave {got}.")
-    if got == wanted[::-1]:
-        raise NotYet("These are in the order of how much they are believed. Turn it round: the doubtful ones first.")
-    if got == sorted(labels, key=lambda name: max(probabilities[name].values())):
-        raise NotYet("That is the order of how unsure the model is of its own answer. A model that is sure of the "
-                     "other label doubts the given one most: look up the probability of the label given.")  # fmt: skip
-    if got != wanted:
-        first = wanted[0]
-        raise NotYet(f"{first} comes first: it is called {labels[first]!r}, and the model gives that only "
-                     f"{probabilities[first][labels[first]]:.0%}. Your function begins with {got[0]}.")  # fmt: skip
+    for case in _BELIEVED:
+        probabilities = {name: dict(said) for name, (said, _) in case.items()}
+        labels = {name: label for name, (_, label) in case.items()}
+        wanted = least_believed(probabilities, labels)
+        given = answer({name: dict(said) for name, said in probabilities.items()}, dict(labels))
+        got = as_list(given, wanted=f"Return a list of the {len(wanted)} file names.")
+        if sorted(map(str, got)) != sorted(wanted):
+            raise NotYet(f"All {len(wanted)} file names were wanted, each once; your function gave {brief(got)}.")
+        if got == wanted:
+            continue
+        if got == wanted[::-1]:
+            raise NotYet(
+                "These are in the order of how much they are believed. Turn it round: the doubtful ones first."
+            )
+        if got == sorted(labels, key=lambda name: max(probabilities[name].values())):
+            raise NotYet("That is the order of how unsure the model is of its own answer. A model that is sure of "
+                         "another label doubts the given one most: look up the probability of that.")  # fmt: skip
+        place = next(i for i, (one, right) in enumerate(zip(got, wanted, strict=True)) if one != right)
+        right, instead = wanted[place], str(got[place])
+        raise NotYet(f"In place {place + 1} {right} was wanted: it is called {labels[right]!r}, and the model gives "
+                     f"that {probabilities[right][labels[right]]:.0%}. Your function has {instead} there, with "
+                     f"{probabilities[instead][labels[instead]]:.0%} for {labels[instead]!r}.")  # fmt: skip
     return "Right. With probabilities from cross-validation, this is the heart of every tool that finds bad labels."
 
 
@@ -66,17 +90,19 @@ def _check_kappa(answer: Callable[[Sequence[str], Sequence[str]], float]) -> str
     ]
     for first, second in cases:
         agreed = sum(one == two for one, two in zip(first, second, strict=True)) / len(first)
-        got, wanted = float(attempted(answer(list(first), list(second)))), kappa(first, second)
-        if abs(got - wanted) < 0.005:
+        got, wanted = as_number(answer(list(first), list(second))), kappa(first, second)
+        if is_close(got, wanted):
             continue
-        told = f"Two people agree on {agreed:.0%} of {len(first)} pictures, so that kappa is {wanted:.2f}. Your "
-        told += f"function says {got:.2f}"
-        if abs(got - agreed) < 0.005:
+        told = f"Two people agree on {agreed:.0%} of {len(first)} pictures, so that kappa is {wanted:.4g}. Your "
+        told += f"function says {got:.4g}"
+        if is_rounded([got], [wanted]):
+            raise NotYet(f"{told}, which is rounded. Return it as it is.")
+        if is_close(got, agreed):
             raise NotYet(f"{told}: that is the share on which they agree. Take off what chance alone would give.")
-        if abs(got - (2 * agreed - 1)) < 0.005:
+        if is_close(got, 2 * agreed - 1):
             raise NotYet(f"{told}. Chance is one half only where both use both labels equally often.")
         chance = sum(first.count(label) * second.count(label) for label in {*first}) / len(first) ** 2
-        if abs(got - (agreed - chance)) < 0.005:
+        if is_close(got, agreed - chance):
             raise NotYet(f"{told}: so far do they agree beyond chance. Now divide by what chance leaves to gain, "
                          "1 - chance.")  # fmt: skip
         raise NotYet(f"{told}.")
@@ -109,24 +135,17 @@ def _check_mended_and_spoilt(answer: Callable[..., Sequence[int]]) -> str:
     truth = ["open"] * 6 + ["closed"] * 6
     before = ["open", "closed"] * 6
     after = ["open"] * 5 + ["closed"] * 5 + ["open"] * 2
-    for b, a in ((before, after), (after, before), (before, before)):
-        got, wanted = _two_numbers(attempted(answer(list(truth), list(b), list(a)))), mended_and_spoilt(truth, b, a)
-        if got != wanted:
-            raise NotYet(f"Of {len(truth)} pictures {wanted[0]} were wrong before and right after, and {wanted[1]} the "
-                         f"other way round; your function says {got[0]:g} and {got[1]:g}.")  # fmt: skip
+    kinds = ["cup", "cup", "cup", "mug", "mug", "glass"], ["mug", "mug", "cup", "cup", "mug", "cup"]
+    cases = [(truth, before, after), (truth, after, before), (truth, before, before)]
+    cases += [(kinds[0], kinds[1], ["glass", "cup", "mug", "glass", "mug", "mug"])]  # wrong, and wrong in another way
+    for right, b, a in cases:
+        given = answer(list(right), list(b), list(a))
+        got = as_numbers(given, n=2, wanted="Return two numbers: how many were mended, and how many were spoilt.")
+        wanted = mended_and_spoilt(right, b, a)
+        if tuple(got) != wanted:
+            told = f"Of {len(right)} pictures {wanted[0]} were wrong before and right after, and {wanted[1]} the "
+            raise NotYet(f"{told}other way round; your function says {got[0]:g} and {got[1]:g}.")
     return "Right. The difference of the two is the gain; their sum says how much of a coin toss it may have been."
-
-
-def _two_numbers(got: Any) -> tuple[float, float]:
-    try:
-        if isinstance(got, str | bytes | set | dict):
-            raise TypeError("no first and second number")
-        one, two = got
-        return float(attempted(one)), float(attempted(two))
-    except (TypeError, ValueError):
-        raise NotYet(
-            f"Return two numbers: how many were mended, and how many were spoilt. Yours gave {got!r}."
-        ) from None
 
 
 q3 = Question(
@@ -171,25 +190,71 @@ Ada, for the course, 2026.
 """
 
 
+_WORDS = {  # how many different words a section needs at least, to say anything
+    "What it is for": 3, "What it learnt from": 3, "The rule": 3, "How good it is": 3, "Where it fails": 2,
+    "Who made it": 2,
+}  # fmt: skip
+_FILLERS = frozenset(
+    ("asdf", "bar", "bla", "blah", "blub", "dolor", "foo", "ipsum", "lorem", "qwerty", "tba", "tbd", "test", "text",
+     "todo", "xxx", "xyz")
+)  # fmt: skip
+_NUMBERS = frozenset(
+    ("half", "third", "quarter", "quarters", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+     "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred")
+)  # fmt: skip
+
+
+def _sections(card: str) -> dict[str, str]:
+    """What stands below each of the headings that are wanted, on one line; other headings are part of the text."""
+    wanted = {section.casefold(): section for section in SECTIONS}
+    said: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in card.splitlines():
+        heading = re.fullmatch(r"\s*#+\s*(.*?)[\s#:*]*", line)
+        if heading and (section := wanted.get(heading[1].strip(" *_").casefold())):
+            current = said.setdefault(section, [])
+        else:
+            current += line.split()
+    return {section: " ".join(words) for section, words in said.items()}
+
+
+def _is_unfilled(text: str) -> bool:
+    """Whether a ... stands in for words: any that is not part of a word, nor follows a comma as in "Ada, Ben, ..."."""
+    words = text.replace("…", "...").split()
+    return not words or any(
+        word.strip("*_") == "..." and (i == 0 or words[i - 1][-1] not in ",;") for i, word in enumerate(words)
+    )
+
+
+def _telling_words(text: str) -> set[str]:
+    """The different words and numbers of a text that may mean something: no fillers, no keys hit at random."""
+    words = {word.casefold() for word in re.findall(r"[^\W_]+", text)}
+    by_sign = {word for word in words if any("\u3040" <= sign <= "\uffdc" for sign in word)}  # written without blanks
+    told = words - _FILLERS - by_sign
+    told = {
+        word for word in told if not word.isascii() or word.isdigit() or re.search("[aeiouy]", word) or len(word) < 4
+    }
+    return told | {sign for word in by_sign for sign in word}
+
+
 def _check_model_card(answer: Callable[[], str]) -> str:
     card = attempted(answer())
     if not isinstance(card, str):
         raise NotYet(f"Return the card as text; your function returned {type(card).__name__}.")
-    said: dict[str, str] = {}
-    for part in card.split("## ")[1:]:
-        heading, _, text = part.partition("\n")
-        said[heading.strip()] = " ".join(text.split())
+    said = _sections(card)
     if missing := [section for section in SECTIONS if section not in said]:
         raise NotYet(f"The card lacks: {', '.join(missing)}. Each is a line that begins with “## ”.")
-    blank = [section for section in SECTIONS if "..." in said[section].split()]
+    blank = [section for section in SECTIONS if _is_unfilled(said[section])]
     if {"What it is for", "Where it fails", "Who made it"}.issubset(blank):  # which nobody but the student knows
         attempted(...)
     if blank:
         raise NotYet(f"Still to be filled in, where the ... are: {', '.join(blank)}.")
-    if short := [section for section in SECTIONS if len(said[section].split()) < 2]:
-        raise NotYet(f"A reader who was not here needs more than a word on: {', '.join(short)}.")
-    if not any(character.isdigit() for character in said["How good it is"]):
-        raise NotYet("“How good it is” needs a number, and on how many pictures it was measured.")
+    if short := [section for section in SECTIONS if len(_telling_words(said[section])) < _WORDS[section]]:
+        raise NotYet(f"A reader who was not here needs to be told more on: {', '.join(short)}.")
+    numbers = re.findall(r"\d+(?:[.,]\d+)*", said["How good it is"])
+    numbers += [word for word in said["How good it is"].casefold().split() if word.strip(".,;") in _NUMBERS]
+    if len(numbers) < 2:
+        raise NotYet("“How good it is” needs two numbers: how good, and on how many pictures that was measured.")
     return "A card that tells its reader what to rely on, and what not. Keep it with the model."
 
 

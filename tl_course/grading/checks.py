@@ -4,17 +4,22 @@ import ast
 import dis
 import html
 import inspect
+import io
 import os
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from textwrap import dedent
+from traceback import walk_tb
 from typing import Any
 
 from tl_course.grading.notes import SHOWN
 from tl_course.variants import GRADED_STUDENT
 
-__all__ = ["NotYet", "Question", "Result", "attempted"]
+__all__ = ["NotYet", "Question", "Result", "attempted", "brief"]
 
 _SIGNS = {
     "right": ("✔", "#009E73"),
@@ -95,8 +100,8 @@ class Question:
     Parameters
     ----------
     check : function of the student's answer
-        Returns a sentence of praise, or raises `NotYet` with what is missing. Anything else that is raised while it
-        runs is told to the student as an error in their answer.
+        Returns a sentence of praise, or raises `NotYet` with what is missing. An error in the student's function is
+        told as such, with its line; any other that is raised, as an answer of another kind than was asked for.
     solution : function, optional
         The model answer, shown as its own source. A test gives it to `check`. Questions of assignments have none.
     hints : sequence of str
@@ -115,16 +120,36 @@ class Question:
         """Judge an answer. `...`, None, or a function that still returns one of them, counts as not attempted."""
         if answer is ... or answer is None or _is_blank(answer):
             return _BLANK
+        function = _Function(answer, self._solution) if _is_function(answer) else None
         try:
-            return Result("right", self._check(answer))
+            return Result("right", self._check(function or answer))
         except NotYet as missing:
             return Result("not yet", str(missing), share=missing.share)
-        except (_NotAttemptedError, NotImplementedError):
-            return _BLANK
-        except Exception as error:  # the student's code may raise anything, and none of it may end the lesson
-            if os.environ.get(GRADED_STUDENT):  # its text could hold what a hidden test has given it
-                return Result("not yet", f"Your answer raised {_kind(error)}. Check it yourself to see what it says.")
-            return Result("not yet", f"Your answer raised {type(error).__name__}: {error}{_where(error)}")
+        except _NotAttemptedError:
+            return Result("not yet", _NOTHING + function.printed_hint) if function and function.unreturned else _BLANK
+        except _RaisedError as raised:
+            return _BLANK if isinstance(raised.error, NotImplementedError) else self._raised(raised.error)
+        except Exception as error:  # raised by the check, over what it was given; it must not end the lesson either
+            if isinstance(error, TypeError) and not callable(answer) and "not callable" in str(error):
+                return Result("not yet", self._wants_function(answer))
+            if _runs_code_of(answer, error):  # a generator, say, whose code runs only when it is read
+                return self._raised(error)
+            said = "" if os.environ.get(GRADED_STUDENT) else f" ({_named(error)})"
+            return Result("not yet", f"What your answer gave cannot be judged: it is of another kind than asked{said}.")
+
+    @staticmethod
+    def _raised(error: BaseException) -> Result:
+        """What to tell of an error in the student's own code."""
+        if os.environ.get(GRADED_STUDENT):  # its text could hold what a hidden test has given it
+            return Result("not yet", f"Your answer raised {_kind(error)}. Check it yourself to see what it says.")
+        return Result("not yet", f"Your answer raised {_named(error)}{_where(error)}")
+
+    def _wants_function(self, answer: Any) -> str:
+        name = self._solution.__name__ if self._solution else "your_function"
+        return (
+            f"check() takes your function itself, and was given {brief(answer)}. Write its name without parentheses "
+            f"after it: check({name})."
+        )
 
     def hint(self) -> Result:
         """The next hint; after the last one, the first again."""
@@ -166,6 +191,75 @@ def _end(node: ast.expr, starts: Sequence[int]) -> int:
     return starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or node.col_offset)
 
 
+_NOTHING = "Your function returns nothing. "
+
+
+class _RaisedError(Exception):
+    """Wraps what the student's function raised, to tell it from what a check raises over its answer."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(type(error)))
+        self.error = error
+
+
+class _Function:
+    """The student's function as a check calls it: its errors are marked as its own, and what it prints is noticed."""
+
+    def __init__(self, function: Callable[..., Any], solution: Callable[..., Any] | None) -> None:
+        self._function = function
+        self._solution = solution
+        self._printed = _Printed()
+        self.unreturned = False  # whether its last call returned None
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        self._check_arguments(arguments, named)
+        self.unreturned = False
+        try:
+            with redirect_stdout(self._printed):
+                value = self._function(*arguments, **named)
+        except (Exception, SystemExit) as error:
+            raise _RaisedError(error) from error
+        self.unreturned = value is None
+        return value
+
+    @property
+    def printed_hint(self) -> str:
+        """What to do where nothing was returned."""
+        if text := _cut(self._printed.start, 60):
+            return f"It prints “{text}”: write return in the place of print, so that others can go on with the answer."
+        return "End it with return and the answer, whichever way it goes through its code."
+
+    def _check_arguments(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        try:
+            signature = inspect.signature(self._function)
+        except (TypeError, ValueError):  # some functions written in C have none that could be read
+            return
+        try:
+            signature.bind(*arguments, **named)
+        except TypeError:
+            wanted = f"{len(arguments)} argument{'s' * (len(arguments) != 1)}"
+            if self._solution:
+                wanted = f"({', '.join(inspect.signature(self._solution).parameters)})"
+            raise NotYet(
+                f"Your function takes {signature}, and is called with {wanted}. Mend its first line."
+            ) from None
+
+
+class _Printed(io.TextIOBase):
+    """Standard output that goes on to where it went, and of which the start is kept."""
+
+    def __init__(self) -> None:
+        self.start = ""
+        self._before = sys.stdout
+
+    def write(self, text: str) -> int:
+        self.start += text[: max(0, 200 - len(self.start))]
+        return self._before.write(text)
+
+    def flush(self) -> None:
+        self._before.flush()
+
+
 class _NotAttemptedError(Exception):
     pass
 
@@ -185,12 +279,46 @@ def _is_blank(answer: Any) -> bool:
     return used in ([...], [None])
 
 
-def _kind(error: Exception) -> str:
+def _is_function(answer: Any) -> bool:
+    return inspect.isroutine(answer) or inspect.isclass(answer) or isinstance(answer, partial)
+
+
+def _runs_code_of(answer: Any, error: BaseException) -> bool:
+    """Whether `error` passed through code that stands where the student's function does."""
+    code = getattr(answer, "__code__", None)
+    return code is not None and any(
+        frame.f_code.co_filename == code.co_filename for frame, _ in walk_tb(error.__traceback__)
+    )
+
+
+def brief(value: Any) -> str:
+    """`value` as Python writes it, on one short line, whatever its ``__repr__`` does."""
+    try:
+        return _cut(repr(value), 120) or type(value).__name__
+    except Exception:  # the student's own __repr__
+        return f"a {type(value).__name__}"
+
+
+def _named(error: BaseException) -> str:
+    """An error with what it says, whatever its ``__str__`` does."""
+    try:
+        said = str(error)
+    except Exception:  # the student's own __str__
+        said = ""
+    return f"{type(error).__name__}: {_cut(said, 500)}" if said else type(error).__name__
+
+
+def _cut(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 2]} …"
+
+
+def _kind(error: BaseException) -> str:
     """The nearest kind of an error that Python itself has."""
     return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """The line of the student's cell that raised, as far as there is one."""
     frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
     own = [frame for frame in frames if "ipykernel" in frame.filename or "<ipython-input" in frame.filename]
