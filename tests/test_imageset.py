@@ -5,6 +5,7 @@ import errno
 import json
 import multiprocessing
 import os
+import pickle
 import shutil
 import tempfile
 import warnings
@@ -463,8 +464,9 @@ def test_a_subset_keeps_the_validation_pictures(class_folders: Maker) -> None:
     assert set(few.train) < set(more.train) < set(images.train)
     assert set(images.subset(9, seed=1).train) != set(few.train)
     assert images.subset(labels=["lake", "bird"]).labels == ["bird", "lake"]
+    before = len(images.train)
     few.drop(few.train[0])
-    assert (len(few.train), len(ImageSet.open(images.root).train)) == (8, len(images.train) - 1)
+    assert (len(few.train), len(images.train), len(ImageSet.open(images.root).train)) == (8, before - 1, before - 1)
     for wrong in (lambda: images.subset(1000), lambda: images.subset(0), lambda: images.subset(labels=["sea"])):
         with pytest.raises(ImageSetError, match=r"asked for|no label"):
             wrong()
@@ -535,6 +537,65 @@ def test_undo_goes_back_step_by_step_and_only_appends(class_folders: Maker) -> N
     images.drop("bird/1.jpg")
     images.undo()
     assert len(images) == 10
+
+
+def edit_half(images: ImageSet, some: ImageSet, name: str) -> None:
+    images.drop(name)
+    some.drop("nothing.jpg")
+
+
+def test_a_set_and_its_subsets_have_one_state_and_either_undoes(class_folders: Maker) -> None:
+    images = ImageSet.open(class_folders(bird=10, forest=10))
+    some = images.subset(8)
+    fewer, other = some.subset(4), images.subset(labels=["bird"])
+    name = fewer.train[0].file_name
+    everybody = [images, some, fewer]
+
+    def check(*, gone: bool) -> None:
+        assert [name in {one.file_name for one in part} for part in everybody] == [not gone] * 3
+        assert [len(part.dropped) for part in everybody] == [int(gone)] * 3
+        assert len({len(part.journal) for part in [*everybody, other]}) == 1
+
+    for drops, undoes, redoes in ((fewer, images, some), (images, fewer, images), (some, some, fewer)):
+        drops.drop(name)
+        check(gone=True)
+        undoes.undo()
+        check(gone=False)
+        redoes.redo()
+        check(gone=True)
+        images.restore(name)
+        check(gone=False)
+    fewer.relabel(name, "lake", new_label=True)
+    assert all("lake" in part.labels and part.counts()["lake"]["train"] == 1 for part in everybody)
+    with images.together():
+        fewer.drop(name)
+        check(gone=True)
+        some.note(name, "unsharp")
+        assert ImageSet.open(images.root).notes == {}
+    assert len(other.undo()) == 2, "one step, whoever made it"
+    check(gone=False)
+    with pytest.raises(ImageSetError, match="no picture"), fewer.together():
+        edit_half(images, some, name)
+    check(gone=False)
+    assert len(images.subset(4)) == len(pickle.loads(pickle.dumps(images)).subset(4))
+    with pytest.raises(AttributeError, match="is not set"):
+        images.labels = ["cat"]  # type: ignore[misc]
+
+
+def test_who_edits_the_same_set_elsewhere_is_heard_before_an_edit(class_folders: Maker) -> None:
+    root = class_folders(bird=5, forest=5)
+    ann, ben = ImageSet.open(root), ImageSet.open(root)
+    ann.drop("bird/0.jpg")
+    ben.drop("bird/0.jpg")  # which changes nothing any more, and must not have to be undone twice
+    assert (len(ben.journal), len(ben.dropped)) == (1, 1)
+    ann.relabel("bird/1.jpg", "forest")
+    ben.relabel("bird/1.jpg", "bird")
+    assert ben.journal[-1].was == "forest"
+    ann.undo()
+    assert ann["bird/1.jpg"].label == "forest"
+    ben.note("bird/1.jpg", "a")
+    assert ben["bird/1.jpg"].label == "forest"
+    assert ann.journal == ImageSet.open(root).journal[:-1]
 
 
 def test_edits_that_change_nothing_are_not_written(class_folders: Maker) -> None:

@@ -5,7 +5,7 @@ import os
 import shutil
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
@@ -14,13 +14,13 @@ from hashlib import sha256 as sha256_hash
 from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, overload
-from uuid import uuid4
 
 from tl_course.credits import credits_html, credits_markdown
 from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.files import NEARBY, atomic_path
-from tl_course.journal import Edit, append_edits, read_edits, redoing, replay, standing, undoing
+from tl_course.journal import Edit, append_edits, redoing, undoing
 from tl_course.packs import new_folder, pack, unpack
+from tl_course.present import Present, fresh
 from tl_course.shipped import render_folder, shipped_folder, shipped_names
 from tl_course.splits import VALID_SHARE, draw_splits
 from tl_course.tables import (
@@ -78,15 +78,9 @@ class ImageSet:
         self.root = root
         self.name = name
         self.skipped = skipped
-        self._table = table
-        self._absent = absent
-        self._saved = saved
         self._shared = shared  # why this set must not be edited
         self._chosen = chosen  # what a subset is restricted to
-        self._step = ""  # of the edits that are being made together
-        self._unwritten: list[Edit] = []  # these: the last of `_edits`
-        self._edits, self._damaged = read_edits(root / EDITS)
-        self._replay()
+        self._now = Present(root / EDITS, table=table, absent=absent, saved=saved)
 
     # ---- opening -------------------------------------------------------------------------------------------------
 
@@ -207,8 +201,8 @@ class ImageSet:
 
         if self.skipped:
             say(f"{self.name}: {_count(self.skipped, 'file')} skipped{_listed(self.skipped)}. All are in .skipped.")
-        if self._damaged:
-            lines = ", ".join(map(str, self._damaged))
+        if self._now.damaged:
+            lines = ", ".join(map(str, self._now.damaged))
             say(f"{self.root / EDITS}: line {lines} is damaged and was skipped; all other edits count.")
         labels: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for picture in self:
@@ -245,45 +239,45 @@ class ImageSet:
         extra += [f"{len(self.skipped)} skipped{_listed(self.skipped)}"] * bool(self.skipped)
         return lines + ("\n  " + "; ".join(extra) if extra else "")
 
-    @cached_property
+    @fresh
     def labels(self) -> list[str]:
         """Labels of the live pictures, sorted."""
         return sorted({picture.label for picture in self})
 
-    @cached_property
+    @fresh
     def train(self) -> list[Picture]:
         """Live pictures to train on."""
         return [picture for picture in self if picture.split == "train"]
 
-    @cached_property
+    @fresh
     def valid(self) -> list[Picture]:
         """Live pictures to validate on: about one fifth, drawn once. Relabelling moves no picture in or out."""
         return [picture for picture in self if picture.split == "valid"]
 
-    @cached_property
+    @fresh
     def test(self) -> list[Picture]:
         """Live pictures that the table sets aside for a test; empty unless it does."""
         return [picture for picture in self if picture.split == "test"]
 
-    @cached_property
+    @fresh
     def dropped(self) -> list[Picture]:
         """Pictures that an edit took out; `restore` brings them back."""
-        return [picture for picture in self._all if picture.file_name in self._state.dropped]
+        return [picture for picture in self._all if picture.file_name in self._now.state.dropped]
 
     @property
     def original(self) -> list[Picture]:
         """All pictures as the table has them: before any edit."""
-        return [one for one in self._table if self._chosen is None or one.file_name in self._chosen]
+        return [one for one in self._now.table if self._chosen is None or one.file_name in self._chosen]
 
     @property
     def journal(self) -> list[Edit]:
         """Every edit so far, oldest first; undoing is an edit too."""
-        return list(self._edits)
+        return list(self._now.edits)
 
     @property
     def notes(self) -> dict[str, str]:
         """What was noted, by file name."""
-        return {name: text for name, text in self._state.notes.items() if text}
+        return {name: text for name, text in self._now.state.notes.items() if text}
 
     @cached_property
     def truth(self) -> dict[str, dict[str, Any]]:
@@ -322,7 +316,8 @@ class ImageSet:
         """The same set with only `n` training pictures, spread evenly over the labels, or with only some `labels`.
 
         All pictures to validate (and test) on stay, so that results with few and with many pictures can be compared.
-        With the same seed a smaller subset lies within a larger one. Edits of a subset are edits of the whole set.
+        With the same seed a smaller subset lies within a larger one. Edits of a subset are edits of the whole set:
+        both show them at once, and either undoes them.
         """
         wanted = set(self.labels if labels is None else labels)
         if unknown := wanted.difference(self.labels):
@@ -340,8 +335,8 @@ class ImageSet:
         kept = {picture.file_name for picture in [*train, *(one for one in pictures if one.split != "train")]}
         part = copy(self)
         part._chosen = frozenset(kept)
-        part._step, part._unwritten, part._edits = "", [], list(self._edits)
-        part._replay()
+        for name in [name for name in vars(part) if isinstance(getattr(ImageSet, name, None), fresh)]:
+            del part.__dict__[name]
         return part
 
     def to_dataframe(self) -> "pd.DataFrame":
@@ -365,10 +360,10 @@ class ImageSet:
         self, picture: Picture | str, label: str, *, why: str = "", kind: str = "", new_label: bool = False
     ) -> None:
         """Give a picture another label; ``new_label=True`` allows one that no picture has yet."""
-        one = self._find(picture)
-        everything = chain((one,), self._table, self._by_name.values())
+        one = self._about_to_edit(picture)
+        everything = chain((one,), self._now.table, self._now.by_name.values())
         if not label.strip() or not (new_label or any(label == each.label for each in everything)):
-            known = sorted({each.label for each in [*self._table, *self._by_name.values()]})
+            known = sorted({each.label for each in [*self._now.table, *self._now.by_name.values()]})
             raise ImageSetError(
                 f"{label!r} is no label of {self.name}, which has {known}. Pass new_label=True if you mean to add it."
             )
@@ -377,25 +372,25 @@ class ImageSet:
 
     def drop(self, picture: Picture | str, *, why: str = "", kind: str = "") -> None:
         """Take a picture out of the set; its file stays where it is."""
-        one = self._find(picture)
-        if one.file_name not in self._state.dropped:
+        one = self._about_to_edit(picture)
+        if one.file_name not in self._now.state.dropped:
             self._edit(Edit(action="drop", file_name=one.file_name, why=why, kind=kind))
 
     def restore(self, picture: Picture | str, *, why: str = "", kind: str = "") -> None:
         """Bring a dropped picture back."""
-        one = self._find(picture)
-        if one.file_name in self._state.dropped:
+        one = self._about_to_edit(picture)
+        if one.file_name in self._now.state.dropped:
             self._edit(Edit(action="restore", file_name=one.file_name, why=why, kind=kind))
 
     def keep(self, picture: Picture | str, *, why: str = "", kind: str = "") -> None:
         """Put on record that someone looked at a picture and found its label right."""
-        one = self._find(picture)
+        one = self._about_to_edit(picture)
         self._edit(Edit(action="keep", file_name=one.file_name, was=one.label, to=one.label, why=why, kind=kind))
 
     def note(self, picture: Picture | str, text: str) -> None:
         """Write down something about a picture; a new note takes the place of the one before."""
-        name = self._find(picture).file_name
-        self._edit(Edit(action="note", file_name=name, was=self._state.notes.get(name, ""), to=text))
+        name = self._about_to_edit(picture).file_name
+        self._edit(Edit(action="note", file_name=name, was=self._now.state.notes.get(name, ""), to=text))
 
     def undo(self) -> list[Edit]:
         """Take the last step back, whoever made it, and return the edits that did so; the one before when called again.
@@ -416,29 +411,15 @@ class ImageSet:
         off by a full disk or a killed process, the edits whose lines got there whole count. A block inside another is
         part of that one's step.
         """
-        if self._step:
+        with self._now.together(self._write):
             yield
-            return
-        self._step = uuid4().hex[:12]
-        try:
-            yield
-        except BaseException:
-            self._edits = self._edits[: len(self._edits) - len(self._unwritten)]
-            self._unwritten = []
-            self._replay()
-            raise
-        else:
-            made, self._unwritten = self._unwritten, []
-            if made:
-                self._write(made)
-        finally:
-            self._step = ""
 
     def refresh(self) -> None:
-        """Read the journal again: another object or process may have edited the same set."""
-        self._edits, self._damaged = read_edits(self.root / EDITS)
-        self._edits += self._unwritten
-        self._replay()
+        """Read the journal again: another object or process may have edited the same set.
+
+        Every edit does so by itself, so that none is undone or repeated by mistake.
+        """
+        self._now.refresh()
 
     def check_editable(self) -> None:
         """Raise an `ImageSetError` that says what to do instead where this set is shared and so must not be edited."""
@@ -449,32 +430,34 @@ class ImageSet:
             )
 
     def _back_or_forth(self, which: Callable[[list[Edit]], list[Edit]]) -> list[Edit]:
-        if self._step:  # which would undo itself
+        if self._now.step:  # which would undo itself
             raise ImageSetError("Edits are being made together: undo and redo when that block has ended.")
-        self.refresh()
+        self._now.refresh()
         with self.together():
-            return [self._edit(edit) for edit in which(self._edits)]
+            return [self._edit(edit) for edit in which(self._now.edits)]
+
+    def _about_to_edit(self, picture: Picture | str) -> Picture:
+        self._now.catch_up()
+        return self._find(picture)
 
     def _edit(self, edit: Edit) -> Edit:
         self.check_editable()
-        edit = replace(edit, step=self._step)
-        if self._step:
-            self._unwritten.append(edit)
-            self._edits.append(edit)
-            self._follow(edit)
+        edit = replace(edit, step=self._now.step)
+        if self._now.step:
+            self._now.add(edit)
         else:
             self._write([edit])
         return edit
 
-    def _write(self, edits: list[Edit]) -> None:
-        if not self._saved:
+    def _write(self, edits: Sequence[Edit]) -> None:
+        if not self._now.saved:
             self.save()  # the split must be on record before anything depends on it
         others = f" and {len(edits) - 1} more" * (len(edits) > 1)
         try:
             with _written(f"the edit of {edits[0].file_name!r}{others} in {self.root}", _OWN_PLACE):
                 append_edits(self.root / EDITS, edits)
         finally:
-            self.refresh()
+            self._now.refresh()
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
@@ -487,12 +470,12 @@ class ImageSet:
         if self._shared:
             raise ImageSetError(f"{self._shared}, so nothing is written into it. Use copy_to.")
         with _written(f"{METADATA} in {self.root}", _OWN_PLACE):
-            known = {picture.file_name for picture in [*self._table, *self._absent]}
+            known = {picture.file_name for picture in [*self._now.table, *self._now.absent]}
             others = [
                 row for row in listed_rows(self.root) if row.file_name not in known
             ]  # another process's additions
-            _write_text(self.root / METADATA, table_text([*self._table, *self._absent, *others]))
-        self._saved = True
+            _write_text(self.root / METADATA, table_text([*self._now.table, *self._now.absent, *others]))
+        self._now.saved = True
 
     def write_rule(self, text: str) -> None:
         """Write down the rule by which labels are given: ``rule.md``, which packs and their credits bring along."""
@@ -505,10 +488,10 @@ class ImageSet:
 
         Those without a split are given one; the splits of all others stay.
         """
-        known = {picture.file_name for picture in self._table}
-        table = [*self._table, *(picture for picture in pictures if picture.file_name not in known)]
-        self._table = [replace(one, split=split) for one, split in zip(table, draw_splits(table), strict=True)]
-        self._replay()
+        known = {picture.file_name for picture in self._now.table}
+        table = [*self._now.table, *(picture for picture in pictures if picture.file_name not in known)]
+        self._now.table = [replace(one, split=split) for one, split in zip(table, draw_splits(table), strict=True)]
+        self._now.replay()
         self.save()
 
     def copy_to(self, folder: str | Path) -> "ImageSet":
@@ -549,44 +532,23 @@ class ImageSet:
 
     # ---- state ---------------------------------------------------------------------------------------------------
 
-    def _replay(self) -> None:
-        self._state = replay(standing(self._edits))
-        labels = self._state.labels
-        self._by_name = {
-            one.file_name: replace(one, label=labels[one.file_name]) if one.file_name in labels else one
-            for one in self._table
-        }
-        self._forget()
-
-    def _follow(self, edit: Edit) -> None:
-        """Show one more edit without going through all."""
-        self._state.apply(edit)
-        if edit.action == "relabel":
-            self._by_name[edit.file_name] = replace(self._by_name[edit.file_name], label=edit.to)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Let what follows from the state be found anew when it is asked for."""
-        for name in ("_all", "_live", "labels", "train", "valid", "test", "dropped"):
-            self.__dict__.pop(name, None)
-
-    @cached_property
+    @fresh
     def _all(self) -> list[Picture]:
-        pictures = self._by_name.values()
+        pictures = self._now.by_name.values()
         return [one for one in pictures if self._chosen is None or one.file_name in self._chosen]
 
-    @cached_property
+    @fresh
     def _live(self) -> list[Picture]:
-        return [picture for picture in self._all if picture.file_name not in self._state.dropped]
+        return [picture for picture in self._all if picture.file_name not in self._now.state.dropped]
 
     def _find(self, picture: Picture | str) -> Picture:
         name = picture if isinstance(picture, str) else getattr(picture, "file_name", None)
         if not isinstance(name, str):
             raise ImageSetError(f"{picture!r} is no picture of {self.name}: give one, or its .file_name.")
         try:
-            return self._by_name[name]
+            return self._now.by_name[name]
         except KeyError:
-            close = difflib.get_close_matches(name, self._by_name, n=1)
+            close = difflib.get_close_matches(name, self._now.by_name, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else " Pictures are named as in .file_name."
             raise ImageSetError(f"{self.name} has no picture {name!r}.{hint}") from None
 
