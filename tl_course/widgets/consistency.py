@@ -248,8 +248,7 @@ class Consistency(Page):
 
     # ---- without a kernel ----------------------------------------------------------------------------------------
 
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+    def _still(self) -> dict[str, str]:
         left = len(self._left())
         lines = [
             f"Consistency of {self._images.name!r}: {left} of {2 * len(self.pictures)} left.",
@@ -267,10 +266,9 @@ class Consistency(Page):
         rule = f"<p><b>Rule:</b> {html.escape(self.rule)}</p>" if self.rule else ""
         page = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
         return {
-            **live,
             "text/html": f"<div>{page}{rule}<div style='display:flex;flex-wrap:wrap'>{images}</div></div>",
             "text/plain": "\n".join(lines),
-        }, metadata
+        }
 
 
 def _source(jpeg: bytes) -> str:

@@ -151,12 +151,11 @@ function render({ model, el }) {
   const table = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body);
   const numbers = h("details", { className: "tlv-numbers", ontoggle: () => tabulate() }, h("summary", { textContent: "All numbers as a table" }),
     h("div", { className: "tlv-scroll", tabIndex: 0, role: "region", "aria-label": "All numbers" }, table));
-  const hide = h("style"); // the still picture in the notebook stands in for this page only when it is gone
   const head = h("div", { className: "tlb-head" }, h("span", { className: "tlb-title", textContent: "Training" }), doing,
     h("div", { className: "tlb-acts" }, pause, stop));
   const tools = h("div", { className: "tlb-row tlv-tools" }, by, keeping);
   const root = h("div", { className: "tlb tlv", role: "region", "aria-label": "Live training curves" },
-    hide, head, tools, plots, h("div", { className: "tlb-said" }, polite, alarm), legend, numbers);
+    head, tools, plots, h("div", { className: "tlb-said" }, polite, alarm), legend, numbers);
 
   // ---- what is known --------------------------------------------------------------------------------------------
 
@@ -309,8 +308,6 @@ function render({ model, el }) {
     moving ||= requestAnimationFrame(move);
   });
   resized.observe(plots);
-  const id = model.get("_state").id;
-  hide.textContent = `.${id} { display: none; } .jp-OutputArea-child:has(.${id}) { display: none; }`;
   show();
   ask({ do: "show" });
   return mount({ model, el }, root, { "msg:custom": hear }, () => {

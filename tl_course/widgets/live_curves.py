@@ -6,7 +6,6 @@ import io
 import math
 import threading
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -99,10 +98,7 @@ class LiveCurves(Page):
         self._running: Run | None = None
         self._x, self._keep_best = _axis(x), bool(keep_best)
         self._sent = self._pointed = self._spoke = 0.0
-        self._display_id = ""  # of the still picture, once it is shown
-        self._id = f"tlv-{uuid.uuid4().hex[:12]}"
         super().__init__()
-        self._state = {"id": self._id}
         for name, history in (histories or {}).items():
             self.add(name, history)
         self.on_msg(self._message)
@@ -259,10 +255,7 @@ class LiveCurves(Page):
             best = "this" if last else f"epoch {run.history.epochs[run.best]['epoch']:g}, whose weights are back"
             told += f" The best was {best}."
         self._say(told)
-        if self._display_id:
-            from IPython.display import update_display
-
-            update_display(self._still(), raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        self._renew_still(at_once=True)  # a headless run is over before there is a calm moment
 
     # ---- the page ------------------------------------------------------------------------------------------------
 
@@ -309,23 +302,6 @@ class LiveCurves(Page):
 
     # ---- without a kernel ----------------------------------------------------------------------------------------
 
-    def _ipython_display_(self, **options: Any) -> None:
-        """Show the page, and a still picture that it hides for as long as it lives.
-
-        The picture is an output of its own, so that it can be replaced after each fit without building the page anew.
-        """
-        from IPython.display import display
-
-        self._display_id = self._id
-        live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
-        words = {"text/html": "", "text/plain": "LiveCurves"}
-        display(live | words, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
-        display(self._still(), raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
-
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
-        return {**live, **self._still()}, metadata
-
     def _still(self) -> dict[str, str]:
         lines = [f"{name}: {_in_words(run)}" for name, run in self._runs.items() if run.history.epochs]
         if not lines:
@@ -335,7 +311,7 @@ class LiveCurves(Page):
         words = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
         side_by_side = "display:flex;flex-wrap:wrap;align-items:flex-start;gap:8px"
         page = f"<div style='{side_by_side}'>{''.join(figures)}</div><ul>{words}</ul>"
-        return {"text/html": f"<div class='{self._id}'>{page}</div>", "text/plain": "\n".join(lines)}
+        return {"text/html": page, "text/plain": "\n".join(lines)}
 
     def _drawn(self, column: str) -> str:
         from tl_course import plots
