@@ -18,12 +18,12 @@ Where it is shown, and to whom:
 
 In a notebook a cell that has run for a second without a bar shows which of its lines it is at (`watch`), so that
 imports and a learner's own loops are not silent either. The bars of all threads are shown under the cell that runs when
-they begin; where none does, as in what a click in a widget started, they are not shown, but `to` hands them on:
+they begin; where none does, as in what a click in a widget started, they are not shown, but `redirect_bars` hands them on:
 
-    with progress.to(lambda bar: page.say(str(bar))):
+    with redirect_bars(lambda bar: page.say(str(bar))):
         train(images)
 
-``progress.to(None)`` silences all bars of a ``with`` block, and the environment variable ``TL_COURSE_PROGRESS=off``
+``redirect_bars(None)`` silences all bars of a ``with`` block, and the environment variable ``TL_COURSE_PROGRESS=off``
 those of a whole process.
 """
 
@@ -40,7 +40,7 @@ from types import FrameType
 from typing import Any, Protocol
 from uuid import uuid4
 
-__all__ = ["Bar", "to", "watch"]
+__all__ = ["Bar", "redirect_bars", "watch"]
 
 _PATIENCE = 0.9
 """Seconds after which a cell without a bar shows what it is at."""
@@ -105,7 +105,7 @@ class Bar:
 
 
 @contextmanager
-def to(listener: Callable[[Bar], None] | None) -> Iterator[None]:
+def redirect_bars(listener: Callable[[Bar], None] | None) -> Iterator[None]:
     """Show no bar of a ``with`` block in this thread, but hand each to `listener` whenever it moves; None: nowhere."""
     token = _listener.set(listener or _nobody)
     try:
