@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tl_course.errors import BackboneError
 from tl_course.files import atomic_path, cache_dir, sha256_of
+from tl_course.progress import Bar
 
 if TYPE_CHECKING:
     from torch import nn
@@ -101,7 +102,10 @@ class Backbone:
         """
         _check_pooling(pooling)
         folder = cache_dir("backbones", _key(name, pooling))
-        return _read(folder) or _export_apart(name, pooling, folder)
+        if backbone := _read(folder):
+            return backbone
+        with Bar(f"exporting {name}, this once"):
+            return _export_apart(name, pooling, folder)
 
     @classmethod
     def untrained(cls, name: str = DEFAULT, *, pooling: str = "avg") -> "Backbone":

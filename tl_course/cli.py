@@ -222,15 +222,14 @@ def _images_render(options: argparse.Namespace) -> int:
 
 
 def _images_collect(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
+    from tl_course.progress import Bar
     from tl_course.sources import Progress, source_of
 
     source = source_of(options.source, api=options.api, sha256=options.sha256)
     pairs = [text.partition("=") for text in options.labels]
     labels = {label: query or label for label, _, query in pairs} or None
     n = options.n if options.n is not None or not source.endless else 40
-    with tqdm(unit=" pictures", disable=options.json) as bar:
+    with Bar("collecting", n * len(labels) if n and labels else None, show=not options.json) as bar:
 
         def show(step: Progress) -> None:
             bar.update(bool(step.file_name))

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from filelock import FileLock
 from tl_course.errors import FetchError, ImageSetError, TLCourseWarning
 from tl_course.fetching import TRIES, Client
 from tl_course.files import NEARBY, atomic_path, cache_dir, sha256_of
+from tl_course.progress import Bar
 
 __all__ = ["Download", "fetch_pack", "nearby", "nearby_set"]
 
@@ -88,16 +89,14 @@ class Download:
         self._rest = bytes(taken[end:])
         return bytes(taken[:end])
 
-    def finish(self, progress: Callable[[int, int | None], None] | None = None) -> Path:
-        """Fetch all that is missing and return where the whole file lies.
-
-        `progress` is called with the bytes that are there and those of the whole file, where that is known.
-        """
+    def finish(self) -> Path:
+        """Fetch all that is missing and return where the whole file lies; a bar shows how far it is."""
         self.close()
         self._position = self._kept()
-        for _ in self._missing():
-            if progress:
-                progress(self._position, self.length)
+        with Bar(f"fetching {_last_name(self.url)}", unit="MB") as bar:
+            for _ in self._missing():
+                bar.total = self.length and max(self.length // 1_000_000, 1)
+                bar.update(self._position // 1_000_000 - bar.n)
         return self.path
 
     def close(self) -> None:
@@ -214,9 +213,7 @@ def nearby_set(name: str) -> str | None:
     return None
 
 
-def fetch_pack(
-    url: str, *, sha256: str | None = None, progress: Callable[[int, int | None], None] | None = None
-) -> Path:
+def fetch_pack(url: str, *, sha256: str | None = None) -> Path:
     """The zip of an address as a file: from nearby under its last name, else over the network, resumed and checked.
 
     Parameters
@@ -239,11 +236,11 @@ def fetch_pack(
         raise ImageSetError(f"{sha256!r} is no SHA-256, which is 64 digits and letters a to f. Copy all of it.")
     kept = cache_dir("downloads") / f"{digest}.zip"
     reasons = []
-    for place in [*nearby(url.rstrip("/").rpartition("/")[2].partition("?")[0]), url]:
+    for place in [*nearby(_last_name(url)), url]:
         if digest and kept.is_file() and sha256_of(kept) == digest:
             return kept
         try:
-            path = Path(place) if "://" not in place else _fetch_whole(place, progress)
+            path = Path(place) if "://" not in place else _fetch_whole(place)
             if digest in (None, found := sha256_of(path)):
                 return path
             if "://" in place:
@@ -264,11 +261,15 @@ def fetch_pack(
     raise ImageSetError(f"The pack cannot be had. {'; '.join(reasons)}. {advice}.")
 
 
-def _fetch_whole(url: str, progress: Callable[[int, int | None], None] | None) -> Path:
+def _last_name(url: str) -> str:
+    return url.rstrip("/").rpartition("/")[2].partition("?")[0]
+
+
+def _fetch_whole(url: str) -> Path:
     """The file of an address, called after its SHA-256; several processes that want it fetch it once."""
     with Client(trusted=[url]) as client, Download(client, url) as download:
         with FileLock(download.path.with_suffix(".lock")):
-            path = download.finish(progress)
+            path = download.finish()
             whole = path.with_name(f"{sha256_of(path)}.zip")
             path.replace(whole)
             download.forget()

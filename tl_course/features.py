@@ -22,6 +22,7 @@ from tl_course.backbones import Backbone, create, export_onnx
 from tl_course.devices import cores, pick_device
 from tl_course.errors import ImageSetError
 from tl_course.files import cache_dir, sha256_of
+from tl_course.progress import Bar
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -58,7 +59,7 @@ def extract(
     device: str = "auto",
     hashes: Sequence[str] | None = None,
     body: "Callable[[], nn.Module] | None" = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Features:
     """The backbone's vector of each picture, from the cache where the same picture has been through it before.
 
@@ -75,7 +76,7 @@ def extract(
     body : function that gives a torch module, optional
         The network itself where it is not timm's own: a backbone that has been fine-tuned.
     progress : bool
-        Show a progress bar, on a terminal.
+        Show a bar where somebody may look (see `tl_course.progress`).
 
     Returns
     -------
@@ -100,14 +101,15 @@ def extract(
                 vectors[i] = known[key]
         todo = [i for i in range(len(sources)) if i not in failed and keys.get(i) not in known]
         if todo:
-            run = _runner(backbone, device, body)
             unwritten: dict[str, Array] = {}
-            for batch, arrays in _decoded(sources, todo, backbone, failed, _BATCH[device], progress):
-                vectors[batch] = fresh = np.mean([run(view) for view in arrays], axis=0)
-                unwritten |= {keys[i]: vector for i, vector in zip(batch, fresh, strict=True) if i in keys}
-                if len(unwritten) >= _WRITTEN:
-                    store.write(unwritten)
-                    unwritten.clear()
+            with Bar(f"features from {backbone.name}", len(todo), show=progress) as bar:
+                run = _runner(backbone, device, body)
+                for batch, arrays in _decoded(sources, todo, backbone, failed, _BATCH[device], bar):
+                    vectors[batch] = fresh = np.mean([run(view) for view in arrays], axis=0)
+                    unwritten |= {keys[i]: vector for i, vector in zip(batch, fresh, strict=True) if i in keys}
+                    if len(unwritten) >= _WRITTEN:
+                        store.write(unwritten)
+                        unwritten.clear()
             store.write(unwritten)
     return Features(vectors, failed)
 
@@ -118,19 +120,12 @@ def _decoded(
     backbone: Backbone,
     failed: dict[int, str],
     size: int,
-    progress: bool,
+    bar: Bar,
 ) -> Iterator[tuple[list[int], Array]]:
     """Batches of (indices, prepared pictures (views, m, 3, side, side)); meanwhile the next are decoded."""
-    from tqdm.auto import tqdm
-
     batches = [todo[start : start + size] for start in range(0, len(todo), size)]
     lead = ceil(cores() / size)  # batches, so that each core has a picture to decode
-    with (
-        ThreadPoolExecutor(cores()) as pool,
-        tqdm(
-            total=len(todo), unit="picture", desc=backbone.name, leave=False, disable=None if progress else True
-        ) as bar,
-    ):
+    with ThreadPoolExecutor(cores()) as pool:
 
         def submit(batch: list[int]) -> "list[Future[Array]]":
             return [pool.submit(_views, sources[i], backbone) for i in batch]

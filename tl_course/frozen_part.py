@@ -9,6 +9,7 @@ import torch
 from torch import fx, nn
 
 from tl_course.devices import half_precision
+from tl_course.progress import Bar
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
@@ -42,11 +43,12 @@ def kept(learn: "Learner", views: int) -> Iterator[None]:
         yield
         return
     net, dls = learn.model, learn.dls
-    with learn.recording.counting():
-        pictures = dls.train.new(shuffle=False, drop_last=False, bs=max(dls.bs, dls.valid.bs))  # quicker
-        passes = [_pass(frozen, pictures) for _ in range(views)]
-        train = _Kept([inputs for inputs, _ in passes], passes[0][1])
-    inputs, targets = _pass(frozen, dls.valid)
+    pictures = dls.train.new(shuffle=False, drop_last=False, bs=max(dls.bs, dls.valid.bs))  # quicker
+    with Bar("through the frozen part", views * pictures.n + dls.valid.n) as bar:
+        with learn.recording.counting():
+            passes = [_pass(frozen, pictures, bar) for _ in range(views)]
+            train = _Kept([inputs for inputs, _ in passes], passes[0][1])
+        inputs, targets = _pass(frozen, dls.valid, bar)
     learn.dls = DataLoaders.from_dsets(train, _Kept([inputs], targets), bs=dls.bs, num_workers=0, device=dls.device)
     learn.model = type(net)(learns, head)
     try:
@@ -72,12 +74,16 @@ class _Kept:
 
 
 @torch.no_grad()
-def _pass(net: nn.Module, pictures: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def _pass(net: nn.Module, pictures: Any, bar: Bar) -> tuple[torch.Tensor, torch.Tensor]:
     """What `net` makes of all the pictures, in half precision where the device is made for it; and their targets."""
     net.to(memory_format=torch.channels_last).eval()
     plain = (tuple(tensor.as_subclass(torch.Tensor) for tensor in batch) for batch in pictures)
+    made, targets = [], []
     with half_precision(pictures.device.type):
-        made, targets = zip(*((net(inputs), labels) for inputs, labels in plain), strict=True)
+        for inputs, labels in plain:
+            made.append(net(inputs))
+            targets.append(labels)
+            bar.update(len(labels))
     return torch.cat(made), torch.cat(targets)
 
 

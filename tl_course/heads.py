@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_course.errors import ModelError
+from tl_course.progress import Bar
 
 __all__ = ["FittedHead", "Head", "fit_head", "folds_of", "logistic_regression", "softmax"]
 
@@ -112,7 +113,11 @@ def fit_head(
     weights = (n / (n_labels * counts))[targets] if balanced else np.ones(n)
     search: dict[float, float] = {}
     guesses: dict[float, Array] = {}
-    with threadpool_limits(1):  # the matrices are small: more threads wait for each other longer than they compute
+    n_folds = int(fold_of.max()) + 1
+    with (
+        threadpool_limits(1),  # the matrices are small: more threads wait for each other longer than they compute
+        Bar("cross-validating", len(_STRENGTHS) * n_folds + 1, unit="heads") as bar,
+    ):
         inputs, middle, axes = _spanned(vectors)
 
         def fitted(chosen: NDArray[np.bool_], strength: float) -> Head:
@@ -122,9 +127,10 @@ def fit_head(
 
         for strength in _STRENGTHS:
             out = guesses[strength] = np.zeros((n, n_labels), np.float32)
-            for fold in range(fold_of.max() + 1):
+            for fold in range(n_folds):
                 held_out = fold_of == fold
                 out[held_out] = fitted(~held_out, strength).probabilities(inputs[held_out])
+                bar.update()
             losses = -np.log(np.clip(out[np.arange(n), targets], 1e-7, None))
             search[strength] = float(np.average(losses, weights=weights))
         best = min(search, key=search.__getitem__)

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from tl_course.backbones import DEFAULT, Backbone, create
 from tl_course.devices import cores, give_back_memory, half_precision, pick_device
@@ -26,12 +25,12 @@ from tl_course.heads import Head
 from tl_course.history import History
 from tl_course.models import Classifier, backbone_and_body, trained_backbone
 from tl_course.pictures import altered, load
+from tl_course.progress import Bar
 
 with warnings.catch_warnings():
     # fastai uses what torch deprecates; a learner can do nothing about it.
     warnings.simplefilter("ignore", FutureWarning)
     from fastai.callback.channelslast import ChannelsLast
-    from fastai.callback.core import Callback
     from fastai.callback.fp16 import MixedPrecision
     from fastai.callback.tracker import TerminateOnNaNCallback
     from fastai.callback.training import BnFreeze
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     from tl_course.imageset import ImageSet, Picture
     from tl_course.pictures import Augment
 
-__all__ = ["Bar", "classifier", "learner"]
+__all__ = ["classifier", "learner"]
 
 _BATCH = 16
 _KEPT = 2000  # decoded pictures to keep: about half a gigabyte
@@ -164,23 +163,6 @@ def classifier(learn: Learner) -> Classifier:
     )
 
 
-class Bar(Callback):  # type: ignore[misc]  # fastai has no types
-    """A tqdm bar over the training batches: on a terminal only, and never on stdout."""
-
-    def before_fit(self) -> None:
-        """Draw the bar."""
-        self.line = tqdm(total=self.n_epoch * len(self.dls.train), unit="batch", leave=False, disable=None)
-
-    def after_batch(self) -> None:
-        """Go on by one."""
-        if self.training:
-            self.line.update()
-
-    def after_fit(self) -> None:
-        """Take it away."""
-        self.line.close()
-
-
 class _Net(nn.Sequential):
     """A body and a head, which answers in half precision while it does not learn."""
 
@@ -258,8 +240,9 @@ class _Decoded(Transform):  # type: ignore[misc]  # fastai has no types
         self.resample = Image.Resampling[backbone.interpolation.upper()]
         self.kept: dict[Path, Image.Image] = {}
         self.failed: dict[Path, str] = {}
-        with ThreadPoolExecutor(cores()) as pool:
+        with ThreadPoolExecutor(cores()) as pool, Bar("opening", len(paths)) as bar:
             for path, opened in zip(paths, pool.map(self._try, paths), strict=True):
+                bar.update()
                 if isinstance(opened, str):
                     self.failed[path] = opened
                 elif len(self.kept) < _KEPT:

@@ -22,6 +22,7 @@ from tl_course.devices import cores
 from tl_course.errors import ImageSetError
 from tl_course.files import atomic_path, cache_dir
 from tl_course.pictures import load
+from tl_course.progress import Bar
 
 __all__ = ["Lookalikes", "compact", "look"]
 
@@ -69,7 +70,13 @@ class Lookalikes:
 
 
 def look(
-    unit: Array, components: Array, paths: Sequence[Path], groups: Sequence[str], *, of_what: Sequence[str]
+    unit: Array,
+    components: Array,
+    paths: Sequence[Path],
+    groups: Sequence[str],
+    *,
+    of_what: Sequence[str],
+    progress: bool = True,
 ) -> Lookalikes:
     """What is alike, from `compact` features, and from pixels where these only hint at it.
 
@@ -82,14 +89,16 @@ def look(
         Pictures that are known to show the same scene have the same one.
     of_what : sequence of str
         What all of this follows from, contents of files included: where it is the same, what was kept is right.
+    progress : bool
+        Show a bar where somebody may look (see `tl_course.progress`).
     """
     if len(paths) < LARGE:  # as quickly found again
-        return _look(unit, components, paths, groups)
+        return _look(unit, components, paths, groups, progress)
     folder = cache_dir("suspects")
     path = folder / f"{sha256(chr(10).join([str(VERSION), *of_what]).encode(errors='surrogatepass')).hexdigest()}.npz"
     with suppress(OSError, EOFError, ValueError, KeyError, BadZipFile), np.load(path) as kept:
         return Lookalikes(**{field.name: kept[field.name] for field in fields(Lookalikes)})
-    looked = _look(unit, components, paths, groups)
+    looked = _look(unit, components, paths, groups, progress)
     if GONE not in looked.odd:
         with suppress(OSError):
             with atomic_path(path) as part, part.open("wb") as file:
@@ -99,9 +108,17 @@ def look(
     return looked
 
 
-def _look(unit: Array, components: Array, paths: Sequence[Path], groups: Sequence[str]) -> Lookalikes:
-    with ThreadPoolExecutor(1) as beside:  # one: Python waits for itself here, while what follows computes
-        odd = beside.submit(lambda: [_oddity(path) for path in paths])
+def _look(unit: Array, components: Array, paths: Sequence[Path], groups: Sequence[str], progress: bool) -> Lookalikes:
+    with (
+        Bar("comparing", len(paths), show=progress) as bar,
+        ThreadPoolExecutor(1) as beside,  # one: Python waits for itself here, while what follows computes
+    ):
+
+        def oddity(path: Path) -> str:
+            bar.update()
+            return _oddity(path)
+
+        odd = beside.submit(lambda: [oddity(path) for path in paths])
         twins = _twins(unit, components, paths)
         scenes = _merged(groups, twins)
         near, nearness = _neighbours(components, scenes)

@@ -141,7 +141,7 @@ class Classifier:
         sources: "str | Path | Image.Image | Iterable[str | Path | Image.Image]",
         *,
         device: str = "auto",
-        progress: bool = False,
+        progress: bool = True,
     ) -> list[Prediction]:
         """Predict the label of pictures.
 
@@ -151,7 +151,7 @@ class Classifier:
             A folder stands for all the picture files in it, however deep.
         device : {"auto", "cpu", "cuda"}
         progress : bool
-            Show a progress bar, on a terminal.
+            Show a bar where somebody may look (see `tl_course.progress`).
 
         Returns
         -------
@@ -182,7 +182,7 @@ class Classifier:
         ]
 
     def evaluate(
-        self, images: "ImageSet", *, split: str | None = None, device: str = "auto", progress: bool = False
+        self, images: "ImageSet", *, split: str | None = None, device: str = "auto", progress: bool = True
     ) -> Evaluation:
         """Measure the classifier on a data set, or on one split ("train", "valid") of it.
 

@@ -18,7 +18,7 @@ Where it is shown, and to whom:
 
 In a notebook a cell that has run for a second without a bar shows which of its lines it is at (`watch`), so that
 imports and a learner's own loops are not silent either. The bars of all threads are shown under the cell that runs when
-they begin; where none does, as in what a click in a widget started, they are not shown, but `redirect_bars` hands them on:
+they begin; where none does, as in what a click in a widget started, they are not shown, but can be handed on:
 
     with redirect_bars(lambda bar: page.say(str(bar))):
         train(images)
@@ -45,6 +45,7 @@ __all__ = ["Bar", "redirect_bars", "watch"]
 _PATIENCE = 0.9
 """Seconds after which a cell without a bar shows what it is at."""
 
+_MOMENT = 0.4  # seconds; what is over sooner needs no bar
 _TICK = 0.3  # seconds between two looks at what there is to show
 
 _STYLE = "font: 0.9em var(--jp-ui-font-family, sans-serif); padding: 2px 0; white-space: nowrap; overflow: hidden"
@@ -98,7 +99,8 @@ class Bar:
 
     def __str__(self) -> str:
         if not self.total:
-            return f"{self.what}, {self.seconds:.0f} s"
+            count = f": {self.n} {self.unit}" if self.n else ""
+            return f"{self.what}{count}, {self.seconds:.0f} s"
         left = self.seconds * (self.total - self.n) / max(self.n, 1)
         guess = f", about {left:.0f} s left" if self.n and self.seconds > 2 and left >= 1 else ""
         return f"{self.what}: {self.n} of {self.total} {self.unit}{guess}"
@@ -171,15 +173,15 @@ class _Terminal:
     def add(self, bar: Bar) -> None:
         from tqdm import tqdm
 
-        look = None if bar.total else "{desc}, {elapsed}"
+        self._bar = bar
         self._line = tqdm(
-            desc=bar.what,
+            desc=bar.what if bar.total else str(bar),
             total=bar.total,
             unit=f" {bar.unit}",
-            bar_format=look,
+            bar_format=None if bar.total else "{desc}",
             file=sys.stderr,
             leave=False,
-            delay=0.5,
+            delay=_MOMENT,
         )
         self._over = threading.Event()
         threading.Thread(target=self._redraw, daemon=True).start()
@@ -193,6 +195,8 @@ class _Terminal:
 
     def _redraw(self) -> None:
         while not self._over.wait(1):
+            if not self._bar.total:
+                self._line.desc = str(self._bar)
             self._line.refresh()
 
 
@@ -244,7 +248,7 @@ class _Cell:
         self._publish({"text/html": line}, transient={"display_id": self._id}, update=there)
 
     def _html(self) -> str:
-        lines = [_line(bar) for bar in list(self._bars) if bar.seconds > _TICK]
+        lines = [_line(bar) for bar in list(self._bars) if bar.seconds > _MOMENT]
         seconds = monotonic() - self._since
         if not lines and seconds > _PATIENCE:
             at = self._at()

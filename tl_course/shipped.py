@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from tl_course.devices import cores
 from tl_course.errors import ImageSetError
 from tl_course.files import cache_dir
 from tl_course.packs import new_folder
+from tl_course.progress import Bar
 from tl_course.splits import VALID_SHARE, draw_splits
 from tl_course.tables import METADATA, TRUTH, Picture, table_text, truth_text
 
@@ -85,11 +86,14 @@ def render_folder(
         raise ImageSetError("A set of 0 pictures cannot be drawn: ask for 1 or more.")
     if not 0.0 < valid < 1.0:
         raise ImageSetError(f"valid is {valid}: give the share of the pictures to validate on, such as {VALID_SHARE}.")
-    with new_folder(target) as folder:
+    with new_folder(target) as folder, Bar(f"drawing {name}", n) as bar:
         strides = max(1, min(cores(), 8, n // _WORTH_A_PROCESS))
         # Plain processes and no pool: a pool imports a learner's script or notebook anew, or forks its threads.
-        with _helpers(folder, name, n, strides, options):
-            records = _draw_stride(folder, name, n, 0, strides, options)
+        with _helpers(folder, name, n, strides, options) as running:
+            at_once = 1 + len(running)  # the others are about as far as this process
+            records = _draw_stride(folder, name, n, 0, strides, options, lambda: bar.update(min(at_once, n - bar.n)))
+            for process in running:
+                process.wait()
         for first in range(1, strides):
             part = folder / _part(first)
             if part.exists():
@@ -142,10 +146,12 @@ def _made_sound(picture: Picture, truth: dict[str, Any], folder: Path) -> Pictur
 
 
 @contextmanager
-def _helpers(folder: Path, name: str, n: int, strides: int, options: dict[str, Any]) -> Iterator[None]:
-    """Processes that draw all strides but the first; they have ended when the block has."""
+def _helpers(
+    folder: Path, name: str, n: int, strides: int, options: dict[str, Any]
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that draw all strides but the first; none is left when the block has ended."""
     home = str(Path(__file__).parents[1])
-    running = []
+    running: list[subprocess.Popen[bytes]] = []
     try:
         for first in range(1, strides) if sys.executable else ():
             arguments = json.dumps([str(folder), name, n, first, strides, options])
@@ -160,9 +166,7 @@ def _helpers(folder: Path, name: str, n: int, strides: int, options: dict[str, A
             except OSError:  # a place that allows no further processes
                 break
             running.append(process)
-        yield
-        for process in running:
-            process.wait()
+        yield running
     finally:
         for process in running:
             process.kill()
@@ -183,7 +187,13 @@ def _part(first: int) -> str:
 
 
 def _draw_stride(
-    folder: Path, name: str, n: int, first: int, strides: int, options: dict[str, Any]
+    folder: Path,
+    name: str,
+    n: int,
+    first: int,
+    strides: int,
+    options: dict[str, Any],
+    drawn_one: Callable[[], object] = lambda: None,
 ) -> list[dict[str, Any]]:
     from tl_course.rendered import draw_one
 
@@ -204,4 +214,5 @@ def _draw_stride(
                 "truth": drawn.truth,
             }
         )
+        drawn_one()
     return records

@@ -21,10 +21,12 @@ from torch import nn
 from tl_course.devices import give_back_memory
 from tl_course.errors import ModelError
 from tl_course.frozen_part import kept
+from tl_course.progress import Bar
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     import fastai.callback.schedule  # noqa: F401 - gives a Learner its fit_one_cycle
+    from fastai.callback.core import Callback
     from fastai.torch_core import no_random
 
 if TYPE_CHECKING:
@@ -196,13 +198,25 @@ def _discriminative(learn: "Learner", rate: float, factor: float) -> list[float]
     return [rate / factor ** (n - 1 - i) for i in range(n)]
 
 
+class _Steps(Callback):  # type: ignore[misc]  # fastai has no types
+    """Moves a bar along with the batches that are trained on."""
+
+    def __init__(self, bar: Bar) -> None:
+        super().__init__()
+        self.bar = bar
+
+    def after_batch(self) -> None:
+        if self.training:
+            self.bar.update()
+
+
 def _train(learn: "Learner", strategy: str, epochs: int, rates: list[float], cbs: Sequence[Any]) -> "History":
     history: History = learn.recording.history
     history.strategy = strategy
     before = learn.recording.passes
     with history.timing(strategy), no_random(learn.seed + before), kept(learn, min(epochs, _VIEWS)):
-        with learn.no_bar(), learn.no_logging():
-            learn.fit_one_cycle(epochs, rates, cbs=list(cbs))
+        with learn.no_bar(), learn.no_logging(), Bar("training", epochs * len(learn.dls.train), unit="batches") as bar:
+            learn.fit_one_cycle(epochs, rates, cbs=[*cbs, _Steps(bar)])
         diverged = not all(torch.isfinite(parameter).all() for parameter in learn.model.parameters())
     give_back_memory()
     if diverged:

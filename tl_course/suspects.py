@@ -102,7 +102,7 @@ class Suspects:
     device : {"auto", "cpu", "cuda"}
         Where to compute features that are not kept yet.
     progress : bool
-        Show a progress bar for that.
+        Show a bar for that where somebody may look (see `tl_course.progress`).
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Suspects:
         *,
         backbone: str | Path = DEFAULT,
         device: str = "auto",
-        progress: bool = False,
+        progress: bool = True,
     ) -> None:
         self.images = images
         self.accuracy = float("nan")
@@ -149,7 +149,7 @@ class Suspects:
         self._unit, self._compact = compact(found.vectors[good])
         groups = groups_of(pictures)
         of_what = [model.key, str(model.picture_size), pick_device(device), *(hashes[i] for i in good), *groups]
-        looked = look(self._unit, self._compact, paths, groups, of_what=of_what)
+        looked = look(self._unit, self._compact, paths, groups, of_what=of_what, progress=progress)
         self._twins, self._groups = looked.twins, looked.scenes
         self._near, self._nearness = looked.near, looked.nearness
         self._odd: list[str] = looked.odd.tolist()

@@ -3,7 +3,7 @@
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
@@ -20,6 +20,7 @@ from tl_course.heads import fit_head
 from tl_course.history import History
 from tl_course.models import Classifier, backbone_and_body, score
 from tl_course.pictures import altered, load
+from tl_course.progress import Bar, redirect_bars
 from tl_course.splits import groups_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def train(
     balanced: bool = False,
     device: str = "auto",
     seed: int = 0,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Classifier:
     """Train a classifier on a data set and measure it on pictures that it has not seen.
 
@@ -90,7 +91,7 @@ def train(
         Of everything random: folds, order of pictures, initial weights, and what `augment` draws from the usual sources
         (Python's ``random``, ``numpy.random``, torch), which go on afterwards as if nothing had been drawn.
     progress : bool
-        Show progress bars, on a terminal.
+        Show bars where somebody may look (see `tl_course.progress`).
 
     Returns
     -------
@@ -114,21 +115,22 @@ def train(
     device = pick_device(device)
     by_steps = partial(
         _by_steps, strategy, images, epochs=epochs, backbone=backbone, augment=augment is None or augment, views=views,
-        pooling=pooling, balanced=balanced, test=test, device=device, seed=seed, progress=progress,
+        pooling=pooling, balanced=balanced, test=test, device=device, seed=seed,
     )  # fmt: skip
-    if strategy == "scratch":
-        model = by_steps(History(strategy), pretrained=False)
-    else:
-        model = _frozen(
-            images, list(images) if test is not None else images.train, backbone,
-            augment=augment if strategy == "frozen" and callable(augment) else None, copies=copies, views=views,
-            pooling=pooling, balanced=balanced, device=device, seed=seed, progress=progress,
-        )  # fmt: skip
-        if strategy != "frozen":
-            model = by_steps(replace(model.history, strategy=strategy, epochs=[]), head=model.head)
-    with model.history.timing("test"):
-        measured_on, split = (images, "valid") if test is None else (test, None)
-        result = model.evaluate(measured_on, split=split, device=device, progress=progress)
+    with nullcontext() if progress else redirect_bars(None):
+        if strategy == "scratch":
+            model = by_steps(History(strategy), pretrained=False)
+        else:
+            model = _frozen(
+                images, list(images) if test is not None else images.train, backbone,
+                augment=augment if strategy == "frozen" and callable(augment) else None, copies=copies, views=views,
+                pooling=pooling, balanced=balanced, device=device, seed=seed,
+            )  # fmt: skip
+            if strategy != "frozen":
+                model = by_steps(replace(model.history, strategy=strategy, epochs=[]), head=model.head)
+        with model.history.timing("test"):
+            measured_on, split = (images, "valid") if test is None else (test, None)
+            result = model.evaluate(measured_on, split=split, device=device)
     model.metrics |= {
         "accuracy": result.accuracy,
         "balanced_accuracy": result.balanced_accuracy,
@@ -148,22 +150,21 @@ def _by_steps(
     *,
     epochs: int | None,
     seed: int,
-    progress: bool,
     **options: Any,
 ) -> Classifier:
-    from tl_course import strategies
-    from tl_course.learners import Bar, classifier, learner
+    with Bar("loading PyTorch and fastai"):
+        from tl_course import strategies
+        from tl_course.learners import classifier, learner
 
     with history.timing("pictures"):
         learn = learner(images, seed=seed, history=history, **options)
-    cbs = [Bar()] if progress else []
     passes = epochs or _EPOCHS[strategy]
     if strategy == "fine-tune":
-        strategies.fine_tune(learn, passes, freeze_epochs=0, keep=_KEEP, cbs=cbs)
+        strategies.fine_tune(learn, passes, freeze_epochs=0, keep=_KEEP)
     elif strategy == "gradual":
-        strategies.gradual(learn, passes, freeze_epochs=0, keep=_KEEP, cbs=cbs)
+        strategies.gradual(learn, passes, freeze_epochs=0, keep=_KEEP)
     else:
-        strategies.scratch(learn, passes, cbs=cbs)
+        strategies.scratch(learn, passes)
     return classifier(learn)
 
 
@@ -179,7 +180,6 @@ def _frozen(
     balanced: bool,
     device: str,
     seed: int,
-    progress: bool,
 ) -> Classifier:
     history = History("frozen")
     with history.timing("backbone"):
@@ -188,7 +188,7 @@ def _frozen(
     paths = [images.path(picture) for picture in pictures]
     hashes = [picture.sha256 for picture in pictures]
     with history.timing("features"):
-        features = extract(paths, backbone, device=device, hashes=hashes, body=network, progress=progress)
+        features = extract(paths, backbone, device=device, hashes=hashes, body=network)
     if features.failed:
         reasons = "; ".join(features.failed.values())
         warnings.warn(f"Trained without {len(features.failed)} pictures: {reasons}", TLCourseWarning, stacklevel=3)
@@ -198,8 +198,8 @@ def _frozen(
     groups = groups_of([pictures[i] for i in good])
     vectors = features.vectors[good]
     if augment is not None:
-        with history.timing("augmentation"), _seeded(seed):
-            batches = _altered([paths[i] for i in good], augment, copies)
+        with history.timing("augmentation"), _seeded(seed), Bar("altered copies", len(good) * copies) as bar:
+            batches = _altered([paths[i] for i in good], augment, copies, bar)
             more = [_vectors(some, backbone, network, device) for some in batches]
         vectors = np.concatenate([vectors, *more])
         targets, groups = np.tile(targets, 1 + copies), groups * (1 + copies)
@@ -260,17 +260,19 @@ def _seeded(seed: int) -> Iterator[None]:
             np.random.set_state(numpy)
 
 
-def _altered(paths: "Sequence[Path]", augment: "Augment", copies: int) -> "Iterator[list[Image.Image]]":
+def _altered(paths: "Sequence[Path]", augment: "Augment", copies: int, bar: Bar) -> "Iterator[list[Image.Image]]":
     """An altered copy of each picture in order, then another of each, and so on; some at a time, to spare memory."""
     wanted = list(paths) * copies
     for start in range(0, len(wanted), 128):
-        yield [altered(load(path), augment, path.name) for path in wanted[start : start + 128]]
+        some = wanted[start : start + 128]
+        yield [altered(load(path), augment, path.name) for path in some]
+        bar.update(len(some))
 
 
 def _vectors(
     some: "Sequence[Image.Image]", backbone: Backbone, network: "Callable[[], nn.Module] | None", device: str
 ) -> "NDArray[np.float32]":
-    features = extract(some, backbone, device=device, body=network)
+    features = extract(some, backbone, device=device, body=network, progress=False)
     if features.failed:
         raise ModelError(f"A picture that augment returned cannot be used: {next(iter(features.failed.values()))}")
     return features.vectors

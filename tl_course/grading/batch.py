@@ -35,6 +35,7 @@ from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.page import to_page
 from tl_course.grading.rehearsal import rehearse
 from tl_course.grading.sandbox import Limits, Sandbox, pick_isolation, why_no_bwrap
+from tl_course.progress import Bar
 
 __all__ = ["Batch", "grade"]
 
@@ -246,10 +247,8 @@ def _in_parallel(
     students: Sequence[str], jobs: int, setup: tuple[Any, ...], *, progress: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each student's report, as it comes. Where a worker is lost, those that may have done it are tried alone."""
-    from tqdm import tqdm
-
     left, alone = list(students), set[str]()
-    with tqdm(total=len(students), unit="submission", disable=not progress) as bar:
+    with Bar("grading", len(students), unit="submissions", show=progress) as bar:
         while left:
             some = left[:1] if left[0] in alone else [one for one in left if one not in alone]
             pool = ProcessPoolExecutor(

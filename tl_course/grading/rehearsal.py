@@ -14,6 +14,7 @@ from tl_course.files import atomic_path
 from tl_course.grading.execute import run_notebook
 from tl_course.grading.marks import is_test, mark
 from tl_course.grading.sandbox import Limits, Sandbox
+from tl_course.progress import Bar
 from tl_course.variants import GRADED_STUDENT
 
 __all__ = ["Rehearsal", "rehearse"]
@@ -53,8 +54,6 @@ def rehearse(
     GradingError
         The solution does not get full marks here. Then no submission could.
     """
-    from tqdm import tqdm
-
     cache, note = folder / "cache", folder / "rehearsal.json"
     try:
         before = json.loads(note.read_text("utf-8"))
@@ -66,14 +65,17 @@ def rehearse(
     problems: list[str] = []
     modules: dict[str, None] = {}
     patient = replace(limits, cell_seconds=10 * limits.cell_seconds, notebook_seconds=10 * limits.notebook_seconds)
-    with Sandbox(isolation, imports=imports, limits=patient, cache=cache, fill=True) as sandbox:
+    notebooks = sorted(source.glob("*.ipynb"))
+    with (
+        Sandbox(isolation, imports=imports, limits=patient, cache=cache, fill=True) as sandbox,
+        Bar("the solution, first", len(notebooks), unit="notebooks", show=progress) as bar,
+    ):
         sandbox.environment = {GRADED_STUDENT: "solution"}
         for path in source.iterdir():
             if path.suffix != ".ipynb":
                 copy = shutil.copytree if path.is_dir() else shutil.copy
                 copy(path, sandbox.given / path.name)
-        notebooks = sorted(source.glob("*.ipynb"))
-        for path in tqdm(notebooks, desc="the solution, first", unit="notebook", disable=not progress):
+        for path in notebooks:
             notebook = nbformat.read(path, 4)
             notebook.cells.append(nbformat.v4.new_code_cell("import sys\nprint(*sys.modules)"))
             notes = run_notebook(notebook, sandbox)
@@ -87,6 +89,7 @@ def rehearse(
                     problems.append(f"{about.grade_id}: {why}")
             if problems:
                 problems += notes
+            bar.update()
     if problems:
         raise GradingError(
             f"The solution in {source} does not get full marks here, so no submission can, and none was graded.\n  "
