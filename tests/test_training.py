@@ -25,7 +25,7 @@ def test_it_learns_what_it_is_shown(model: Classifier, birds: ImageSet) -> None:
     assert model.metrics["n_test"] == len(birds.valid)
     assert model.evaluate(birds, split="train").accuracy > 0.95
     assert model.metrics["cross_validated_accuracy"] > 0.6
-    assert set(model.history.stages) == {"backbone", "features", "fit", "test"}
+    assert set(model.history.stages) == {"loading", "features", "fit", "test"}
     assert model.history.column("valid_accuracy") == [model.metrics["cross_validated_accuracy"]]
 
 

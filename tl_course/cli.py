@@ -88,7 +88,8 @@ def _train(options: argparse.Namespace) -> int:
     }
     lines = [
         f"{model.strategy}: {model.backbone.name} ({model.backbone.weights})",
-        f"trained on {metrics['n_train']} pictures of {', '.join(model.labels)} in {metrics['seconds']:.1f} s",
+        f"trained on {metrics['n_train']} pictures of {', '.join(model.labels)} in {metrics['seconds']:.1f} s, "
+        f"after {metrics['loading_seconds']:.1f} s of loading libraries and weights",
         f"accuracy {metrics['accuracy']:.3f}, balanced {metrics['balanced_accuracy']:.3f} "
         f"on {metrics['n_test']} pictures of {metrics['tested_on']}",
     ]

@@ -32,7 +32,8 @@ class History:
     parameters : dict of str to int
         How many numbers each layer group holds.
     stages : dict of str to float
-        Seconds of wall time in each stage, such as "features" and "fit".
+        Seconds of wall time in each stage, such as "features" and "fit". "loading" is what is needed before anything is
+        learnt, and only once: importing libraries, reading weights, exporting a network.
     search : dict of str to float
         Cross-validated log loss (nats a picture) for each regularisation strength that was tried.
     """
@@ -46,8 +47,8 @@ class History:
 
     @property
     def seconds(self) -> float:
-        """Wall time of all the stages, in seconds."""
-        return sum(self.stages.values())
+        """Wall time of all the stages but "loading", in seconds."""
+        return sum(seconds for stage, seconds in self.stages.items() if stage != "loading")
 
     @contextmanager
     def timing(self, stage: str) -> Iterator[None]:

@@ -122,18 +122,21 @@ def learner(
     give_back_memory()
     pictures = list(images) if test is not None else images.train
     labels = sorted({picture.label for picture in pictures})
+    history = History("fastai") if history is None else history
     with no_random(seed):
-        if pretrained:
-            described, body = backbone_and_body(backbone, views=views, pooling=pooling)
-        else:
-            untrained = Backbone.untrained(str(backbone), pooling="avg" if pooling is None else pooling)
-            described, body = replace(untrained, views=views or 1), None
-        if body is None:
-            body = create(described.name, pretrained=pretrained, pooling=described.pooling)
-        net = _Net(body, _linear(head or _blank(described.dim, len(labels)))).to(device)
-        sized = _sized(described, body, size or (None if pretrained else _SCRATCH_SIZE))
-        watched = _watched(images, pictures, test, seed)
-        dls = _dataloaders(_labelled(images, pictures), watched, labels, sized, augment, device)
+        with history.timing("loading"), Bar("loading the network"):
+            if pretrained:
+                described, body = backbone_and_body(backbone, views=views, pooling=pooling)
+            else:
+                untrained = Backbone.untrained(str(backbone), pooling="avg" if pooling is None else pooling)
+                described, body = replace(untrained, views=views or 1), None
+            if body is None:
+                body = create(described.name, pretrained=pretrained, pooling=described.pooling)
+            net = _Net(body, _linear(head or _blank(described.dim, len(labels)))).to(device)
+        with history.timing("pictures"):
+            sized = _sized(described, body, size or (None if pretrained else _SCRATCH_SIZE))
+            watched = _watched(images, pictures, test, seed)
+            dls = _dataloaders(_labelled(images, pictures), watched, labels, sized, augment, device)
     callbacks = [ChannelsLast(), TerminateOnNaNCallback(), BnFreeze()]
     if device == "cuda":
         callbacks.append(MixedPrecision())
@@ -141,7 +144,7 @@ def learner(
     learn = Learner(
         dls, net, _loss(pictures, labels, balanced), metrics=accuracy, train_bn=False,
         splitter=lambda _: [*groups.values(), list(net[1].parameters())],
-        cbs=[*callbacks, Recording(History("fastai") if history is None else history, (*groups, "head"))],
+        cbs=[*callbacks, Recording(history, (*groups, "head"))],
     )  # fmt: skip
     learn.labels, learn.backbone, learn.seed = labels, sized, seed
     return learn

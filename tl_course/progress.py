@@ -168,36 +168,32 @@ _listener: ContextVar[Callable[[Bar], None] | None] = ContextVar("listener", def
 
 
 class _Terminal:
-    """tqdm's bar, redrawn once a second also where nothing moves."""
+    """tqdm's bar, drawn by a thread of its own, so that it lives also where nothing moves."""
 
     def add(self, bar: Bar) -> None:
-        from tqdm import tqdm
-
-        self._bar = bar
-        self._line = tqdm(
-            desc=bar.what if bar.total else str(bar),
-            total=bar.total,
-            unit=f" {bar.unit}",
-            bar_format=None if bar.total else "{desc}",
-            file=sys.stderr,
-            leave=False,
-            delay=_MOMENT,
-        )
         self._over = threading.Event()
-        threading.Thread(target=self._redraw, daemon=True).start()
+        self._thread = threading.Thread(target=self._draw, args=(bar,), daemon=True)
+        self._thread.start()
 
     def moved(self, bar: Bar) -> None:
-        self._line.update(bar.n - self._line.n)
+        pass  # it is looked at soon enough
 
     def remove(self, bar: Bar) -> None:
         self._over.set()
-        self._line.close()
+        self._thread.join()
 
-    def _redraw(self) -> None:
-        while not self._over.wait(1):
-            if not self._bar.total:
-                self._line.desc = str(self._bar)
-            self._line.refresh()
+    def _draw(self, bar: Bar) -> None:
+        if self._over.wait(_MOMENT):
+            return
+        from tqdm import tqdm
+
+        with tqdm(bar_format="{desc}", file=sys.stderr, leave=False) as line:
+            while True:
+                line.desc, line.n, line.total = str(bar), bar.n, bar.total
+                line.bar_format = "{bar:24} {desc}" if bar.total else "{desc}"
+                line.refresh()
+                if self._over.wait(_TICK):
+                    return
 
 
 # ---- a notebook ------------------------------------------------------------------------------------------------------

@@ -198,7 +198,7 @@ def _discriminative(learn: "Learner", rate: float, factor: float) -> list[float]
     return [rate / factor ** (n - 1 - i) for i in range(n)]
 
 
-class _Steps(Callback):  # type: ignore[misc]  # fastai has no types
+class _AdvanceBar(Callback):  # type: ignore[misc]  # fastai has no types
     """Moves a bar along with the batches that are trained on."""
 
     def __init__(self, bar: Bar) -> None:
@@ -216,7 +216,7 @@ def _train(learn: "Learner", strategy: str, epochs: int, rates: list[float], cbs
     before = learn.recording.passes
     with history.timing(strategy), no_random(learn.seed + before), kept(learn, min(epochs, _VIEWS)):
         with learn.no_bar(), learn.no_logging(), Bar("training", epochs * len(learn.dls.train), unit="batches") as bar:
-            learn.fit_one_cycle(epochs, rates, cbs=[*cbs, _Steps(bar)])
+            learn.fit_one_cycle(epochs, rates, cbs=[*cbs, _AdvanceBar(bar)])
         diverged = not all(torch.isfinite(parameter).all() for parameter in learn.model.parameters())
     give_back_memory()
     if diverged:
