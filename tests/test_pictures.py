@@ -86,6 +86,89 @@ def test_16_bit_is_scaled_not_clipped(tmp_path: Path, suffix: str) -> None:
     assert [pixel[0] for pixel in np.asarray(load(tmp_path / f"xray{suffix}"))[0]] == [0, 1, 128, 255]
 
 
+def ramp(low: float, high: float, *, side: int = 64) -> np.ndarray:
+    return np.linspace(low, high, side * side).reshape(side, side)
+
+
+def deep_png(values: np.ndarray, *, colour: int) -> bytes:
+    """A 16-bit PNG of (h, w, channels) values, which Pillow does not write."""
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def with_hot_pixels(values: np.ndarray, hot: float) -> np.ndarray:
+    values = values.copy()
+    values[5, [3, 9, 40]] = hot
+    return values
+
+
+GREY = {  # values, type, and what they come out as at the first, the middle and the last pixel
+    "12 bits": (ramp(0, 4095), np.uint16, (0, 127, 255)),
+    "10 bits": (ramp(0, 1023), np.uint16, (0, 127, 255)),
+    "14 bits": (ramp(0, 16383), np.uint16, (0, 127, 255)),
+    "8 bits": (ramp(0, 255), np.uint16, (0, 127, 255)),
+    "1 bit": (ramp(0, 1).round(), np.uint16, (0, None, 255)),
+    "an offset": (ramp(29000, 31000), np.uint16, (0, 127, 255)),
+    "12 bits and hot pixels": (with_hot_pixels(ramp(0, 4095), 65535), np.uint16, (0, 127, 255)),
+    "dead pixels": (with_hot_pixels(ramp(32000, 36000), 0), np.uint16, (0, 127, 255)),
+    "its whole range": (ramp(0, 65535), np.uint16, (0, 127, 255)),
+    "half of its range": (ramp(0, 32768), np.uint16, (0, 64, 128)),
+    "the same all over": (ramp(4095, 4095), np.uint16, (16, 16, 16)),
+    "white": (ramp(65535, 65535), np.uint16, (255, 255, 255)),
+    "the same but for hot pixels": (with_hot_pixels(ramp(0, 0), 65535), np.uint16, (0, 0, 0)),
+    "signed": (ramp(-1024, 3071), np.int32, (0, 127, 255)),
+    "32 bits": (ramp(0, 2**30), np.int32, (0, 127, 255)),
+    "12 bits in 32": (ramp(0, 4095), np.int32, (0, 127, 255)),
+    "floats up to 1": (ramp(0, 1), np.float32, (0, 128, 255)),
+    "dark floats": (ramp(0, 0.05), np.float32, (0, 127, 255)),
+    "floats up to 255": (ramp(0, 255), np.float32, (0, 128, 255)),
+    "signed floats": (ramp(-1, 1), np.float32, (0, 127, 255)),
+    "large floats": (ramp(0, 1e9), np.float32, (0, 127, 255)),
+    "floats with infinity": (with_hot_pixels(ramp(0, 4095), np.inf), np.float32, (0, 127, 255)),
+    "nothing but nan": (ramp(np.nan, np.nan), np.float32, (0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("case", GREY)
+def test_deep_images_are_scaled_by_their_own_range_where_they_use_little(tmp_path: Path, case: str) -> None:
+    values, kind, wanted = GREY[case]
+    image = Image.fromarray(values.astype(kind))
+    image.save(tmp_path / "deep.tif")
+    sources: list = [tmp_path / "deep.tif", image]
+    if kind == np.uint16:
+        image.save(tmp_path / "deep.png")
+        big_endian = Image.frombytes("I;16B", image.size, values.astype(">u2").tobytes())
+        sources += [tmp_path / "deep.png", big_endian]
+    for source in sources:
+        seen = np.asarray(load(source))[..., 0]
+        for place, value in zip(((0, 0), (31, 63), (63, 63)), wanted, strict=True):
+            assert value is None or abs(int(seen[place]) - value) <= 1, (case, source, place)
+
+
+def test_deep_colours_are_scaled_together_and_keep_their_alpha(tmp_path: Path) -> None:
+    red, green, blue = ramp(0, 4095), ramp(0, 2048), ramp(4095, 0)
+    rgb = np.stack([red, green, blue], axis=-1)
+    clear = np.full((64, 64), 65535.0)
+    clear[:8] = 0
+    (tmp_path / "rgb.png").write_bytes(deep_png(rgb, colour=2))
+    (tmp_path / "rgba.png").write_bytes(deep_png(np.dstack([rgb, clear]), colour=6))
+    (tmp_path / "la.png").write_bytes(deep_png(np.dstack([red, clear]), colour=4))
+    (tmp_path / "full.png").write_bytes(deep_png(rgb * 16, colour=2))
+    for name in ("rgb", "rgba", "full"):
+        seen = load(tmp_path / f"{name}.png")
+        for place, wanted in (((63, 63), (255, 128, 0)), ((32, 32), (129, 65, 126))):
+            assert near(seen.getpixel(place), wanted), (name, place)
+        assert near(seen.getpixel((0, 0)), WHITE if name == "rgba" else (0, 0, 255)), name
+    assert load(tmp_path / "la.png").getpixel((0, 0)) == WHITE
+    assert np.ptp(np.asarray(load(tmp_path / "la.png"))[8:]) == 255
+
+
 def test_floats_and_long_integers_are_scaled(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 0.5, 1, np.nan]], dtype=np.float32)).save(tmp_path / "depth.tif")
     assert [pixel[0] for pixel in np.asarray(load(tmp_path / "depth.tif"))[0]] == [0, 128, 255, 0]

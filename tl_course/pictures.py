@@ -5,12 +5,14 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tl_course.depths import deepened, is_deep, raw_mode, to_8_bit
 from tl_course.errors import ImageSetError, ModelError
 
 __all__ = ["MAX_BYTES", "SUFFIXES", "Augment", "altered", "load", "pixel_limit", "probe"]
@@ -44,8 +46,9 @@ def pixel_limit() -> int:
 def load(source: str | Path | bytes | BinaryIO | Image.Image, *, size: int | None = None) -> Image.Image:
     """Decode a picture to upright 8-bit RGB.
 
-    EXIF orientation is applied. CMYK and palette pictures are converted, 16-bit ones are scaled (not clipped), what is
-    transparent lies on white, and of an animation the first frame counts.
+    EXIF orientation is applied. CMYK and palette pictures are converted, what is transparent lies on white, and of an
+    animation the first frame counts. Pictures of more than 8 bits are scaled, not clipped, as `tl_course.depths` says:
+    by the range of their format, or by their own where they use little of it, as 12-bit values of a microscope do.
 
     Parameters
     ----------
@@ -61,13 +64,20 @@ def load(source: str | Path | bytes | BinaryIO | Image.Image, *, size: int | Non
         The file is missing, no picture, cut off, or larger than `pixel_limit()`; the message names it and the reason.
     """
     try:
-        image = source if isinstance(source, Image.Image) else _open(_read(source))
+        again: Callable[[], Image.Image] | None = None
+        if isinstance(source, Image.Image):
+            image = source
+        else:
+            again = partial(_open, _read(source))
+            image = again()
         if reason := _too_large(image):
             raise ImageSetError(f"{_name_of(source)}: {reason}")
         if size is not None and image is not source:
             image.draft(None, (size, size))
+        raw = raw_mode(image)
         image.load()
-        return _to_rgb(_upright(image, in_place=image is not source))
+        deep = deepened(image, raw, again) if raw and again else image
+        return _to_rgb(_upright(deep, in_place=deep is not source))
     except ImageSetError:
         raise
     except Exception as error:  # a damaged picture can raise nearly anything from inside Pillow
@@ -131,23 +141,12 @@ def _upright(image: Image.Image, *, in_place: bool) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _to_8_bit(image).convert("RGB")
+    if is_deep(image):
+        return to_8_bit(image).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    import numpy as np
-
-    values = np.nan_to_num(np.asarray(image).astype(np.float32))
-    top = float(values.max(initial=0))
-    # Integers are 16-bit unless they prove longer. Floats have no fixed white: 1 by habit, else 255, else their own.
-    ranges = (1.0, 255.0) if image.mode == "F" else (65535.0,)
-    white = next((limit for limit in ranges if top <= limit), top)
-    return Image.fromarray((values.clip(0) * (255 / white) + 0.5).clip(0, 255).astype(np.uint8))
 
 
 def _name_of(source: Any) -> str:
