@@ -1,13 +1,16 @@
 """Features: the same from the cache as computed, whatever happens to the cache; a bad picture costs only itself."""
 
+import io
 import os
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -147,3 +150,123 @@ def test_pictures_of_any_number_come_back_in_order(paths: list[Path], backbone: 
     np.testing.assert_allclose(
         extract(pictures, backbone).vectors, extract(paths, backbone).vectors[[i % 5 for i in range(13)]], atol=1e-4
     )
+
+
+@pytest.mark.parametrize("changed", ["preprocessing", "pillow", "timm", "normalisation", "interpolation"])
+def test_another_way_to_the_backbone_takes_no_vectors_of_before(
+    paths: list[Path], backbone: Backbone, cache: Path, runs: list[int], monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    (cache / "features").mkdir(exist_ok=True)
+    unversioned = cache / "features" / f"{backbone.key}-{backbone.picture_size}-cpu.sqlite"
+    unversioned.write_bytes(b"of an earlier version of the course")
+    other = cache / "features" / f"{backbone.key}-{backbone.picture_size}0-cpu.sqlite"
+    other.write_bytes(b"another size")
+    extract(paths[:2], backbone)
+    assert not unversioned.exists() and other.exists()
+    (before,) = (cache / "features").glob(f"{backbone.key}-{backbone.picture_size}-cpu-*.sqlite")
+    seen = backbone
+    if changed == "preprocessing":
+        monkeypatch.setattr(features, "PREPROCESSING", 10**6)
+    elif changed == "pillow":
+        monkeypatch.setattr(PIL, "__version__", "99.0.0")
+    elif changed == "timm":
+        monkeypatch.setattr(features, "version", lambda name: "99.0.0")
+    elif changed == "normalisation":
+        seen = replace(backbone, mean=(0.4, 0.4, 0.4))
+    else:
+        seen = replace(backbone, interpolation="bilinear")
+    extract(paths[:2], seen)
+    assert runs == [2, 2]
+    assert before.exists(), "another environment may still use it"
+    extract(paths[:2], seen)
+    assert runs == [2, 2]
+    before.touch()
+    os.utime(before, (0, 0))
+    monkeypatch.setattr(features, "PREPROCESSING", 10**7)
+    extract(paths[:1], seen)
+    assert not before.exists(), "nobody has asked for it for long"
+
+
+def test_vectors_that_were_used_longest_ago_make_room(
+    paths: list[Path], backbone: Backbone, runs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "_MOST", 0)
+    extract(paths[:2], backbone)
+    with monkeypatch.context() as later:
+        now = time.time()
+        later.setattr(time, "time", lambda: now + 14 * 86_400)
+        extract(paths[:1], backbone)  # used again, which is written down
+        extract(paths[2:3], backbone)  # takes the place of the other
+    assert runs == [2, 1]
+    extract(paths[:1], backbone)
+    assert runs == [2, 1]
+    extract(paths[1:2], backbone)
+    assert runs == [2, 1, 1]
+
+
+# What some images come to on their way to a backbone, 0 to 255, at a few places of two views. Where this has changed,
+# raise `features.PREPROCESSING` and write down here what comes out now: or old vectors are taken for new ones.
+FINGERPRINT: tuple[int, dict[str, list[int]]] = (
+    2,
+    {
+        "noise": [138, 63, 170, 59, 145, 104],
+        "grey": [155, 99, 162, 82, 143, 88],
+        "palette": [133, 82, 127, 38, 177, 128],
+        "alpha": [192, 214, 180, 207, 200, 236],
+        "16 bits": [227, 64, 61, 95, 30, 218],
+        "12 bits": [255, 157, 112, 172, 59, 51],
+        "floats": [143, 117, 167, 52, 94, 49],
+        "a camera's": [31, 127, 219, 49, 142, 109],
+        "CMYK": [11, 93, 67, 77, 134, 39],
+    },
+)
+
+
+def awkward_images() -> dict[str, bytes]:
+    random = np.random.default_rng(0)
+    noise = Image.fromarray(random.integers(0, 256, (300, 400, 3), dtype=np.uint8))
+    smooth = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((1600, 1200))
+    clear = noise.copy()
+    clear.putalpha(noise.getchannel("G"))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    made = {
+        "noise": (noise, "PNG", {}),
+        "grey": (noise.convert("L"), "PNG", {}),
+        "palette": (noise.quantize(16), "PNG", {}),
+        "alpha": (clear, "PNG", {}),
+        "16 bits": (Image.fromarray(random.integers(0, 65536, (90, 50)).astype(np.uint16)), "PNG", {}),
+        "12 bits": (Image.fromarray(random.integers(0, 4096, (90, 50)).astype(np.uint16)), "PNG", {}),
+        "floats": (Image.fromarray(random.random((90, 50), np.float32)), "TIFF", {}),
+        "a camera's": (smooth, "JPEG", {"quality": 95, "exif": turned}),
+        "CMYK": (smooth.convert("CMYK"), "JPEG", {"quality": 95}),
+    }
+    files = {}
+    for name, (image, kind, options) in made.items():
+        image.save(file := io.BytesIO(), kind, **options)
+        files[name] = file.getvalue()
+    return files
+
+
+def test_what_reaches_the_backbone_changes_only_with_the_version_of_the_preprocessing(tmp_path: Path) -> None:
+    plain = Backbone(
+        "any", "any", "none", input_size=224, picture_size=288, interpolation="bicubic", mean=(0.5, 0.4, 0.3),
+        std=(0.2, 0.3, 0.4), dim=8, views=2,
+    )  # fmt: skip
+    mean, std = (np.reshape(one, (3, 1, 1)) for one in (plain.mean, plain.std))
+    seen = {}
+    for name, data in awkward_images().items():
+        (tmp_path / "image").write_bytes(data)
+        views = features._views(tmp_path / "image", plain)
+        pixels = 255 * (views * std + mean)
+        seen[name] = [
+            round(float(pixels[v, c, y, x])) for v in (0, 1) for c, y, x in ((0, 0, 0), (1, 77, 200), (2, 250, 31))
+        ]
+    version, known = FINGERPRINT
+    assert version == features.PREPROCESSING, f"write down what comes out now: {seen}"
+    far = {
+        name: (values, known.get(name))
+        for name, values in seen.items()
+        if not np.allclose(values, known.get(name, 999), atol=4)
+    }
+    assert not far, f"other pixels than those of version {version}: raise it"

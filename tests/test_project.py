@@ -24,11 +24,12 @@ PACKAGE = ROOT / "tl_course"
 
 # The house from top to bottom: each room imports only from rooms above it.
 FLOORS = [
-    "progress", "errors", "files", "devices", "depths", "pictures", "splits", "tables", "credits", "journal",
-    "present", "fetching", "downloads", "packs", "rendered", "shipped", "imageset", "collection", "sources",
-    "pooling", "backbones", "features", "heads", "agreement", "history", "benefits", "model_files", "models",
-    "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners", "strategies", "training", "explain",
-    "plots", "widgets", "records", "notebooks", "links", "variants", "grading", "exercises", "doctor", "cli",
+    "progress", "errors", "files", "caches", "devices", "depths", "pictures", "splits", "tables", "credits",
+    "journal", "present", "fetching", "downloads", "packs", "rendered", "shipped", "imageset", "collection",
+    "sources", "pooling", "backbones", "features", "heads", "agreement", "history", "benefits", "model_files",
+    "models", "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners", "strategies", "training",
+    "explain", "plots", "widgets", "records", "notebooks", "links", "variants", "grading", "exercises", "doctor",
+    "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what is taken from PyPI there too.

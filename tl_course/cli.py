@@ -182,6 +182,37 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if report.ok else 1
 
 
+def _cache(options: argparse.Namespace) -> int:
+    from tl_course.caches import KINDS, contents, readable
+    from tl_course.files import cache_dir
+
+    entries, kinds, lines = contents(), [], []
+    for kind, its in KINDS.items():
+        if some := [one for one in entries if one.kind == kind]:
+            size = sum(one.bytes for one in some)
+            kinds.append({"kind": kind, "n": len(some), "bytes": size})
+            lines.append(f"{readable(size):>9}  {kind}: {its.what} ({len(some)})")
+    total = sum(one.bytes for one in entries)
+    lines.append(f"{readable(total):>9}  in all, in {cache_dir()}. It can all be made again.")
+    lines += ["To free some of it: tl-course cache prune --dry-run, and without --dry-run"] * bool(entries)
+    values = {"folder": str(cache_dir()), "bytes": total, "kinds": kinds, "entries": [one.to_json() for one in entries]}
+    _give(options, values, "\n".join(lines))
+    return 0
+
+
+def _cache_prune(options: argparse.Namespace) -> int:
+    from tl_course.caches import KINDS, bytes_meant, prune
+
+    done = prune(
+        days=0 if options.all else options.days,
+        at_most=0 if options.all else bytes_meant(options.max_size),
+        kinds=options.kind or KINDS,
+        dry_run=options.dry_run,
+    )
+    _give(options, done.to_json(), str(done))
+    return 0
+
+
 def _images_info(options: argparse.Namespace) -> int:
     from tl_course.imageset import ImageSet
 
@@ -400,12 +431,33 @@ def _parser() -> argparse.ArgumentParser:
     one = _add(commands, "lab", _lab, "open the lessons in JupyterLab")
     one.add_argument("lesson", metavar="LESSON", nargs="?", help="open this one")
 
+    one = _add(commands, "cache", _cache, "list what is kept for the next time, and how large it is", json_option)
+    _add_cache(one.add_subparsers(title="commands", metavar="COMMAND"))
+
     _add(commands, "doctor", _doctor, "say what this machine has: packages, device, backbones, folders", json_option)
 
     _add_grading(commands, json_option)
     group = commands.add_parser("images", help="collect, draw, look at and pack data sets")
     _add_images(group.add_subparsers(title="commands", required=True, metavar="COMMAND"), images, json_option)
     return parser
+
+
+def _add_cache(verbs: Any) -> None:
+    one = _add(verbs, "prune", _cache_prune, "free what was not used for long, and what is too much")
+    one.add_argument("--days", type=float, default=90, metavar="N", help="what was unused for longer goes (90)")
+    one.add_argument(
+        "--max-size",
+        default="5GB",
+        metavar="SIZE",
+        help="then the longest unused, until this much is left (5GB)",
+    )
+    one.add_argument("--all", action="store_true", help="everything, whenever it was used")
+    one.add_argument("--kind", action="append", metavar="KIND", help="only this kind, as listed; may be repeated")
+    one.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
+    # Not the shared option: its default would take back a --json that stands before "prune".
+    one.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object and nothing else"
+    )
 
 
 def _add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:

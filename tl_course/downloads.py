@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from tl_course.errors import FetchError, ImageSetError, TLCourseWarning
 from tl_course.fetching import TRIES, Client
-from tl_course.files import NEARBY, atomic_path, cache_dir, sha256_of
+from tl_course.files import NEARBY, atomic_path, cache_dir, sha256_of, touch
 from tl_course.progress import Bar
 
 __all__ = ["Download", "fetch_pack", "nearby", "nearby_set"]
@@ -238,6 +238,7 @@ def fetch_pack(url: str, *, sha256: str | None = None) -> Path:
     reasons = []
     for place in [*nearby(_last_name(url)), url]:
         if digest and kept.is_file() and sha256_of(kept) == digest:
+            touch(kept)
             return kept
         try:
             path = Path(place) if "://" not in place else _fetch_whole(place)

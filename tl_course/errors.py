@@ -6,6 +6,7 @@ learner's never ends in a traceback through the package.
 
 __all__ = [
     "BackboneError",
+    "CacheError",
     "FetchError",
     "GradingError",
     "ImageSetError",
@@ -45,6 +46,10 @@ class BackboneError(TLCourseError):
 
 class ModelError(TLCourseError):
     """A model cannot be trained, saved, loaded or asked for a prediction as wanted."""
+
+
+class CacheError(TLCourseError):
+    """The cache cannot be freed as asked."""
 
 
 class LessonError(TLCourseError):

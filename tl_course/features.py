@@ -4,12 +4,17 @@ On a CPU the backbone runs in ONNX Runtime, on a GPU in torch with channels-last
 are decoded in threads while the backbone works on the batch before.
 """
 
+import hashlib
+import json
+import re
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,21 +24,29 @@ from numpy.typing import NDArray
 
 from tl_course import pictures
 from tl_course.backbones import Backbone, create, export_onnx
+from tl_course.caches import tidy
 from tl_course.devices import cores, pick_device
 from tl_course.errors import ImageSetError
-from tl_course.files import cache_dir, sha256_of
+from tl_course.files import cache_dir, hold, sha256_of, touch
 from tl_course.progress import Bar
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import nn
 
-__all__ = ["Features", "extract"]
+__all__ = ["PREPROCESSING", "Features", "extract", "fingerprint"]
 
 Array = NDArray[np.float32]
 _BATCH = {"cpu": 2, "cuda": 64}  # on a CPU larger batches are no faster and need more memory: 4 need 50 MB more
 _CROP = 0.8  # of the picture's width and height, in all views but the first
 _WRITTEN = 16  # vectors at a time: each time waits for the disk
+
+PREPROCESSING = 2
+"""To be raised whenever the same file comes to other numbers on its way to a backbone: decoding (`tl_course.pictures`,
+`tl_course.depths`), resizing, views, normalisation. Vectors from before are then not taken for those of now."""
+
+_MOST = 10**9  # bytes of one file of vectors, beyond which those that were used longest ago make room
+_WEEK = 7 * 86_400
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,8 @@ def extract(
                         store.write(unwritten)
                         unwritten.clear()
             store.write(unwritten)
+    if todo:
+        tidy()
     return Features(vectors, failed)
 
 
@@ -210,23 +225,42 @@ def _on_gpu(body: "nn.Module") -> Callable[[Array], Array]:
     return run
 
 
+def fingerprint(backbone: Backbone, device: str) -> str:
+    """What vectors of the same file depend on, besides the device's last bits: equal texts, equal vectors.
+
+    Also on Pillow, whose decoders and filters change from version to version, and on timm, which makes the network.
+    """
+    import PIL
+
+    told = [PREPROCESSING, PIL.__version__, _CROP, device, version("timm"), backbone.to_json()]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+
+
 class _Store:
-    """Vectors by the SHA-256 of the picture's file: an SQLite file a backbone, which survives killed writers.
+    """Vectors by the SHA-256 of the picture's file: an SQLite file a `fingerprint`, which survives killed writers.
 
     A file that is damaged, locked for long or on a full disk only costs time: it is set aside or left alone, and the
-    vectors are computed again.
+    vectors are computed again. Of one that grows too large, those vectors go that were used longest ago.
     """
 
     def __init__(self, backbone: Backbone, device: str) -> None:
         self._bytes = 4 * backbone.dim
         views = f"-{backbone.views}-views" if backbone.views > 1 else ""
-        self._path = cache_dir("features") / f"{backbone.key}-{backbone.picture_size}{views}-{device}.sqlite"
+        begins = f"{backbone.key}-{backbone.picture_size}{views}-{device}"
+        self._path = cache_dir("features") / f"{begins}-{fingerprint(backbone, device)}.sqlite"
+        self._today = int(time.time())
         self._connection: sqlite3.Connection | None = None
+        if not self._path.exists():
+            _remove_outdated(self._path, begins)
+        touch(self._path)
+        hold(self._path.parents[1] / "backbones" / backbone.key)
         for attempt in ("as it is", "anew"):
             try:
                 self._connection = sqlite3.connect(self._path, timeout=5)
-                self._connection.execute("CREATE TABLE IF NOT EXISTS vectors (sha256 TEXT PRIMARY KEY, vector BLOB)")
-                self._connection.execute("SELECT sha256, vector FROM vectors LIMIT 1").fetchall()
+                self._connection.execute(
+                    "CREATE TABLE IF NOT EXISTS vectors (sha256 TEXT PRIMARY KEY, vector BLOB, used INTEGER)"
+                )
+                self._connection.execute("SELECT sha256, vector, used FROM vectors LIMIT 1").fetchall()
                 return
             except sqlite3.OperationalError:
                 break  # locked, read-only or full: the file itself is sound
@@ -240,14 +274,22 @@ class _Store:
         if self._connection is None:
             return {}
         found: dict[str, Array] = {}
+        unmarked: list[tuple[int, str]] = []
         try:
             wanted = sorted(keys)
             for start in range(0, len(wanted), 500):  # SQLite bounds the number of variables in a statement
                 some = wanted[start : start + 500]
                 marks = ",".join("?" * len(some))
-                for key, blob in self._connection.execute(f"SELECT * FROM vectors WHERE sha256 IN ({marks})", some):
+                rows = self._connection.execute(
+                    f"SELECT sha256, vector, used FROM vectors WHERE sha256 IN ({marks})", some
+                )
+                for key, blob, used in rows:
                     if len(blob) == self._bytes:
                         found[key] = np.frombuffer(blob, np.float32)
+                    if used < self._today - _WEEK:
+                        unmarked.append((self._today, key))
+            with suppress(sqlite3.OperationalError), self._connection:
+                self._connection.executemany("UPDATE vectors SET used = ? WHERE sha256 = ?", unmarked)
         except sqlite3.DatabaseError:
             self._set_aside()
         return {key: vector for key, vector in found.items() if np.isfinite(vector).all()}
@@ -258,12 +300,24 @@ class _Store:
             return
         try:
             with self._connection:
-                rows = [(key, np.ascontiguousarray(vector, np.float32).tobytes()) for key, vector in vectors.items()]
-                self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+                rows = [
+                    (key, np.ascontiguousarray(vector, np.float32).tobytes(), self._today)
+                    for key, vector in vectors.items()
+                ]
+                self._make_room(len(rows))
+                self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
         except sqlite3.OperationalError:
             self.close()
         except sqlite3.DatabaseError:
             self._set_aside()
+
+    def _make_room(self, n: int) -> None:
+        """Remove as many vectors as are to come, where there are enough; the file reuses their place."""
+        assert self._connection is not None
+        if self._path.stat().st_size > _MOST:
+            self._connection.execute(
+                "DELETE FROM vectors WHERE sha256 IN (SELECT sha256 FROM vectors ORDER BY used LIMIT ?)", (n,)
+            )
 
     def close(self) -> None:
         if self._connection is not None:
@@ -273,3 +327,15 @@ class _Store:
     def _set_aside(self) -> None:
         self.close()
         self._path.unlink(missing_ok=True)
+
+
+def _remove_outdated(path: Path, begins: str) -> None:
+    """Remove vectors that no other version of the course, of Pillow or of timm has asked for within a week."""
+    for old in path.parent.iterdir():
+        rest = old.name.removeprefix(begins)
+        with suppress(OSError):
+            unknown_version = rest == ".sqlite"  # of the first versions of the course, which nothing reads any more
+            if unknown_version or (
+                re.fullmatch(r"-[0-9a-f]{12}\.sqlite", rest) and time.time() - old.stat().st_mtime > _WEEK
+            ):
+                old.unlink()

@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from uuid import uuid4
 
+from tl_course.caches import tidy
 from tl_course.errors import ImageSetError
-from tl_course.files import atomic_path, cache_dir, sha256_of
+from tl_course.files import atomic_path, cache_dir, hold, sha256_of
 
 __all__ = ["MAX_FILES", "MAX_UNPACKED", "new_folder", "pack", "unpack"]
 
@@ -61,7 +62,7 @@ def unpack(archive: Path, *, sha256: str | None = None) -> Path:
             f"{archive} is not the file it should be: its SHA-256 is {digest}, expected was {sha256}. Fetch it again."
         )
     target = cache_dir("packs") / digest
-    if not target.is_dir():
+    if not hold(target):
         try:
             with zipfile.ZipFile(archive) as pack, new_folder(target) as folder:
                 for info in _safe_entries(archive, pack):
@@ -76,6 +77,8 @@ def unpack(archive: Path, *, sha256: str | None = None) -> Path:
             raise ImageSetError(
                 f"{archive} cannot be unpacked into {target.parent}: {error.strerror or error}. Nothing was kept."
             ) from None
+        hold(target)
+        tidy()
     return _inner(target)
 
 

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tl_course.caches import tidy
 from tl_course.devices import cores
 from tl_course.errors import ImageSetError
-from tl_course.files import cache_dir
+from tl_course.files import cache_dir, hold
 from tl_course.packs import new_folder
 from tl_course.progress import Bar
 from tl_course.splits import VALID_SHARE, draw_splits
@@ -48,8 +49,10 @@ def shipped_folder(name: str) -> Path:
     for path in sorted(Path(rendered.__file__).parent.glob("*.py")):
         brushes.update(path.read_bytes())
     target = cache_dir("rendered") / "-".join([name, *map(str, SHIPPED.values()), brushes.hexdigest()[:12]])
-    if not target.is_dir():
+    if not hold(target):
         render_folder(name, target, **SHIPPED)
+        hold(target)
+        tidy()
     return target
 
 

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from tl_course.backbones import DEFAULT
 from tl_course.devices import pick_device
 from tl_course.errors import ImageSetError
-from tl_course.features import extract
+from tl_course.features import extract, fingerprint
 from tl_course.heads import Head, folds_of, logistic_regression
 from tl_course.imageset import ImageSet, Picture
 from tl_course.lookalikes import compact, look
@@ -148,7 +148,7 @@ class Suspects:
         self._index = {picture.file_name: i for i, picture in enumerate(pictures)}
         self._unit, self._compact = compact(found.vectors[good])
         groups = groups_of(pictures)
-        of_what = [model.key, str(model.picture_size), pick_device(device), *(hashes[i] for i in good), *groups]
+        of_what = [fingerprint(model, pick_device(device)), *(hashes[i] for i in good), *groups]
         looked = look(self._unit, self._compact, paths, groups, of_what=of_what, progress=progress)
         self._twins, self._groups = looked.twins, looked.scenes
         self._near, self._nearness = looked.near, looked.nearness

@@ -10,7 +10,7 @@ from typing import Any
 from tl_course.downloads import nearby_set
 from tl_course.errors import ImageSetError, TLCourseError
 from tl_course.fetching import Client
-from tl_course.files import NEARBY, cache_dir
+from tl_course.files import NEARBY, cache_dir, hold
 from tl_course.imageset import ImageSet
 from tl_course.sources.base import Collected
 from tl_course.sources.public import Public
@@ -85,16 +85,19 @@ def _automatic(name: str, draw: Callable[[], ImageSet]) -> tuple[ImageSet, str]:
 
 
 def _collected(name: str) -> Collected:
+    folder = cache_dir("collected") / name
+    hold(folder)
     stop = threading.Event()
     clock = threading.Timer(LONGEST, stop.set)
     clock.daemon = True
     clock.start()
     try:
-        report = Public().collect(PUBLIC[name], N, cache_dir("collected") / name, stop=stop)
+        report = Public().collect(PUBLIC[name], N, folder, stop=stop)
     finally:
         clock.cancel()
     if report.interrupted and not stop.is_set():  # somebody at the keyboard, who wants more than these photos to stop
         raise KeyboardInterrupt
+    hold(folder)
     return report
 
 

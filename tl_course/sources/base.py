@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -344,11 +345,12 @@ class _Threads:
     def submit(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
         """Have it done by the next thread that is free."""
         future: Future[T] = Future()
+        context = copy_context()  # who looks at the progress of what is done
 
         def job() -> None:
             if future.set_running_or_notify_cancel():
                 try:
-                    future.set_result(function(*arguments))
+                    future.set_result(context.run(function, *arguments))
                 except BaseException as error:  # it is raised where the result is asked for
                     future.set_exception(error)
 
