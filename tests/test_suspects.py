@@ -24,20 +24,14 @@ from tl_course.suspects import KINDS, Suspect, Suspects
 from tl_course.widgets import Cleaner, Consistency
 
 
-@pytest.fixture(autouse=True)
-def _exported(backbone: Backbone) -> None:
-    """Every test here looks at features."""
-
-
 @pytest.fixture(scope="module")
-def pets_known(photos: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A folder of 30 cats and 30 dogs, and a cache with the exported backbone and their features."""
+def pets_known(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of 30 cats and 30 dogs, and a cache with their features."""
     folder, cache = (tmp_path_factory.mktemp(name) / name for name in ("pets", "cache"))
     for label in ("cat", "dog"):
         (folder / label).mkdir(parents=True)
         for path in sorted((photos / "cats_dogs" / label).glob("*.jpg"))[:30]:
             shutil.copyfile(path, folder / label / path.name)
-    shutil.copytree(exported, cache)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TL_COURSE_CACHE", str(cache))
         Suspects(ImageSet.open(folder))

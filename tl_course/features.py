@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_course import pictures
-from tl_course.backbones import Backbone, create, export_onnx
+from tl_course.backbones import Backbone, create, onnx_model
 from tl_course.caches import tidy
 from tl_course.devices import cores, pick_device
 from tl_course.errors import ImageSetError
@@ -196,30 +196,32 @@ def _square(picture: "Image.Image", backbone: Backbone, box: tuple[float, float,
 
 def _runner(backbone: Backbone, device: str, body: "Callable[[], nn.Module] | None") -> Callable[[Array], Array]:
     """The backbone as a function from prepared pictures (m, 3, side, side) to vectors (m, dim)."""
-    if device == "cuda":
-        return _on_gpu(body() if body else create(backbone.name, pooling=backbone.pooling))
+    if device == "cpu" and (model := onnx_model(backbone, body)):
+        return _in_onnx_runtime(model)
+    return _in_torch(body() if body else create(backbone.name, pooling=backbone.pooling), device)
+
+
+def _in_onnx_runtime(model: bytes | Path) -> Callable[[Array], Array]:
     import onnxruntime
 
-    if body and not backbone.onnx_path.exists():
-        export_onnx(body(), backbone)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores()
     options.enable_mem_pattern = False  # planning memory ahead saves no time here, and takes 50 MB
     # Waiting threads that spin would take the cores from the threads that decode.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(backbone.onnx_path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return lambda arrays: np.asarray(session.run(None, {"pictures": arrays})[0])
 
 
-def _on_gpu(body: "nn.Module") -> Callable[[Array], Array]:
+def _in_torch(body: "nn.Module", device: str) -> Callable[[Array], Array]:
     import torch
 
-    body = body.eval().to("cuda").to(memory_format=torch.channels_last)
+    body = body.eval().to(device).to(memory_format=torch.channels_last)
 
     def run(arrays: Array) -> Array:
-        batch = torch.from_numpy(arrays).to("cuda", memory_format=torch.channels_last)
-        # float16 and not bfloat16: the GPUs of Colab and Kaggle have fast units for it.
-        with torch.inference_mode(), torch.autocast("cuda", torch.float16):
+        batch = torch.from_numpy(arrays).to(device, memory_format=torch.channels_last)
+        # On a GPU in float16, autocast's choice there: those of Colab and Kaggle have fast units for it.
+        with torch.inference_mode(), torch.autocast(device, enabled=device == "cuda"):
             return np.asarray(body(batch).float().cpu().numpy())
 
     return run

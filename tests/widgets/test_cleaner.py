@@ -30,14 +30,14 @@ N = 60
 
 
 @pytest.fixture(scope="session")
-def doors_folder(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Path:
-    """Rendered doors with flaws; their features are kept beside the exported backbone."""
+def doors_folder(tmp_path_factory: pytest.TempPathFactory, known: Path) -> Path:
+    """Rendered doors with flaws, whose features are known."""
     folder = tmp_path_factory.mktemp("rendered") / "doors"
     images = ImageSet.render(
         "doors", folder, n=N, seed=5, size=96, wrong_labels=0.1, off_topic=0.05, near_duplicates=0.05
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TL_COURSE_CACHE", str(exported))
+        patch.setenv("TL_COURSE_CACHE", str(known))
         extract([images.path(one) for one in images], Backbone.get(), hashes=[one.sha256 for one in images])
     return folder
 
