@@ -1,10 +1,15 @@
 """Figures hold what they are said to show; what they look like is for eyes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import matplotlib.style
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from tl_course import Classifier, ImageSet, pictures, plots
 from tl_course.benefits import benefits
@@ -43,8 +48,9 @@ def test_the_confusion_matrix_shows_the_counts() -> None:
 def test_curves_show_every_record_and_guessing() -> None:
     epochs = [{"epoch": i, "seconds": 2.0 * i, "valid_accuracy": 0.5 + 0.1 * i} for i in (1, 2, 3)]
     records = {"transfer": History("frozen", epochs[:1]), "scratch": History("scratch", epochs)}
-    axis = plots.curves(records, chance=0.5).axes[0]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["transfer", "scratch", "guessing"]
+    figure = plots.curves(records, chance=0.5)
+    (axis,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["transfer", "scratch", "guessing"]
     np.testing.assert_allclose(axis.lines[1].get_xdata(), [2, 4, 6])
 
 
@@ -68,13 +74,14 @@ def runs(start: float, level: float, *, epochs: int = 6, seeds: int = 3, rate: f
 
 def test_curves_of_several_seeds_are_a_mean_and_a_band_as_far_as_all_go() -> None:
     records = {"transfer": runs(0.6, 0.95), "scratch": [*runs(0.5, 0.7), *runs(0.5, 0.7, epochs=4, seeds=1)]}
-    axis = plots.curves(records, x="pictures").axes[0]
+    figure = plots.curves(records, x="pictures")
+    (axis,), (legend,) = figure.axes, figure.legends
     line, shorter = axis.lines
     np.testing.assert_allclose(line.get_ydata(), runs(0.6, 0.95)[1].column("valid_accuracy"))
     assert shorter.get_xdata().max() == 4 * 160
     band = axis.collections[0].get_paths()[0].vertices
     assert band[band[:, 0] == 960, 1].max() - band[band[:, 0] == 960, 1].min() == pytest.approx(0.02)
-    assert axis.get_legend().get_title().get_text() == "means of 3 to 4 runs, bands\nfrom lowest to highest"
+    assert legend.get_title().get_text() == "means of 3 to 4 runs, bands from lowest to highest"
     np.testing.assert_allclose(plots.curves(records, x="seconds").axes[0].lines[0].get_xdata()[-1], 12.1)
     np.testing.assert_allclose(plots.curves(records, x="epoch", y="train_loss").axes[0].lines[0].get_xdata()[0], 1)
     with pytest.raises(TLCourseError, match="no 'step' with 'valid_accuracy'"):
@@ -124,6 +131,40 @@ def test_the_three_benefits_are_drawn_where_they_are_and_nothing_covers_them(
             assert not box.count_contains(axis.transData.transform(line.get_xydata()))
         for band in axis.collections:
             assert not any(box.count_contains(axis.transData.transform(path.vertices)) for path in band.get_paths())
+
+
+LONG = "a name that is rather long"
+VECTORS = np.random.default_rng(0).normal(size=(60, 9)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.curves({"transfer": runs(0.99, 1.0, epochs=0, seeds=1), "scratch": runs(0.5, 1.0)}, chance=0.5),
+        lambda: plots.curves({"transfer": runs(0.4, 0.4, epochs=0, seeds=1), "scratch": runs(0.9, 0.1, seeds=1)}),
+        lambda: plots.curves({f"{LONG} {n}": runs(0.1 * n, 0.9) for n in range(7)}, x="epoch", y="valid_loss"),
+        lambda: plots.curves({LONG * 3: runs(0.5, 0.9)}, x="step", y="train_loss"),
+        lambda: plots.data_efficiency({LONG: {1: [0.9, 1.0], 99: [1.0]}, "b": {1: [0], 99: [0.1]}}, chance=0.05),
+        lambda: plots.feature_map({"one": VECTORS, "two": VECTORS[:, :3]}, ["bird", "forest", LONG] * 20),
+        lambda: plots.three_benefits(runs(0.6, 0.95), runs(0.5, 0.7)),
+    ],
+)
+def test_a_legend_covers_nothing_and_the_figure_is_a_light_card_in_any_style(draw: Callable[[], Figure]) -> None:
+    with matplotlib.style.context("dark_background"):
+        figure = draw()
+        figure.draw_without_rendering()
+        inks = {text.get_color() for text in figure.findobj(Text) if text.get_text()}
+        assert figure.get_facecolor() == axes_colour(figure) == (1, 1, 1, 1)
+        assert max(np.mean(to_rgb(ink)) for ink in inks) < 0.5
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert all(not box.overlaps(axis.get_tightbbox()) for axis in figure.axes)
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+
+
+def axes_colour(figure: Figure) -> object:
+    (colour,) = {axis.get_facecolor() for axis in figure.axes}
+    return colour
 
 
 def test_how_few_pictures_are_as_good_is_read_off_only_where_it_can_be() -> None:

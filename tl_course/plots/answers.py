@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_course.plots.look import COLOURS, RIGHT, WRONG, subplots
+from tl_course.plots.look import COLOURS, RIGHT, WRONG, legend_above, on_a_card, subplots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["confusion", "feature_map", "thresholds"]
 
 
+@on_a_card
 def confusion(evaluation: "Evaluation", labels: Sequence[str]) -> "Figure":
     """How often pictures of each label (rows) were given each label (columns)."""
     table = np.array(evaluation.confusion)
@@ -34,6 +35,7 @@ def confusion(evaluation: "Evaluation", labels: Sequence[str]) -> "Figure":
     return figure
 
 
+@on_a_card
 def feature_map(spaces: Mapping[str, NDArray[np.float32]], labels: Sequence[str]) -> "Figure":
     """The same pictures in one or more feature spaces, each flattened to the two directions in which it varies most.
 
@@ -55,10 +57,11 @@ def feature_map(spaces: Mapping[str, NDArray[np.float32]], labels: Sequence[str]
         axis.set_title(name)
         axis.set_xticks([])
         axis.set_yticks([])
-    axes.flat[0].legend(frameon=False)
+    legend_above(figure)
     return figure
 
 
+@on_a_card
 def thresholds(
     values: Sequence[float], probabilities: Mapping[float, Sequence[float]], *, label: str, unit: str
 ) -> "Figure":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tl_course import pictures
 from tl_course.errors import TLCourseError
-from tl_course.plots.look import RIGHT, WRONG, subplots
+from tl_course.plots.look import RIGHT, WRONG, on_a_card, subplots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["contact_sheet", "heat", "picture_grid", "predictions"]
 
 
+@on_a_card
 def picture_grid(
     sources: "Sequence[str | Path | Image.Image]",
     titles: Sequence[str] = (),
@@ -74,6 +75,7 @@ def predictions(given: "Sequence[Prediction]", *, truth: Sequence[str] = (), col
     return picture_grid([one.source for one in given], titles, columns=columns, colours=colours)
 
 
+@on_a_card
 def heat(sources: "Sequence[str | Path | Image.Image]", maps: Sequence[NDArray[np.float32]]) -> "Figure":
     """Pictures above the same pictures with a map laid over them, such as `tl_course.explain.occlusion_map` gives.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tl_course.errors import TLCourseError
-from tl_course.plots.look import subplots
+from tl_course.plots.look import on_a_card, subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +32,7 @@ class Group(Protocol):
         """The learning rate; 0 where it is frozen."""
 
 
+@on_a_card
 def network(groups: Sequence[Group] | Mapping[str, Sequence[Group]]) -> "Figure":
     """A network, group by group, from the picture that goes in to the label that comes out.
 

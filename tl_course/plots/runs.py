@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tl_course.benefits import Benefit, Benefits, benefits
 from tl_course.errors import TLCourseError
 from tl_course.history import History
-from tl_course.plots.look import COLOURS, LINES, MARKERS, plain, subplots
+from tl_course.plots.look import COLOURS, LINES, MARKERS, legend_above, on_a_card, plain, subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,7 @@ _AXES = {
 _Array = NDArray[np.float64]
 
 
+@on_a_card
 def curves(
     histories: Mapping[str, History | Sequence[History]],
     *,
@@ -70,12 +71,11 @@ def curves(
     if y.endswith("accuracy"):
         axis.set_ylim(lowest - 0.02, 1.02)
     plain(axis)
-    legend = axis.legend(edgecolor="none", loc="upper right" if y.endswith("loss") else "lower right")
-    if max(sizes, default=1) > 1:
-        legend.set_title(f"means of {_count(sizes)} runs, bands\nfrom lowest to highest", {"size": 8})
+    legend_above(figure, _means(sizes))
     return figure
 
 
+@on_a_card
 def three_benefits(
     transfer: Sequence[History],
     scratch: Sequence[History],
@@ -169,11 +169,12 @@ def three_benefits(
     plain(axis)
     axis.grid(visible=False)
     axis.spines["bottom"].set_bounds(0, right)
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    legend_above(figure)
     figure.supxlabel(_caption(measured, [len(table) for table in drawn]), fontsize=8.5, color="#444444")
     return figure
 
 
+@on_a_card
 def data_efficiency(
     scores: Mapping[str, Mapping[int, Sequence[float]]],
     *,
@@ -226,11 +227,7 @@ def data_efficiency(
             raise TLCourseError(f"There are no scores of {', '.join(sorted(missing))}. There are: {', '.join(means)}.")
         figure.supxlabel(_as_good(axis, means, *compare, chance), fontsize=10)
     sizes = [len(one) for by_n in scores.values() for one in by_n.values()]
-    title = f"means of {_count(sizes)} runs, bands from lowest to highest" if max(sizes) > 1 else None
-    figure.legend(
-        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=len(scores) + (chance is not None),
-        frameon=False, title=title, title_fontsize=8,
-    )  # fmt: skip
+    legend_above(figure, _means(sizes))
     return figure
 
 
@@ -284,6 +281,7 @@ def _mean_and_band(axis: "Axes", over: _Array, mean: _Array, bounds: _Array, i: 
     axis.plot(
         over, mean, marker="*" if single else MARKERS[i % len(MARKERS)], markersize=16 if single else 5,
         linestyle="none" if single else LINES[i % len(LINES)], color=COLOURS[i % len(COLOURS)], label=label,
+        clip_on=False,  # what stands at the edge is whole
     )  # fmt: skip
     if single and bounds[1] > bounds[0]:
         axis.vlines(over, *bounds, color=COLOURS[i % len(COLOURS)], linewidth=2)
@@ -332,6 +330,10 @@ def _name_axes(axis: "Axes", x: str, y: str) -> None:
     axis.set_ylabel(_AXES.get(y, y.replace("valid_", "validation ").replace("_", " ")))
     if x == "epoch":
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _means(sizes: Sequence[int]) -> str:
+    return f"means of {_count(sizes)} runs, bands from lowest to highest" if max(sizes, default=1) > 1 else ""
 
 
 def _count(sizes: Sequence[int]) -> str:
