@@ -27,6 +27,7 @@ INSTALL = """\
 import importlib.util
 
 if importlib.util.find_spec("tl_course") is None:
+    print("Installing the course; this takes a minute or so ...")
     %pip install --quiet "tl-course @ git+{address}"\
 """
 
