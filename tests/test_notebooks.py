@@ -308,9 +308,14 @@ def test_parameters_from_a_command_line():
 
 
 def test_lab_opens_the_checkouts_lessons_and_copies_shipped_ones_without_overwriting(tmp_path, monkeypatch, capsys):
-    commands = []
+    commands, settings = [], []
+
+    def become(command, environment):
+        commands.append(command[1:])
+        settings.append(Path(environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0]))
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lab, "_become", lambda command: commands.append(command[1:]))
+    monkeypatch.setattr(lab, "_become", become)
     for module in (files, lab):
         monkeypatch.setattr(module, "SHIPPED", tmp_path / "package" / "lessons")
     monkeypatch.setattr(files, "checkout", lambda: None)
@@ -322,6 +327,8 @@ def test_lab_opens_the_checkouts_lessons_and_copies_shipped_ones_without_overwri
     monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
     open_lab("01")
     assert commands == [["-m", "jupyterlab", str(Path("tl-course-lessons/01_birds.ipynb"))]]
+    page = json.loads((settings[0] / "labconfig" / "page_config.json").read_text())
+    assert page["disabledExtensions"] == {"@jupyter/nbgrader": True}  # its menus are for instructors
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     open_lab("01")
     assert commands.pop() == [*commands[0], "--allow-root"]
