@@ -114,8 +114,8 @@ def test_conda_installs_what_pip_installs(pyproject: dict) -> None:
     from_pip = {str(r) for r in everyone if r.name in ONLY_ON_PYPI}
 
     # Neither has nbgrader, whose menus are for instructors.
-    assert conda("environment.yml") == (packages, from_pip | {"--editable ."})
-    # Binder has 2 GB of memory and no GPU: the CPU build.
+    assert conda("environment.yml") == (packages | set(extras["run"]), from_pip | {"--editable ."})
+    # Binder has 2 GB of memory and no GPU: the CPU build, and nothing that runs lessons headless.
     assert conda("binder/environment.yml") == ({p.replace("pytorch>", "pytorch-cpu>") for p in packages}, from_pip)
     assert os.access(ROOT / "binder/postBuild", os.X_OK)
 

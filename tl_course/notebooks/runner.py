@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -83,8 +84,14 @@ def run_lessons(
     ------
     LessonError
         If a lesson is unknown or cannot be read, a parameter is not one of the lesson's, a budget is malformed, or the
-        results cannot be written. All of this is found out before the first lesson starts.
+        results cannot be written; or what runs notebooks is not installed. All of this is found out before the first
+        lesson starts.
     """
+    if missing := [name for name in ("papermill", "nbclient", "nbconvert", "nbformat") if find_spec(name) is None]:
+        raise LessonError(
+            f"To run lessons without a browser, {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. "
+            "Run: python -m pip install 'tl-course[run]'"
+        )
     wanted = {name: _plain(value) for name, value in (parameters or {}).items()}
     if source is not None:
         wanted["source"] = str(source)
