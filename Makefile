@@ -8,10 +8,10 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test test-quick lint format links lock clean
+.PHONY: help run lab test test-quick test-versions lint format links lock clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 run: $(READY) ## run the first lesson headless and say where the result lies
 	$(BIN)/tl-course run 01_birds --source rendered --param folder=runs/my_pictures
@@ -24,6 +24,9 @@ test: $(READY) ## all tests
 
 test-quick: $(READY) ## the tests that take seconds
 	$(PYTEST) -m "not slow"
+
+test-versions: $(READY) ## the quick tests with the oldest versions, Colab's, Kaggle's (SET=colab: only those)
+	$(BIN)/python tools/test_versions.py $(SET)
 
 lint: $(READY) ## ruff and mypy, nothing changed
 	$(BIN)/ruff check

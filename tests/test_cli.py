@@ -2,6 +2,7 @@
 
 import csv
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from servers import Answer, Request, Server
 from tl_course import Classifier, ImageSet
 from tl_course.backbones import Backbone
 from tl_course.cli import main
+from tl_course.doctor import examine
+from tl_course.errors import ModelError
+from tl_course.versions import conflict
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -108,6 +112,41 @@ def test_doctor_names_the_backbones_here(capsys: pytest.CaptureFixture[str]) -> 
     assert "tf_efficientnet_lite0" in report["backbones"]
     assert main(["doctor"]) == 0
     assert "Lessons can run here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("fastai", "fastcore", "works"),
+    [
+        ("2.8.7", "1.14.5", True),  # Kaggle
+        ("2.8.8", "2.2.41", True),  # Colab
+        ("2.10.0", "3.0", True),
+        ("2.8.7", "2.0.0", False),
+        ("2.8.8", "1.14.6", False),
+        ("2.8.10.dev1", "1.9", False),
+    ],
+)
+def test_fastai_and_fastcore_that_do_not_fit_are_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fastai: str, fastcore: str, works: bool
+) -> None:
+    for name, version in (("fastai", fastai), ("fastcore", fastcore)):
+        (tmp_path / f"{name}-{version}.dist-info").mkdir()
+        (tmp_path / f"{name}-{version}.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert conflict() is None or not works
+    if not works:
+        with pytest.raises(ModelError, match=f"fastai {fastai} does not work with fastcore {fastcore}.*pip install"):
+            runpy.run_module("tl_course.learners")
+        assert not examine().ok
+
+
+def test_without_what_runs_notebooks_its_extra_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("papermill", "nbclient", "nbconvert", "nbformat"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["run", "01_birds"]) == 1
+    said = capsys.readouterr().err
+    assert "papermill, nbclient, nbconvert, nbformat are missing" in said and "pip install 'tl-course[run]'" in said
 
 
 @pytest.mark.slow

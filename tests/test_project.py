@@ -24,7 +24,7 @@ PACKAGE = ROOT / "tl_course"
 
 # The house from top to bottom: each room imports only from rooms above it.
 FLOORS = [
-    "progress", "errors", "files", "caches", "devices", "depths", "pictures", "splits", "tables", "credits",
+    "versions", "progress", "errors", "files", "caches", "devices", "depths", "pictures", "splits", "tables", "credits",
     "journal", "present", "fetching", "downloads", "packs", "rendered", "shipped", "imageset", "collection",
     "sources", "pooling", "weights", "onnx_models", "backbones", "features", "heads", "agreement", "history",
     "benefits", "model_files", "models", "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners",

@@ -2,18 +2,23 @@
 
 import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tl_course.backbones import DEFAULT, available
 from tl_course.devices import cores, pick_device
 from tl_course.files import cache_dir
 from tl_course.grading.sandbox import pick_isolation, why_no_bwrap
+from tl_course.versions import conflict, installed
 
 __all__ = ["Examination", "examine"]
 
 _PACKAGES = ("torch", "torchvision", "timm", "fastai", "onnxruntime", "numpy", "pillow", "matplotlib", "ipywidgets")
-_OPTIONAL = {"jupyterlab": "tl-course lab", "nbgrader": "grading"}
+_OPTIONAL = {
+    "jupyterlab": ("tl-course lab", "tl-course[lab]"),
+    "papermill": ("tl-course run", "tl-course[run]"),
+    "onnx": ("other backbones, which it makes quicker on a CPU", "tl-course[onnx]"),
+    "nbgrader": ("grading", "tl-course[grade]"),
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Examination:
 
 def examine() -> Examination:
     """Look at this machine. Nothing is downloaded, and torch is only imported where there is a sign of a GPU."""
-    packages = {name: _version(name) for name in (*_PACKAGES, *_OPTIONAL)}
+    packages = {name: installed(name) for name in (*_PACKAGES, *_OPTIONAL)}
     missing = [name for name in _PACKAGES if packages[name] is None]
     backbones = available()
     advice = []
@@ -82,9 +87,11 @@ def examine() -> Examination:
         advice.append(f"Install what is missing: python -m pip install {' '.join(missing)}")
     if not backbones:
         advice.append(f"Without a network there is no backbone here. For {DEFAULT}: python -m pip install tl-course")
-    for name, use in _OPTIONAL.items():
+    if trouble := conflict():
+        advice.append(trouble)
+    for name, (use, extra) in _OPTIONAL.items():
         if packages[name] is None:
-            advice.append(f"{name} is only needed for {use}: python -m pip install {name}")
+            advice.append(f"{name} is only needed for {use}: python -m pip install '{extra}'")
     isolation = pick_isolation()
     if isolation == "none":
         advice.append(f"Only for grading: {why_no_bwrap()} Elsewhere, docker or podman will do.")
@@ -98,12 +105,5 @@ def examine() -> Examination:
         cache=str(cache_dir()),
         isolation=isolation,
         advice=advice,
-        ok=not missing,
+        ok=not missing and not trouble,
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

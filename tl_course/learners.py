@@ -26,6 +26,10 @@ from tl_course.history import History
 from tl_course.models import Classifier, backbone_and_body, trained_backbone
 from tl_course.pictures import altered, load
 from tl_course.progress import Bar
+from tl_course.versions import conflict
+
+if trouble := conflict():
+    raise ModelError(trouble)
 
 with warnings.catch_warnings():
     # fastai uses what torch deprecates; a learner can do nothing about it.

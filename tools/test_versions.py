@@ -2,10 +2,10 @@
 
     python tools/test_versions.py [SET ...] [--python 3.12] [--keep]
 
-Sets: ``oldest`` that the bounds in pyproject.toml allow and ``locked``, on each Python from 3.11 that is here; ``colab``
-and ``kaggle``, from tests/versions/, on the Python that they have. There the course is installed as a student does it,
-on top of what is there: where that would replace anything, the set has failed. Needs uv, an index and, for as long as
-it runs, about 8 GB of disk for each set; CI runs it on a schedule (`make test-versions`), not on every change.
+Sets: ``oldest`` that the bounds in pyproject.toml allow and ``locked``, on each Python from 3.11 that is here;
+``colab`` and ``kaggle``, from tests/versions/, on the Python that they have. There the course is installed as a student
+does it, on top of what is there: where that would replace anything, the set has failed. Needs uv, an index and, for as
+long as it runs, about 8 GB of disk for each set; CI runs it on a schedule (`make test-versions`), not on every change.
 """
 
 import argparse
@@ -67,8 +67,10 @@ def install(name: str, environment: Path) -> str:
         return ""
     if name == "oldest":
         # Wheels only: on a newer Python, the oldest version that was built for it.
-        run([*pip, "--resolution", "lowest-direct", "--only-binary", ":all:", ".[run,weights]"])
+        lowest = ["--resolution", "lowest-direct", "--only-binary", ":all:", "--extra", "run", "--extra", "weights"]
+        run([*pip, *lowest, "--requirement", "pyproject.toml"])
         run([*pip, *TOOLS])
+        run([*pip, "--no-deps", "."])
         return ""
     run([*pip, "--requirement", str(HOSTS / f"{name}.txt")])
     would = run([*pip, "--dry-run", "."]).stdout
