@@ -363,16 +363,28 @@ def test_rows_that_name_nothing_usable_are_skipped_by_name_and_kept_in_the_table
 def test_a_split_column_counts_and_only_gaps_are_drawn(class_folders: Maker) -> None:
     root = class_folders(bird=20, forest=20)
     rows = [{"file_name": p.file_name, "label": p.label, "split": ""} for p in ImageSet.open(root)]
-    given = ["val", "Validation", "train", "training", "test", "nonsense"]
-    for row, split in zip(rows, given, strict=False):
+    for row, split in zip(rows, ["val", "Validation", "train", "training", "test"], strict=False):
         row["split"] = split
     write_rows(root, rows)
     images = ImageSet.open(root)
     assert [p.split for p in images][:5] == ["valid", "valid", "train", "train", "test"]
     assert len(images.test) == 1
     assert images.counts()["bird"]["valid"] == images.counts()["forest"]["valid"] == 4
-    images.save()
-    assert [row["split_before"] for row in rows_of(root)][:7] == ["", "", "", "", "", "nonsense", ""]
+
+
+def test_rows_whose_split_is_not_known_are_set_aside_and_stay_so(class_folders: Maker) -> None:
+    root = class_folders(bird=20, forest=20)
+    rows = [{"file_name": p.file_name, "label": p.label, "split": ""} for p in ImageSet.open(root)]
+    aside = {row["file_name"] for row in rows[::4]}
+    for row in rows[::4]:
+        row["split"] = "Fold 3"
+    write_rows(root, rows)
+    for _ in range(2):  # as it came, and as it is saved
+        images = open_warned(root, r"10 files skipped .*its split in metadata\.csv, 'Fold 3', is not known")
+        assert {name for name, reason in images.skipped if "'Fold 3', is not known" in reason} == aside
+        assert not aside & set(split_of(images))
+        images.save()
+    assert {row["file_name"] for row in rows_of(root) if row["split"] == "Fold 3"} == aside
 
 
 # ---- the split -------------------------------------------------------------------------------------------------------

@@ -9,10 +9,13 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_course import __version__
 from tl_course.errors import TLCourseError, TLCourseWarning
+
+if TYPE_CHECKING:
+    from tl_course.imageset import ImageSet
 
 __all__ = ["main"]
 
@@ -52,6 +55,24 @@ def _give(options: argparse.Namespace, values: dict[str, Any], text: str) -> Non
     print(json.dumps(values, ensure_ascii=False) if options.json else text)
 
 
+def _open(options: argparse.Namespace) -> "ImageSet":
+    """The data set that the words mean."""
+    from tl_course.errors import ImageSetError
+    from tl_course.imageset import ImageSet
+
+    pairs = [text.partition("=") for text in options.column]
+    if wrong := [
+        name
+        for name, _, theirs in pairs
+        if name not in ("file_name", "label", "split") or (not theirs and name != "split")
+    ]:
+        raise ImageSetError(
+            f"--column {wrong[0]}: give file_name=NAME, label=NAME or split=NAME, a column of the table."
+        )
+    columns = {name: theirs for name, _, theirs in pairs}
+    return ImageSet.open(options.images, label_from=options.label_from, table=options.table, columns=columns)
+
+
 # ---- the commands ----------------------------------------------------------------------------------------------------
 
 
@@ -59,7 +80,7 @@ def _train(options: argparse.Namespace) -> int:
     from tl_course.imageset import ImageSet
     from tl_course.training import train
 
-    images = ImageSet.open(options.images)
+    images = _open(options)
     model = train(
         images,
         strategy=options.strategy,
@@ -121,14 +142,11 @@ def _suspects(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from tl_course.errors import ImageSetError
-    from tl_course.imageset import ImageSet
     from tl_course.suspects import Suspects
 
     if options.n < 1:
         raise ImageSetError(f"{options.n} pictures cannot be listed: give --n 1 or more.")
-    examined = Suspects(
-        ImageSet.open(options.images), backbone=options.backbone, device=options.device, progress=not options.json
-    )
+    examined = Suspects(_open(options), backbone=options.backbone, device=options.device, progress=not options.json)
     ranked = examined.rank()
     rows = [asdict(one) for one in ranked]
     if options.csv:
@@ -214,12 +232,11 @@ def _cache_prune(options: argparse.Namespace) -> int:
 
 
 def _images_info(options: argparse.Namespace) -> int:
-    from tl_course.imageset import ImageSet
-
-    images = ImageSet.open(options.images)
+    images = _open(options)
     values = {
         "name": images.name,
         "folder": str(images.root),
+        "layout": images.layout,
         "n": len(images),
         "labels": images.labels,
         "counts": images.counts(),
@@ -227,7 +244,7 @@ def _images_info(options: argparse.Namespace) -> int:
         "edits": len(images.journal),
         "skipped": [{"file_name": name, "reason": reason} for name, reason in images.skipped],
     }
-    _give(options, values, repr(images))
+    _give(options, values, f"{images}\n  read as: {images.layout}")
     return 0
 
 
@@ -294,9 +311,7 @@ def _images_collect(options: argparse.Namespace) -> int:
 
 
 def _images_pack(options: argparse.Namespace) -> int:
-    from tl_course.imageset import ImageSet
-
-    digest = ImageSet.open(options.images).pack(options.out)
+    digest = _open(options).pack(options.out)
     _give(options, {"pack": options.out, "sha256": digest}, f"{options.out}\nsha256 {digest}")
     return 0
 
@@ -388,7 +403,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     one = _add(commands, "train", _train, "train a classifier on a folder of pictures", device, json_option)
-    one.add_argument("images", **images)
+    _add_set(one, images)
     one.add_argument("--test", metavar="IMAGES", help="measure on these and train on all of IMAGES")
     one.add_argument(
         "--strategy", choices=("frozen", "fine-tune", "gradual", "scratch"), default="frozen", help="(frozen)"
@@ -409,7 +424,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("files", metavar="FILES", nargs="+", help="pictures, or folders of pictures")
 
     one = _add(commands, "suspects", _suspects, "list the pictures that look wrong, and why", device, json_option)
-    one.add_argument("images", **images)
+    _add_set(one, images)
     one.add_argument(
         "--backbone", default="tf_efficientnet_lite0", metavar="NAME",
         help="whose features: a timm name, or the folder of a model of your own (%(default)s)",
@@ -487,7 +502,7 @@ def _add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
 
 def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.ArgumentParser) -> None:
     one = _add(verbs, "info", _images_info, "say what is in a data set", json_option)
-    one.add_argument("images", **images)
+    _add_set(one, images)
     one = _add(verbs, "render", _images_render, "draw a data set whose truth is known", json_option)
     one.add_argument("name", metavar="NAME", help="which set: birds, doors, cats_dogs, animals, patterns")
     one.add_argument("out", metavar="DIR", help="a new folder")
@@ -520,8 +535,21 @@ def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.Argume
     one.add_argument("--api", metavar="URL", help="another address of openverse, commons or public, such as a mirror")
     one.add_argument("--sha256", metavar="HEX", help="what a zip must have")
     one = _add(verbs, "pack", _images_pack, "write a data set as one zip and print its sha256", json_option)
-    one.add_argument("images", **images)
+    _add_set(one, images)
     one.add_argument("out", metavar="ZIP", help="the zip to write")
+
+
+def _add_set(one: Any, images: dict[str, str]) -> None:
+    one.add_argument("images", **images)
+    group = one.add_argument_group("where a folder is not understood without it")
+    group.add_argument(
+        "--label-from", metavar="PATTERN", help="names of files carry the label: (?P<label>…) in a regular expression"
+    )
+    group.add_argument("--table", metavar="FILE", help="the table in the folder that says the labels")
+    group.add_argument(
+        "--column", metavar="WHICH=NAME", action="append", default=[],
+        help="a column of the table: file_name=NAME, label=NAME or split=NAME",
+    )  # fmt: skip
 
 
 def _add(group: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *parents: Any) -> Any:

@@ -260,11 +260,14 @@ class Collection:
     def _open(self) -> None:
         """Read the set, and write down the splits of pictures that are new."""
         try:
-            self._images = ImageSet.open(self.folder, warn=False)
+            images = ImageSet.open(self.folder, warn=False)
         except ImageSetError:
             if self._hashes or (self.folder / METADATA).exists():
                 raise
             return  # there is nothing in it yet
+        if images.root != self.folder:  # or what is new would lie beside the set, not in it
+            raise ImageSetError(f"{self.folder} holds a set in the folder {images.root.name}. Collect into that one.")
+        self._images = images
         self._new = []
         kept = [*self._images, *self._images.dropped]
         self._hashes = {one.file_name: self._hashes[one.file_name] for one in kept if one.file_name in self._hashes}

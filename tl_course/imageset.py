@@ -1,27 +1,30 @@
 """A data set: picture files, their labels, their split, and the journal of edits."""
 
 import difflib
-import os
 import shutil
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256 as sha256_hash
 from itertools import chain, zip_longest
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from tl_course.credits import credits_html, credits_markdown
 from tl_course.errors import ImageSetError, TLCourseWarning
-from tl_course.files import NEARBY, atomic_path
+from tl_course.files import atomic_path
 from tl_course.journal import Edit, append_edits, redoing, undoing
-from tl_course.packs import new_folder, pack, unpack
+from tl_course.layouts import ADVICE, How
+from tl_course.listing import few_of
+from tl_course.names import label_named, nfc
+from tl_course.opening import find, read
+from tl_course.packs import new_folder, pack
 from tl_course.present import Present, fresh
-from tl_course.shipped import render_folder, shipped_folder, shipped_names
+from tl_course.shipped import render_folder
 from tl_course.splits import VALID_SHARE, draw_splits
 from tl_course.tables import (
     COLUMNS,
@@ -30,7 +33,6 @@ from tl_course.tables import (
     Picture,
     Skipped,
     listed_rows,
-    read_folder,
     read_truth,
     table_text,
     truth_text,
@@ -69,15 +71,18 @@ class ImageSet:
         What to call the set.
     skipped : list of (str, str)
         What in the folder could not be used, and why.
+    layout : str
+        How the folder was understood: "class folders inside train/ and val/ (valid), below PetImages/".
     """
 
     def __init__(
         self, root: Path, *, name: str, table: list[Picture], absent: list[Picture], skipped: list[Skipped],
-        saved: bool, shared: str = "", chosen: frozenset[str] | None = None,
+        saved: bool, shared: str = "", chosen: frozenset[str] | None = None, layout: str = "",
     ) -> None:  # fmt: skip
         self.root = root
         self.name = name
         self.skipped = skipped
+        self.layout = layout
         self._shared = shared  # why this set must not be edited
         self._chosen = chosen  # what a subset is restricted to
         self._now = Present(root / EDITS, table=table, absent=absent, saved=saved)
@@ -85,8 +90,20 @@ class ImageSet:
     # ---- opening -------------------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, where: str | Path, *, sha256: str | None = None, warn: bool = True) -> "ImageSet":
+    def open(
+        cls,
+        where: str | Path,
+        *,
+        sha256: str | None = None,
+        label_from: str | None = None,
+        table: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        warn: bool = True,
+    ) -> "ImageSet":
         """Open a data set. Nothing is written into it.
+
+        How a folder is understood is written down in `tl_course.layouts`; `layout` says how this one was. What is not
+        understood for certain is refused, and the last three parameters before `warn` say what is meant.
 
         Parameters
         ----------
@@ -96,46 +113,34 @@ class ImageSet:
             zip in the places that ``TL_COURSE_DATA`` and ``TL_COURSE_MIRROR`` name.
         sha256
             The SHA-256 that a zip must have.
+        label_from
+            Where the names of files carry the label: a regular expression with a group ``label``, such as
+            ``r"^(?P<label>[a-z]+)_"``, and with a group ``split`` where they carry that too. One with a ``/`` is for
+            the paths of files in the set's folder.
+        table
+            Which table says the labels, where several might: its path in the folder.
+        columns
+            Which of its columns hold what, where that is not certain: ``{"file_name": "id", "label": "breed"}``, and
+            "split" likewise.
         warn
             Whether to say in a `TLCourseWarning` what was skipped and what looks odd.
 
         Raises
         ------
         ImageSetError
-            There is nothing to open, or nothing in it can be used. Single files that cannot be used are no error: they
-            are in `skipped`, and one `TLCourseWarning` says so.
+            There is nothing to open, it is not understood for certain, or nothing in it can be used. Single files that
+            cannot be used are no error: they are in `skipped`, and one `TLCourseWarning` says so.
         """
-        text = str(where)
-        if "://" in text:
-            from tl_course.downloads import fetch_pack
-
-            name = PurePosixPath(text.partition("?")[0]).stem
-            return cls._open_zip(fetch_pack(text, sha256=sha256), name=name, sha256=sha256, warn=warn)
-        try:
-            path = Path(where).expanduser().absolute()
-            is_folder, is_file = path.is_dir(), path.is_file()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ImageSetError(f"{text} cannot be opened: {error}.") from None
-        if is_folder:
-            if sha256 is not None:
-                raise ImageSetError(f"{path} is a folder: a sha256 can be asked of a zip only. Leave it out.")
-            return cls._open_folder(path, name=path.resolve().name, warn=warn)
-        if is_file:
-            return cls._open_zip(path, name=path.stem, sha256=sha256, warn=warn)
-        if text in shipped_names():
-            with _written(f"the set {text!r} into the cache", "Make room, or let TL_COURSE_CACHE name another place."):
-                root = shipped_folder(text)
-            reason = f"The set {text!r} ships with the course and is shared by all lessons"
-            return cls._open_folder(root, name=text, shared=reason, warn=warn)
-        if any(map(os.environ.get, NEARBY)):
-            from tl_course.downloads import nearby_set
-
-            if (found := nearby_set(text)) is not None:
-                return cls.open(found, sha256=sha256, warn=warn)
-        raise ImageSetError(
-            f"{text}: there is no such folder or zip (looked in {Path.cwd()}), and no set of this name ships with the "
-            f"course (these do: {', '.join(shipped_names())}). Check the spelling."
-        )
+        how = How(label_from=label_from, table=table, columns=columns or {})
+        place = find(where, sha256=sha256)
+        found = read(place, how)
+        images = cls(
+            found.root, name=place.name, table=found.table, absent=found.absent, skipped=found.skipped,
+            saved=found.saved, shared=found.shared, layout=found.how,
+        )  # fmt: skip
+        if warn:
+            images._warn(found.remarks)
+        return images
 
     @classmethod
     def render(
@@ -180,27 +185,15 @@ class ImageSet:
             render_folder(name, target, n=n, seed=seed, size=size, valid=valid, sound_valid=sound_valid, **options)
         return cls.open(target)
 
-    @classmethod
-    def _open_zip(cls, path: Path, *, name: str, sha256: str | None, warn: bool) -> "ImageSet":
-        reason = f"{name} is a zip, unpacked into the cache"
-        return cls._open_folder(unpack(path, sha256=sha256), name=name, shared=reason, warn=warn)
-
-    @classmethod
-    def _open_folder(cls, root: Path, *, name: str, shared: str = "", warn: bool = True) -> "ImageSet":
-        table, absent, skipped, saved = read_folder(root)
-        if not table:
-            raise ImageSetError(f"{root} holds no picture that can be used{_listed(skipped)}. {_LAYOUT}")
-        images = cls(root, name=name, table=table, absent=absent, skipped=skipped, saved=saved, shared=shared)
-        if warn:
-            images._warn()
-        return images
-
-    def _warn(self) -> None:
+    def _warn(self, remarks: Iterable[str]) -> None:
         def say(text: str) -> None:
-            warnings.warn(text, TLCourseWarning, stacklevel=5)
+            warnings.warn(text, TLCourseWarning, stacklevel=4)
+
+        for remark in remarks:
+            say(f"{self.name}: {remark}.")
 
         if self.skipped:
-            say(f"{self.name}: {_count(self.skipped, 'file')} skipped{_listed(self.skipped)}. All are in .skipped.")
+            say(f"{self.name}: {_count(self.skipped, 'file')} skipped{few_of(self.skipped)}. All are in .skipped.")
         if self._now.damaged:
             lines = ", ".join(map(str, self._now.damaged))
             say(f"{self.root / EDITS}: line {lines} is damaged and was skipped; all other edits count.")
@@ -236,7 +229,7 @@ class ImageSet:
         lines += f"{len(self.train)} to train, {len(self.valid)} to validate"
         lines += f", {len(self.test)} to test" if self.test else ""
         extra = [f"{len(self.dropped)} dropped"] * bool(self.dropped)
-        extra += [f"{len(self.skipped)} skipped{_listed(self.skipped)}"] * bool(self.skipped)
+        extra += [f"{len(self.skipped)} skipped{few_of(self.skipped)}"] * bool(self.skipped)
         return lines + ("\n  " + "; ".join(extra) if extra else "")
 
     @fresh
@@ -282,7 +275,7 @@ class ImageSet:
     @cached_property
     def truth(self) -> dict[str, dict[str, Any]]:
         """What a rendered set knows about its pictures (scene, true label, planted flaws), by file name; else empty."""
-        return read_truth(self.root / TRUTH)
+        return {self._now.name_here(name): found for name, found in read_truth(self.root / TRUTH).items()}
 
     @property
     def rule(self) -> str:
@@ -306,9 +299,14 @@ class ImageSet:
     def check_trainable(self) -> None:
         """Raise an `ImageSetError` that says what is missing where a classifier cannot be trained on this set."""
         counts = Counter(picture.label for picture in self.train)
+        if not counts and len(self):
+            raise ImageSetError(
+                f"{self.name} has no picture to train on: all are to validate or to test on ({self.layout}). Add a "
+                "folder train/ with a folder for each label, or open the folder inside that you want to train on."
+            )
         if len(counts) < 2:
             found = f"only {next(iter(counts))!r}" if counts else "none"
-            raise ImageSetError(f"{self.name} needs at least two labels to train on and has {found}. {_LAYOUT}")
+            raise ImageSetError(f"{self.name} needs at least two labels to train on and has {found}. {ADVICE}")
         if lone := [label for label, n in counts.items() if n < 2]:
             raise ImageSetError(f"{self.name} has a single picture of {', '.join(lone)} to train on. Add some more.")
 
@@ -319,7 +317,7 @@ class ImageSet:
         With the same seed a smaller subset lies within a larger one. Edits of a subset are edits of the whole set:
         both show them at once, and either undoes them.
         """
-        wanted = set(self.labels if labels is None else labels)
+        wanted = set(self.labels if labels is None else map(label_named, labels))
         if unknown := wanted.difference(self.labels):
             raise ImageSetError(f"{self.name} has no label {sorted(unknown)}; it has {self.labels}.")
         pictures = [picture for picture in self if picture.label in wanted]
@@ -360,9 +358,9 @@ class ImageSet:
         self, picture: Picture | str, label: str, *, why: str = "", kind: str = "", new_label: bool = False
     ) -> None:
         """Give a picture another label; ``new_label=True`` allows one that no picture has yet."""
-        one = self._about_to_edit(picture)
+        one, label = self._about_to_edit(picture), label_named(label)
         everything = chain((one,), self._now.table, self._now.by_name.values())
-        if not label.strip() or not (new_label or any(label == each.label for each in everything)):
+        if not label or not (new_label or any(label == each.label for each in everything)):
             known = sorted({each.label for each in [*self._now.table, *self._now.by_name.values()]})
             raise ImageSetError(
                 f"{label!r} is no label of {self.name}, which has {known}. Pass new_label=True if you mean to add it."
@@ -470,10 +468,9 @@ class ImageSet:
         if self._shared:
             raise ImageSetError(f"{self._shared}, so nothing is written into it. Use copy_to.")
         with _written(f"{METADATA} in {self.root}", _OWN_PLACE):
-            known = {picture.file_name for picture in [*self._now.table, *self._now.absent]}
-            others = [
-                row for row in listed_rows(self.root) if row.file_name not in known
-            ]  # another process's additions
+            known = {nfc(picture.file_name) for picture in [*self._now.table, *self._now.absent]}
+            rows = listed_rows(self.root)
+            others = [row for row in rows if nfc(row.file_name.strip()) not in known]  # another process's additions
             _write_text(self.root / METADATA, table_text([*self._now.table, *self._now.absent, *others]))
         self._now.saved = True
 
@@ -546,14 +543,12 @@ class ImageSet:
         if not isinstance(name, str):
             raise ImageSetError(f"{picture!r} is no picture of {self.name}: give one, or its .file_name.")
         try:
-            return self._now.by_name[name]
+            return self._now.by_name[self._now.name_here(name)]
         except KeyError:
             close = difflib.get_close_matches(name, self._now.by_name, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else " Pictures are named as in .file_name."
             raise ImageSetError(f"{self.name} has no picture {name!r}.{hint}") from None
 
-
-_LAYOUT = "Put the pictures of each label into a folder named after it, and open the folder that holds these."
 
 _OWN_PLACE = 'Make room, or copy the set to a place of your own: images.copy_to("…").'
 _ELSEWHERE = "Make room, or choose another place."
@@ -581,11 +576,3 @@ def _write_text(path: Path, text: str) -> None:
 
 def _count(things: Sized, noun: str) -> str:
     return f"{len(things)} {noun}{'s' * (len(things) != 1)}"
-
-
-def _listed(skipped: list[Skipped]) -> str:
-    """The first few of them with their reasons, to be put behind a count."""
-    if not skipped:
-        return ""
-    few = "; ".join(f"{name!r}: {reason}" for name, reason in skipped[:3])
-    return f" ({few}{'; …' * (len(skipped) > 3)})"

@@ -25,6 +25,7 @@ from tl_course.features import extract
 from tl_course.heads import Head
 from tl_course.history import History
 from tl_course.model_files import WEIGHTS, is_for_models, read_model, write_model
+from tl_course.names import nfc
 from tl_course.pictures import SUFFIXES
 
 if TYPE_CHECKING:
@@ -270,7 +271,7 @@ class Classifier:
                 raise ModelError(f"{path} was saved by a newer version of tl-course. Upgrade: pip install -U tl-course")
             backbone = Backbone.from_json(config["backbone"])
             model = cls(
-                labels=config["labels"],
+                labels=[nfc(label) for label in config["labels"]],
                 backbone=backbone,
                 head=Head(tensors.pop("head.weight"), tensors.pop("head.bias")),
                 strategy=config["strategy"],

@@ -1,11 +1,14 @@
 """Zips of picture sets, in and out, and folders that are either there whole or not at all."""
 
 import errno
+import hashlib
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from uuid import uuid4
@@ -13,13 +16,16 @@ from uuid import uuid4
 from tl_course.caches import tidy
 from tl_course.errors import ImageSetError
 from tl_course.files import atomic_path, cache_dir, hold, sha256_of
+from tl_course.listing import LITTER
 
-__all__ = ["MAX_FILES", "MAX_UNPACKED", "new_folder", "pack", "unpack"]
+__all__ = ["MAX_FILES", "MAX_UNPACKED", "new_folder", "pack", "unclear_names", "unpack", "unpack_labels"]
 
 MAX_FILES = 200_000
 MAX_UNPACKED = 16 * 2**30  # bytes
 _MAX_RATIO = 50  # pictures are compressed already: more than this, in a large zip, is a bomb
-_LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
+_READING = "2"  # of names; what was unpacked with names read otherwise is not used any more
+_UTF8 = 0x800  # the flag of an entry whose name is in UTF-8
+_UNICODE_PATH = 0x7075  # Info-ZIP's extra field for the name in UTF-8
 
 
 @contextmanager
@@ -45,7 +51,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def unpack(archive: Path, *, sha256: str | None = None) -> Path:
-    """Unpack a zip into the cache, once for each content, and return the folder that holds its pictures.
+    """Unpack a zip into the cache, once for each content, and return the folder that it was unpacked into.
 
     Raises
     ------
@@ -53,48 +59,130 @@ def unpack(archive: Path, *, sha256: str | None = None) -> Path:
         The file is no zip or damaged, its SHA-256 is not `sha256`, it would write outside its folder (absolute paths,
         ``..``, links), or it unpacks to more than `MAX_FILES` files or `MAX_UNPACKED` bytes. Nothing is left behind.
     """
-    try:
-        digest = sha256_of(archive)
-    except OSError as error:
-        raise ImageSetError(f"{archive} cannot be read: {error.strerror}.") from None
+    digest = _digest(archive)
     if sha256 is not None and digest != sha256.strip().lower():
         raise ImageSetError(
             f"{archive} is not the file it should be: its SHA-256 is {digest}, expected was {sha256}. Fetch it again."
         )
-    target = cache_dir("packs") / digest
+    return _once(f"{digest} {_READING}", [("", archive)])
+
+
+def unpack_labels(archives: Sequence[tuple[str, Path]]) -> Path:
+    """Unpack zips into the cache, each into a folder called after its label, and return the folder around these.
+
+    Raises
+    ------
+    ImageSetError
+        As for `unpack`.
+    """
+    digests = [_digest(archive) for _, archive in archives]
+    times = Counter(label for label, _ in archives)
+    places = [
+        (f"{label}/{digest[:8]}" if times[label] > 1 else label, archive)
+        for (label, archive), digest in zip(archives, digests, strict=True)
+    ]
+    return _once(repr([places, digests, _READING]), places)
+
+
+def _once(content: str, archives: Sequence[tuple[str, Path]]) -> Path:
+    """The folder in the cache for what `content` names; where it is not there, zips are unpacked into their places."""
+    target = cache_dir("packs") / hashlib.sha256(content.encode()).hexdigest()
     if not hold(target):
-        try:
-            with zipfile.ZipFile(archive) as pack, new_folder(target) as folder:
-                for info in _safe_entries(archive, pack):
-                    name = info.filename.replace("\\", "/") if info.create_system == 0 else info.filename
-                    path = folder.joinpath(*PurePosixPath(name).parts)
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    with pack.open(info) as source, path.open("wb") as file:
-                        shutil.copyfileobj(source, file, 2**20)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-            raise ImageSetError(f"{archive} cannot be unpacked: {error}. Fetch or make the zip again.") from None
-        except OSError as error:
-            raise ImageSetError(
-                f"{archive} cannot be unpacked into {target.parent}: {error.strerror or error}. Nothing was kept."
-            ) from None
+        with _unpacking(archives[0][1], target), new_folder(target) as folder:
+            for place, archive in archives:
+                with _unpacking(archive, target):
+                    _extract(archive, folder / place)
         hold(target)
         tidy()
-    return _inner(target)
+    return target
 
 
-def _safe_entries(archive: Path, pack: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    infos = [
-        info
-        for info in pack.infolist()
-        if not info.is_dir() and not any(part in _LITTER for part in PurePosixPath(info.filename).parts)
-    ]
+def unclear_names(archive: Path) -> list[str]:
+    """Names in a zip that cannot be read for certain: their encoding is not told, and is not UTF-8."""
+    with _unpacking(archive, cache_dir("packs")), zipfile.ZipFile(archive) as pack:
+        return _names_of(pack.infolist())[1]
+
+
+def _digest(archive: Path) -> str:
+    try:
+        return sha256_of(archive)
+    except OSError as error:
+        raise ImageSetError(f"{archive} cannot be read: {error.strerror}.") from None
+
+
+@contextmanager
+def _unpacking(archive: Path, target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise ImageSetError(f"{archive} cannot be unpacked: {error}. Fetch or make the zip again.") from None
+    except OSError as error:
+        raise ImageSetError(
+            f"{archive} cannot be unpacked into {target.parent}: {error.strerror or error}. Nothing was kept."
+        ) from None
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as pack:
+        for info, name in _safe_entries(archive, pack):
+            path = folder.joinpath(*PurePosixPath(name).parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with pack.open(info) as source, path.open("wb") as file:
+                shutil.copyfileobj(source, file, 2**20)
+
+
+def _names_of(infos: Sequence[zipfile.ZipInfo]) -> tuple[dict[int, str], list[str]]:
+    """The names of entries by their `id`, and those of which it is not certain that they are read rightly.
+
+    Names without the flag for UTF-8 are in UTF-8 all the same where all of them can be: macOS writes them so.
+    """
+    raw = {id(info): _raw(info) for info in infos if not info.flag_bits & _UTF8 and not info.filename.isascii()}
+    try:
+        old = {key: name.decode() for key, name in raw.items() if name is not None}
+    except UnicodeDecodeError:
+        old = {}
+    names, unclear = {}, []
+    for info in infos:
+        key = id(info)
+        name = _unicode_path(info, raw.get(key)) or old.get(key, "")
+        if raw.get(key) is not None and not name:
+            unclear.append(info.filename)
+        name = name or info.filename
+        names[key] = name.replace("\\", "/") if info.create_system == 0 else name
+    return names, unclear
+
+
+def _raw(info: zipfile.ZipInfo) -> bytes | None:
+    """The bytes of a name that `zipfile` took to be in code page 437."""
+    try:
+        return info.filename.encode("cp437")
+    except UnicodeEncodeError:
+        return None
+
+
+def _unicode_path(info: zipfile.ZipInfo, raw: bytes | None) -> str:
+    """The name that Info-ZIP wrote beside the other one in UTF-8; empty where it did not."""
+    extra = info.extra
+    while raw is not None and len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        value, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == _UNICODE_PATH and len(value) > 5 and struct.unpack_from("<I", value, 1)[0] == zlib.crc32(raw):
+            return value[5:].decode(errors="replace")
+    return ""
+
+
+def _safe_entries(archive: Path, pack: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
+    infos = pack.infolist()
+    names, _ = _names_of(infos)
+    infos = [i for i in infos if not i.is_dir() and LITTER.isdisjoint(PurePosixPath(names[id(i)]).parts)]
     for info in infos:
         # Windows rules are the stricter ones: a drive or a backslash counts there, and "/" starts at the root on both.
-        path = PureWindowsPath(info.filename)
-        if path.anchor or ".." in path.parts or not path.parts:
-            raise ImageSetError(
-                f"{archive} was refused: its entry {info.filename!r} would be written outside its folder."
-            )
+        for name in (info.filename, names[id(info)]):
+            path = PureWindowsPath(name)
+            if path.anchor or ".." in path.parts or not path.parts:
+                raise ImageSetError(
+                    f"{archive} was refused: its entry {info.filename!r} would be written outside its folder."
+                )
         if stat.S_ISLNK(info.external_attr >> 16):
             raise ImageSetError(
                 f"{archive} was refused: its entry {info.filename!r} is a link. Pack the files themselves."
@@ -106,19 +194,7 @@ def _safe_entries(archive: Path, pack: zipfile.ZipFile) -> list[zipfile.ZipInfo]
             f"{archive} was refused: it would unpack to {len(infos):,} files and {size / 2**20:,.0f} MB, "
             "which is no reasonable pack of pictures. Unpack it yourself if you trust it, and open the folder."
         )
-    return infos
-
-
-def _inner(folder: Path) -> Path:
-    """The set itself, where the zip wraps it in a folder (or several) of its own."""
-    while True:
-        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-        if len(entries) != 1 or not entries[0].is_dir():
-            return folder
-        inside = list(entries[0].iterdir())
-        if not any(entry.is_dir() or entry.name == "metadata.csv" for entry in inside):
-            return folder  # one class folder
-        folder = entries[0]
+    return [(info, names[id(info)]) for info in infos]
 
 
 def pack(files: Mapping[str, Path | bytes], out: Path) -> str:

@@ -24,7 +24,12 @@ SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".webp", ".bmp"),
         *(".tif", ".tiff", ".avif", ".ppm", ".pgm"),
-        *(".heic", ".heif"),  # phones write them: listed so that such a file is named as unreadable, not overlooked
+        *(
+            ".heic",
+            ".heif",
+            ".jxl",
+            ".jp2",
+        ),  # cameras write them: listed so that such a file is named as unreadable, not overlooked
     )
 )
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 from uuid import uuid4
 
 from tl_course.journal import Edit, State, read_edits, replay, standing
+from tl_course.names import label_named, nfc
 from tl_course.tables import Picture
 
 __all__ = ["Present", "fresh"]
@@ -61,7 +62,9 @@ class Present:
 
     def replay(self) -> None:
         """Follow from the table and all edits."""
-        self.state: State = replay(standing(self.edits))
+        self._here = {nfc(one.file_name): one.file_name for one in self.table}
+        self._here |= {one.file_name: one.file_name for one in self.table}
+        self.state: State = replay(self._as_on_disk(edit) for edit in standing(self.edits))
         labels = self.state.labels
         self.by_name = {
             one.file_name: replace(one, label=labels[one.file_name]) if one.file_name in labels else one
@@ -69,10 +72,21 @@ class Present:
         }
         self.version += 1
 
+    def name_here(self, name: str) -> str:
+        """A file's name as it is on this disk, where its letters may be composed otherwise than elsewhere."""
+        return self._here.get(name) or self._here.get(nfc(name), name)
+
+    def _as_on_disk(self, edit: Edit) -> Edit:
+        """The edit with its file's name as it is here: the files, or the journal, may have gone through macOS."""
+        name, to = self.name_here(edit.file_name), edit.to
+        to = label_named(to) if edit.action == "relabel" else to
+        return replace(edit, file_name=name, to=to) if (name, to) != (edit.file_name, edit.to) else edit
+
     def add(self, edit: Edit) -> None:
         """Show an edit that is being made together with others, and keep it to be written with them."""
         self._unwritten.append(edit)
         self.edits.append(edit)
+        edit = self._as_on_disk(edit)
         self.state.apply(edit)
         if edit.action == "relabel":
             self.by_name[edit.file_name] = replace(self.by_name[edit.file_name], label=edit.to)

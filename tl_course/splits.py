@@ -1,16 +1,27 @@
 """Which pictures are for training and which for validation: drawn once, the same on every machine, without leaks."""
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["SPLITS", "VALID_SHARE", "draw_splits", "groups_of", "split_named"]
+__all__ = ["SPLITS", "VALID_SHARE", "draw_splits", "groups_of", "split_named", "split_within"]
 
 SPLITS = ("train", "valid", "test")
 VALID_SHARE = 0.2
 
-_NAMES = {"training": "train", "validation": "valid", "val": "valid", "dev": "valid", "testing": "test"}
+_WORDS = {
+    "train": ("train", "training", "trn", "trainval", "trainvalid"),
+    "valid": ("valid", "validation", "validate", "val", "dev", "development"),
+    "test": ("test", "testing", "tst", "eval", "evaluation", "holdout", "heldout"),
+}
+_SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words}
+_THING = "sets?|data|datasets?|images?|imgs?|photos?|pics?|pictures?|splits?|folder|dir"
+_SAYS_NOTHING = re.compile(  # beside the word for a split
+    f"{_THING}|part|batch|samples?|small|full|my|new|old|final|all|original|cropped|resized|public|private|stage|of|px?|x"
+    "|(un)?label(l?ed|s)?|annotations?|metadata|jpe?g|png|csv"
+)
 
 
 class Splittable(Protocol):
@@ -29,10 +40,30 @@ class Splittable(Protocol):
 
 
 def split_named(text: str) -> str:
-    """The split that a table or a folder means ("val" is "valid"); empty where it is none that we know."""
-    name = text.strip().lower()
-    name = _NAMES.get(name, name)
-    return name if name in SPLITS else ""
+    """The split that a name means and nothing else ("val", "Test_Set", "train2017"); empty where that is not certain.
+
+    Beside the word for a split only words that say nothing about what is shown may stand, and numbers: "test_images" is
+    one, "test tube" is none. The words are those of Hugging Face's ``datasets`` and some more; "eval" is "test" there.
+    """
+    split, rest = split_within(text)
+    return split if all(map(_SAYS_NOTHING.fullmatch, rest)) else ""
+
+
+def split_within(text: str) -> tuple[str, tuple[str, ...]]:
+    """The split whose word stands in a name ("flowers_train"), and the other words; an empty split where none does."""
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.strip())  # trainLabels
+    text = re.sub(r"\b(hold|held)[\W_]?out(?![a-z])", "holdout", text.lower().replace("_", " "))
+    splits, rest = [], []
+    for word in re.findall(r"[^\W\d_]+", text):
+        plain = re.sub(f"(?<=[a-z])({_THING})$", "", word)  # trainset
+        if found := _SPLIT_OF.get(word) or _SPLIT_OF.get(plain):
+            splits.append(found)
+        else:
+            rest.append(word)
+    named = set(splits)
+    if named == {"train", "valid"}:  # what Pascal VOC calls trainval
+        named = {"train"}
+    return (named.pop() if len(named) == 1 else ""), tuple(rest)
 
 
 def draw_splits(pictures: Sequence[Splittable], *, valid: float = VALID_SHARE) -> list[str]:

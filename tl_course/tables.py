@@ -1,23 +1,25 @@
-"""The table of a data set: what lies in a folder, what `metadata.csv` says about it, and how the table is written.
+"""The tables of a data set: CSV and JSON Lines read without guessing, and ``metadata.csv`` written.
 
-The layout is Hugging Face's ``imagefolder`` convention (https://huggingface.co/docs/datasets/image_dataset).
+The form that is written is Hugging Face's ``imagefolder`` convention
+(https://huggingface.co/docs/datasets/image_dataset). How a table and a folder go together is said in
+`tl_course.layouts`.
 """
 
 import csv
-import hashlib
 import io
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tl_course.errors import ImageSetError
-from tl_course.pictures import MAX_BYTES, SUFFIXES, probe
-from tl_course.splits import draw_splits, split_named
+from tl_course.listing import Skipped
+from tl_course.names import label_named
+from tl_course.splits import split_named
 
 __all__ = [
     "COLLECTED",
@@ -25,12 +27,20 @@ __all__ = [
     "METADATA",
     "TRUTH",
     "Picture",
+    "Roles",
+    "Row",
     "Skipped",
+    "Table",
+    "file_columns",
     "collected_row",
     "listed_rows",
+    "plain",
     "read_collected",
-    "read_folder",
+    "read_table",
     "read_truth",
+    "roles_of",
+    "row_picture",
+    "split_columns",
     "table_text",
     "truth_text",
 ]
@@ -41,10 +51,6 @@ TRUTH = "truth.jsonl"
 COLUMNS = ("file_name", "label", "split", "source", "creator", "license", "url", "sha256")
 
 ORIGIN = ("page", "title", "license_url")  # further columns of collected pictures
-
-_LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what file managers leave behind; hidden files likewise
-
-Skipped = tuple[str, str]  # a name relative to the folder, and the reason
 
 
 @dataclass(frozen=True)
@@ -67,83 +73,267 @@ class Picture:
     extra: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
-def read_folder(root: Path) -> tuple[list[Picture], list[Picture], list[Skipped], bool]:
-    """What a folder holds, read without writing anything.
+# ---- reading a table -------------------------------------------------------------------------------------------------
 
-    Returns
-    -------
-    table
-        The pictures that can be used, each with its split and `sha256`.
-    absent
-        Rows of ``metadata.csv`` without a usable file, so that none is lost when the table is written again.
-    skipped
-        What cannot be used, and why.
-    saved
-        Whether ``metadata.csv`` says all that `table` does.
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: its number as an editor counts, its values as text, and what is wrong with it."""
+
+    number: int
+    values: dict[str, str]
+    flaw: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read. `name` is relative to the set's folder."""
+
+    name: str
+    columns: list[str]
+    rows: list[Row]
+
+    @property
+    def is_metadata(self) -> bool:
+        """Whether it is called as Hugging Face's convention has it."""
+        return self.name.rpartition("/")[2].startswith("metadata.")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this package wrote it: then it says all there is to say about its folder."""
+        return self.name == METADATA and set(COLUMNS) <= set(self.columns)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns of a table hold what. `one_hot` are those that are 1 for the label of their own name, else 0."""
+
+    file_name: str
+    label: str = ""
+    split: str = ""
+    one_hot: tuple[str, ...] = ()
+
+    def label_of(self, row: Row) -> tuple[str, str]:
+        """The label that a row gives; or none, and why."""
+        if not self.one_hot:
+            return label_named(row.values[self.label]), ""
+        given = [column for column in self.one_hot if _number(row.values[column]) == 1]
+        if len(given) > 1:
+            return "", f"has {len(given)} labels ({', '.join(given)}), where one is wanted"
+        if given and plain(given[0]) in ("unlabeled", "unlabelled"):
+            return "", "is unlabelled"
+        return (label_named(given[0]), "") if given else ("", "has no label")
+
+    def split_of(self, row: Row) -> tuple[str, str]:
+        """The split that a row gives, empty where it leaves that open; or the text that is no split that we know."""
+        text = row.values[self.split].strip() if self.split else ""
+        if plain(self.split) == "isvalid":  # fastai's column
+            split = {"true": "valid", "1": "valid", "false": "train", "0": "train", "": ""}.get(text.lower(), text)
+            return (split, "") if split in ("", "train", "valid") else ("", text)
+        split = split_named(text)
+        return split, "" if split or plain(text) in ("", "unassigned") else text
+
+
+def read_table(path: Path, name: str, called: str = "") -> Table:
+    """Read a CSV (with commas, semicolons or tabs) or JSON Lines file in UTF-8.
 
     Raises
     ------
     ImageSetError
-        The folder or its ``metadata.csv`` cannot be read.
+        It cannot be read, or two of its columns have the same name.
     """
-    files, skipped = _scan(root)
-    listed: list[Picture] = []
-    rows = (collected_row(line) for line in read_collected(root) if line.get("file_name"))
-    collected = {row.file_name: row for row in rows}
-    if METADATA in files:
-        found, listed, more = _read_table(root, files, collected)
-    else:
-        found, more = _table_of_folders(root, files, collected)
-    good, unreadable = _examine(root, found)
-    table = [replace(one, split=split) for one, split in zip(good, draw_splits(good), strict=True)]
-    names = {picture.file_name for picture in table}
-    absent = [row for row in listed if row.file_name not in names]
-    return table, absent, skipped + more + unreadable, set(table) <= set(listed)
+    called = called or str(path)
+    advice = "Save it as CSV in UTF-8 with the columns file_name and label, or remove it to label by folder."
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        columns, rows = (_json_rows if name.lower().endswith(".jsonl") else _csv_rows)(text)
+    except (UnicodeDecodeError, csv.Error, ValueError, RecursionError) as error:
+        raise ImageSetError(f"{called} cannot be read as a table ({error}). {advice}") from None
+    except OSError as error:
+        raise ImageSetError(f"{called} cannot be read: {error.strerror}.") from None
+    if twice := [column for column, count in Counter(map(label_named, columns)).items() if column and count > 1]:
+        raise ImageSetError(
+            f"{called} has {'two' if columns.count(twice[0]) < 3 else 'several'} columns called {twice[0]!r}, and "
+            "which of them counts is not for us to guess. Rename or remove one."
+        )
+    return Table(name, columns, rows)
 
 
-def _scan(root: Path) -> tuple[list[str], list[Skipped]]:
-    """Names of all files under `root` in sorted order, and what was passed over and why.
+def _csv_rows(text: str) -> tuple[list[str], list[Row]]:
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)  # ";" is what a European Excel writes
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    columns = [column.strip() for column in next(reader, [])]
+    columns = ["license" if c == "licence" and "license" not in columns else c for c in columns]
+    rows = []
+    for number, cells in enumerate((cells for cells in reader if cells), start=2):
+        values = dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=False))
+        more = [cell for cell in cells[len(columns) :] if cell.strip()]
+        flaw = "has more cells than there are columns (put text with a comma in quotes)" if more else ""
+        rows.append(Row(number, {key: value for key, value in values.items() if key}, flaw))
+    return columns, rows
 
-    Folders that are links, and links that lead out of `root`, are not followed; hidden files and litter are left out
-    without a word.
+
+def _json_rows(text: str) -> tuple[list[str], list[Row]]:
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            pairs = json.loads(line, object_pairs_hook=_Pairs)
+            if not isinstance(pairs, _Pairs):
+                raise ValueError(f"line {number} is no JSON object")
+            names = [name for name, _ in pairs]
+            if len(set(names)) < len(names):
+                raise ValueError(f"line {number} has two values of one name")
+            flaws = [
+                f"has a list or an object in {key!r}, where one text is wanted"
+                for key, value in pairs
+                if key in ("label", "file_name", "image", "split") and isinstance(_alone(value), list)
+            ]
+            rows.append(Row(number, {key: _text(value) for key, value in pairs}, next(iter(flaws), "")))
+    columns = list(dict.fromkeys(key for row in rows for key in row.values))
+    return columns, [Row(row.number, dict.fromkeys(columns, "") | row.values, row.flaw) for row in rows]
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with all that it says, also twice."""
+
+
+def _alone(value: Any) -> Any:
+    """What a list of one thing holds."""
+    return value[0] if isinstance(value, list) and not isinstance(value, _Pairs) and len(value) == 1 else value
+
+
+def _text(value: Any) -> str:
+    value = _alone(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(_without_pairs(value), ensure_ascii=False)
+
+
+def _without_pairs(value: Any) -> Any:
+    if isinstance(value, _Pairs):
+        return {key: _without_pairs(inner) for key, inner in value}
+    return [_without_pairs(inner) for inner in value] if isinstance(value, list) else value
+
+
+# ---- which column is which -------------------------------------------------------------------------------------------
+
+# Usual names of columns, as `plain` has them.
+_OF_FILES = re.compile("(image|img|picture|photo)?(file)?(names?|paths?|id|uri)?|images|files|(rel|relative)path")
+_OF_LABELS = re.compile("labels?|class(es)?|(class|label|category)name|classlabel|category|target|species|breed")
+_OF_NUMBERED_LABELS = re.compile("(class|label|category|target)(id|index|number)")
+_OF_SPLITS = re.compile("splits?|(sub|data)?set|datasplit|partition|phase|usage|mluse|isvalid")
+
+
+def plain(column: str) -> str:
+    """A column's name without case, blanks and signs."""
+    return re.sub(r"[\W_]+", "", column.lower())
+
+
+def roles_of(table: Table, columns: Mapping[str, str], names_files: Mapping[str, bool]) -> Roles | str:
+    """Which columns hold the file names, the labels and the splits; or, as a text, why that cannot be said for certain.
+
+    Parameters
+    ----------
+    table
+        What was read.
+    columns
+        What the caller says: "file_name", "label" and "split" in the table's own words; an empty one is not used.
+    names_files
+        For each column whether files that are there stand in it.
     """
-    inside = os.path.realpath(root)
-    files: list[str] = []
-    skipped: list[Skipped] = []
+    if unknown := [theirs for theirs in columns.values() if theirs and theirs not in table.columns]:
+        return f"has no column {unknown[0]!r}; it has {_named(table.columns)}"
+    file_name = columns.get("file_name") or _only(file_columns(table, names_files))
+    if isinstance(file_name, list):
+        return f"has more than one column of files, {_named(file_name)}{_say('file_name', file_name)}"
+    split = columns["split"] if "split" in columns else _only(split_columns(table))
+    if isinstance(split, list):
+        return f"has more than one column of splits, {_named(split)}{_say('split', split)}"
+    label = columns.get("label") or _only(_label_columns(table, {file_name, split}))
+    if isinstance(label, list):
+        return f"has more than one column of labels, {_named(label)}{_say('label', label)}"
+    one_hot = () if label or not file_name else _one_hot(table, {file_name, split})
+    if file_name and (label or one_hot):
+        return Roles(file_name, label, split, one_hot)
+    if file_name and not label and _zeros_and_ones(table, {file_name, split}):
+        return "has a column of 0 and 1 for each label, and rows with several labels or none, where one is wanted"
+    missing = ["file_name"] * (not file_name) + ["label"] * (not label)
+    found = ", ".join(table.columns) or "none"
+    told = "columns={" + ", ".join(f"{name!r}: '…'" for name in missing) + "}"
+    told = f"; {told} says which it is" if table.columns else ""
+    return f"lacks the column {' and '.join(missing)} (found: {found}){told}"
 
-    def walk(folder: str, prefix: str) -> None:
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
-            if not prefix:
-                raise ImageSetError(f"The folder {root} cannot be read: {error.strerror}.") from None
-            skipped.append((prefix, f"the folder cannot be read ({error.strerror})"))
-            return
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name in _LITTER:
-                continue
-            name = prefix + entry.name
-            try:
-                name.encode()
-            except UnicodeEncodeError:
-                readable = os.fsencode(name).decode(errors="backslashreplace")
-                skipped.append((readable, "the name is not valid UTF-8; rename it"))
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                walk(entry.path, f"{name}/")
-            elif not entry.is_symlink():
-                if entry.is_file():
-                    files.append(name)
-            elif not entry.is_file():
-                reason = "a link to a folder is not followed" if entry.is_dir() else "a link that leads nowhere"
-                skipped.append((name, reason))
-            elif os.path.commonpath([inside, os.path.realpath(entry.path)]) != inside:
-                skipped.append((name, "a link that leads out of the folder"))
-            else:
-                files.append(name)
 
-    walk(str(root), "")
-    return files, skipped
+def file_columns(table: Table, names_files: Mapping[str, bool]) -> list[str]:
+    """The columns that may be the names of files, for what they are called and for what stands in them."""
+    known = re.compile("filename|image") if table.is_metadata else _OF_FILES
+    found = [column for column in table.columns if plain(column) and known.fullmatch(plain(column))]
+    if table.is_metadata and "file_name" in found:
+        return ["file_name"]
+    right = [column for column in found if names_files.get(column)]
+    if table.is_metadata:
+        others = [column for column in table.columns if re.search(r"_file_names?$", column)]
+        return right or found[:1] if not others else [*right, *others]
+    return right
+
+
+def _label_columns(table: Table, taken: set[str]) -> list[str]:
+    if table.is_metadata and "label" in table.columns:
+        return ["label"]
+    for known in (_OF_LABELS, _OF_NUMBERED_LABELS):
+        found = [column for column in table.columns if known.fullmatch(plain(column)) and column not in taken]
+        same = {tuple(row.values[column].strip() for row in table.rows) for column in found}
+        if found:
+            return found[:1] if len(same) == 1 else found
+    return []
+
+
+def split_columns(table: Table) -> list[str]:
+    """The columns that may be splits."""
+    found = []
+    for column in table.columns:
+        if _OF_SPLITS.fullmatch(plain(column)):
+            given = {row.values[column].strip() for row in table.rows}
+            if plain(column) in ("split", "isvalid") or any(map(split_named, given)):
+                found.append(column)
+    return ["split"] if "split" in found else found
+
+
+def _one_hot(table: Table, taken: set[str]) -> tuple[str, ...]:
+    """Columns that are 0 or 1 throughout: labels by their names where each row has one, or where Roboflow wrote it."""
+    columns = _zeros_and_ones(table, taken)
+    each_one = all(sum(_number(row.values[column]) for column in columns) == 1 for row in table.rows)
+    return columns if each_one or table.name.endswith("_classes.csv") else ()
+
+
+def _zeros_and_ones(table: Table, taken: set[str]) -> tuple[str, ...]:
+    columns = tuple(column for column in table.columns if column and column not in taken)
+    if len(columns) < 2 and not table.name.endswith("_classes.csv"):
+        return ()
+    return columns if all(_number(row.values[column]) in (0, 1) for row in table.rows for column in columns) else ()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1
+
+
+def _only(found: list[str]) -> str | list[str]:
+    return found if len(found) > 1 else "".join(found)
+
+
+def _named(columns: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(map(repr, columns[:-1])), *map(repr, columns[-1:]))))
+
+
+def _say(ours: str, theirs: Sequence[str]) -> str:
+    return f": say which one counts with columns={{{ours!r}: {theirs[0]!r}}}"
+
+
+# ---- what else lies beside the images --------------------------------------------------------------------------------
 
 
 def read_collected(root: Path) -> list[dict[str, Any]]:
@@ -170,143 +360,29 @@ def collected_row(record: Mapping[str, Any]) -> Picture:
     """What a record of `read_collected` says of the picture that it names."""
     texts = {key: value for key, value in record.items() if isinstance(value, str)}
     fixed = {key: texts[key] for key in COLUMNS if key in texts and key != "split"}
+    fixed["label"] = label_named(fixed["label"])
     return Picture(**fixed, extra={key: texts.get(key, "") for key in ORIGIN})
 
 
-def _table_of_folders(
-    root: Path, files: Sequence[str], collected: Mapping[str, Picture]
-) -> tuple[list[Picture], list[Skipped]]:
-    """Pictures labelled by the folder they lie in; ``train/`` and ``valid/`` around class folders give the split."""
-    skipped: list[Skipped] = []
-    parts = {name: PurePosixPath(name).parts for name in files}
-    tops = {part[0] for name, part in parts.items() if len(part) > 1 and name not in collected}
-    by_split = "train" in {split_named(top) for top in tops} and all(split_named(top) for top in tops)
-    depth = 2 if by_split and all(len(part) != 2 for part in parts.values()) else 1
-
-    pictures = []
-    for name, part in parts.items():
-        is_picture = PurePosixPath(name).suffix.lower() in SUFFIXES
-        if name in collected:
-            pictures.append(collected[name])
-        elif is_picture and len(part) > depth:
-            pictures.append(Picture(name, label=part[depth - 1], split=split_named(part[0]) if depth == 2 else ""))
-        elif is_picture:
-            skipped.append((name, "lies in no class folder"))
-        elif len(part) > 1:
-            skipped.append((name, "not a picture file"))
-    filled = {PurePosixPath(picture.file_name).parts[:depth] for picture in pictures}
-    empty = (folder for folder in sorted(_folders(root, depth)) if folder not in filled)
-    skipped.extend(("/".join(folder) + "/", "a class folder without a picture") for folder in empty)
-    return pictures, skipped
+def listed_rows(root: Path) -> list[Picture]:
+    """All rows of a folder's ``metadata.csv``, whether their files are there or not."""
+    if not (root / METADATA).exists():
+        return []
+    table = read_table(root / METADATA, METADATA)
+    roles = roles_of(table, {}, {})
+    if isinstance(roles, str):
+        raise ImageSetError(f"{root / METADATA} {roles}.")
+    names = (row.values[roles.file_name] for row in table.rows)
+    return [row_picture(row, roles, name) for row, name in zip(table.rows, names, strict=True) if name.strip()]
 
 
-def _folders(root: Path, depth: int) -> Iterator[tuple[str, ...]]:
-    for path in root.glob("/".join("*" * depth)):
-        names = path.relative_to(root).parts
-        if path.is_dir() and not path.is_symlink() and not any(n.startswith(".") or n in _LITTER for n in names):
-            yield names
-
-
-def _read_table(
-    root: Path, files: Sequence[str], collected: Mapping[str, Picture]
-) -> tuple[list[Picture], list[Picture], list[Skipped]]:
-    """Pictures that ``metadata.csv`` and `files` agree on, every row of the table, and what was left out and why.
-
-    A picture that is not listed is taken in where it was collected, or where its folder is named like a label of the
-    table: then it was added by hand.
-    """
-    path = root / METADATA
-    rows = _rows(path)
-    pictures: list[Picture] = []
-    skipped: list[Skipped] = []
-    there = set(files)
-    listed: dict[str, Picture] = {}
-    for number, row in enumerate(rows, start=2):
-        name = _plain_name(row.pop("file_name"), there)
-        label, given = row.pop("label").strip(), row.pop("split", "")
-        extra = {key: value for key, value in row.items() if key not in COLUMNS}
-        if given.strip() and not split_named(given):
-            extra["split_before"] = given  # "fold 3" is no split of ours, and still not ours to lose
-        fixed = {key: row[key] for key in COLUMNS if key in row}
-        picture = Picture(name, label=label, split=split_named(given), extra=extra, **fixed)
-        reason = ""
-        if not name:
-            skipped.append((f"{METADATA}, row {number}", "names no file"))
-            continue
-        if name in listed:
-            skipped.append((name, f"{METADATA} names it again in row {number}; its first row counts"))
-            continue
-        listed[name] = picture
-        if name not in there:
-            outside = PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts
-            reason = (
-                f"{METADATA} names a file outside the folder" if outside else f"in {METADATA}, but not in the folder"
-            )
-        elif not picture.label:
-            reason = f"has no label in {METADATA}"
-        if reason:
-            skipped.append((name, reason))
-        else:
-            pictures.append(picture)
-
-    labels = {picture.label for picture in pictures}
-    for name in files:
-        if name not in listed and PurePosixPath(name).suffix.lower() in SUFFIXES:
-            folder = PurePosixPath(name).parts[0]
-            if name in collected:
-                pictures.append(collected[name])
-            elif folder in labels and "/" in name:
-                pictures.append(Picture(name, label=folder))
-            else:
-                skipped.append((name, f"not in {METADATA}, and in no folder named like a label"))
-    return pictures, list(listed.values()), skipped
-
-
-def _plain_name(text: str, there: set[str]) -> str:
-    if text in there or not text.strip():
-        return text.strip() and text
-    name = text.strip() if text.strip() in there else text
-    name = name if name in there else name.replace("\\", "/")  # a table made on Windows
-    return name.removeprefix("./")
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    advice = "Save it as CSV in UTF-8 with the columns file_name and label, or remove it to label by folder."
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        header = text.partition("\n")[0]
-        delimiter = ";" if header.count(";") > header.count(",") else ","  # ";" is what a European Excel writes
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="", strict=True)
-        columns = [column.strip() for column in reader.fieldnames or []]
-        reader.fieldnames = ["license" if c == "licence" and "license" not in columns else c for c in columns]
-        if missing := [column for column in ("file_name", "label") if column not in columns]:
-            found = ", ".join(columns) or "none"
-            raise ImageSetError(f"{path} lacks the column {' and '.join(missing)} (found: {found}). {advice}")
-        return [{key: value for key, value in row.items() if key} for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ImageSetError(f"{path} cannot be read as a table ({error}). {advice}") from None
-    except OSError as error:
-        raise ImageSetError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _examine(root: Path, pictures: Sequence[Picture]) -> tuple[list[Picture], list[Skipped]]:
-    """Read each file once: the good pictures with their `sha256`, and which cannot be used and why."""
-
-    def look(picture: Picture) -> tuple[Picture, str | None]:
-        path = root / picture.file_name
-        try:
-            size = path.stat().st_size
-            if size > MAX_BYTES:
-                return picture, f"the file is longer than {MAX_BYTES // 2**20} MB"
-            data = path.read_bytes()
-        except OSError as error:
-            return picture, f"cannot be read ({error.strerror})"
-        return replace(picture, sha256=hashlib.sha256(data).hexdigest()), probe(data)
-
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        looked = list(pool.map(look, pictures))
-    good = [picture for picture, reason in looked if reason is None]
-    return good, [(picture.file_name, reason) for picture, reason in looked if reason is not None]
+def row_picture(row: Row, roles: Roles, name: str) -> Picture:
+    """What a row says of the picture of this name; a split that is not known stays as it stands there."""
+    split, unknown = roles.split_of(row)
+    used = {roles.file_name, roles.label, roles.split, *roles.one_hot}
+    fixed = {key: row.values[key] for key in COLUMNS[3:] if key in row.values and key not in used}
+    extra = {key: value for key, value in row.values.items() if key not in COLUMNS and key not in used}
+    return Picture(name, label=roles.label_of(row)[0], split=split or unknown, extra=extra, **fixed)
 
 
 def table_text(pictures: Iterable[Picture]) -> str:
@@ -320,11 +396,6 @@ def table_text(pictures: Iterable[Picture]) -> str:
         fixed = [getattr(picture, column) for column in COLUMNS]
         writer.writerow([*fixed, *(picture.extra.get(key, "") for key in extra)])
     return text.getvalue()
-
-
-def listed_rows(root: Path) -> list[Picture]:
-    """All rows of a folder's ``metadata.csv``, whether their files are there or not."""
-    return _read_table(root, [], {})[1] if (root / METADATA).exists() else []
 
 
 def read_truth(path: Path) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from tl_course.collection import Candidate
@@ -12,8 +13,9 @@ from tl_course.errors import ImageSetError
 from tl_course.fetching import Client
 from tl_course.files import atomic_path, cache_dir
 from tl_course.imageset import ImageSet, Picture
+from tl_course.listing import list_folder
+from tl_course.names import label_named
 from tl_course.packs import unpack
-from tl_course.pictures import SUFFIXES
 from tl_course.rendered import SETS, draw_one
 from tl_course.shipped import SHIPPED
 from tl_course.sources.base import Source
@@ -31,8 +33,9 @@ class Folder(Source):
     online = False
     endless = False
 
-    def __init__(self, where: str | Path, *, sha256: str | None = None) -> None:
-        self._images = ImageSet.open(where, sha256=sha256, warn=False)
+    def __init__(self, where: str | Path, *, sha256: str | None = None, **how: Any) -> None:
+        """Open what lies there; `how` is as `ImageSet.open` takes it: `label_from`, `table` and `columns`."""
+        self._images = ImageSet.open(where, sha256=sha256, warn=False, **how)
         self.skipped = self._images.skipped
 
     def labels(self) -> list[str]:
@@ -41,7 +44,7 @@ class Folder(Source):
 
     def check(self, query: str) -> None:
         """See `Source.check`."""
-        if query not in self._images.labels:
+        if label_named(query) not in self._images.labels:
             found = " and ".join(map(repr, self._images.labels))
             raise ImageSetError(
                 f"{self._images.name} has no label {query!r}; it has {found}. Say which of these is meant: "
@@ -50,7 +53,7 @@ class Folder(Source):
 
     def search(self, label: str, query: str, client: Client) -> Iterator[Candidate]:
         """See `Source.search`."""
-        return (self._candidate(picture, label) for picture in self._images if picture.label == query)
+        return (self._candidate(picture, label) for picture in self._images if picture.label == label_named(query))
 
     def _candidate(self, picture: Picture, label: str) -> Candidate:
         known = {key: picture.extra.get(key, "") for key in ("page", "title", "license_url")}
@@ -96,9 +99,8 @@ class Upload(Source):
                 part.write_bytes(data)
             folder = unpack(archive)
             archive.unlink()
-            for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() in SUFFIXES and path.is_file():
-                    yield self._candidate(label, f"{digest[:16]}/{path.relative_to(folder).as_posix()}", path)
+            for inner in list_folder(folder)[0].all_images():
+                yield self._candidate(label, f"{digest[:16]}/{inner}", folder / inner)
 
     def _candidate(self, label: str, name: str, data: bytes | Path) -> Candidate:
         # Whoever hands a file over again shall hear what became of it, so that no name is known from the time before.

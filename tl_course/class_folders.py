@@ -1,0 +1,370 @@
+"""Labels by folders: which folders are labels, which are splits, and when that cannot be said for certain.
+
+The rules are written down in `tl_course.layouts`, which decides when they are used.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tl_course.listing import Folder, Skipped
+from tl_course.names import label_named, nfc
+from tl_course.splits import SPLITS, split_named, split_within
+from tl_course.tables import Picture
+
+__all__ = ["Reading", "Unclear", "by_class_folder", "says_nothing", "split_of_path", "splits_among"]
+
+# Words that say nothing about what the images in a folder show, and so are no labels.
+_CONTAINERS = (
+    "images?|imgs?|data|datasets?|jpegimages|jpe?g|png|files|docs?|documentation|figures?|figs?|assets|screenshots?|previews?"
+    "|thumbnails?|thumbs|samples?|examples?"
+)
+_MEDIA = f"{_CONTAINERS}|photos?|pics?|pictures?|parts?|batch(es)?"
+_PARTS = "parts?|batch(es)?|folds?|chunks?|shards?|sessions?|volumes?|days?|runs?"
+_MASKS = "masks?|annotations?|segmentations?|groundtruth|gt|labels|trimaps?"
+
+_UNLABELLED = frozenset({"unknown", "unlabeled", "unlabelled"})
+
+LABEL_ABOVE = 'label_from=r"^(?P<label>[^/]+)/"'
+LABEL_BELOW = 'label_from=r"^[^/]+/(?P<label>[^/]+)/"'
+
+
+class Unclear(Exception):  # noqa: N818  it becomes an ImageSetError
+    """What a folder means cannot be said for certain: what was seen, and what to do."""
+
+    def __init__(self, seen: str, advice: str) -> None:
+        super().__init__(f"{seen}. {advice}")
+
+
+@dataclass
+class Reading:
+    """How a folder was understood, in words, and what that gives."""
+
+    how: str
+    pictures: list[Picture] = field(default_factory=list)
+    listed: list[Picture] = field(default_factory=list)  # all rows of a table, whether their files can be used or not
+    skipped: list[Skipped] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def by_class_folder(root: Folder) -> Reading | None:
+    """Label images by the folder they lie in; None where no image lies in a folder that could be a label.
+
+    Raises
+    ------
+    Unclear
+        The folders can be read in more than one way.
+    """
+    if not root.filled:
+        return None
+    splits = splits_among(root.filled)
+    if splits:
+        return _inside_splits(root, splits)
+    classes = root.filled
+    if all(says_nothing(folder.name, _MEDIA) and not folder.filled for folder in classes):
+        return None
+    _check_words(classes)
+    below = {inner: (folder, split) for folder in classes for inner, split in _splits_below(folder, classes).items()}
+    if not below:
+        _check(classes)
+        return _reading("class folders", root, {folder: (folder, "") for folder in classes})
+    how = f"class folders with {_named({inner.name for inner in below})} inside each"
+    return _reading(how, root, below | {folder: (folder, "") for folder in classes})
+
+
+def splits_among(folders: Sequence[Folder]) -> dict[Folder, str]:
+    """Those of the folders that are splits, with the split: "train", or "flowers_train" beside "flowers_test"."""
+    if found := {folder: split for folder in folders if (split := split_named(folder.name))}:
+        return found
+    by_rest: defaultdict[tuple[str, ...], dict[Folder, str]] = defaultdict(dict)
+    for folder in folders:
+        split, rest = split_within(folder.name)
+        if split:
+            by_rest[rest][folder] = split
+    several = [of_rest for of_rest in by_rest.values() if len(set(of_rest.values())) > 1]
+    return several[0] if len(several) == 1 else {}
+
+
+def split_of_path(name: str, label: str) -> str:
+    """The split of the folders that a file lies in, where one of them is a split and not the label itself."""
+    folders = (part for part in name.split("/")[:-1] if label_named(part).casefold() != label.casefold())
+    return next(filter(None, map(split_named, folders)), "")
+
+
+def says_nothing(name: str, words: str = _CONTAINERS) -> bool:
+    """Whether a folder's name only says that something lies in it ("images", "img_part_2")."""
+    split, rest = split_within(name)
+    return not split and bool(rest) and all(re.fullmatch(words, word) for word in rest)
+
+
+# ---- folders of splits -----------------------------------------------------------------------------------------------
+
+
+def _inside_splits(root: Folder, splits: dict[Folder, str]) -> Reading | None:
+    others = [folder for folder in root.filled if folder not in splits]
+    inner = _unwrapped({folder: _undoubled(folder, split) for folder, split in splits.items()})
+    labelled = {folder: place for folder, place in inner.items() if _holds_classes(place)}
+    if not labelled and not others:
+        return None
+    labels = {folder: {label_named(one.name) for one in place.filled} for folder, place in labelled.items()}
+    for place in labelled.values():
+        _check_words(place.filled)
+        _check(place.filled)
+        for folder in place.filled:
+            _splits_below(folder, place.filled, allowed=False)
+    classes = _classes_beside(splits, labels, others)
+    train = [labels[folder] for folder in labelled if splits[folder] == "train"]
+    known = set().union(*train) if train else None
+    rest = [labels[folder] for folder in labelled if splits[folder] != "train" and labels[folder] - _UNLABELLED]
+    if known is not None and rest and not known & set().union(*rest):
+        raise Unclear(
+            f"the folders inside {_named(folder.name for folder in labelled)} have no name in common",
+            "Give each label's folder the same name in every split.",
+        )
+    assigned: dict[Folder, tuple[Folder | None, str]] = dict.fromkeys(others, (None, ""))
+    assigned |= {folder: (folder, "") for folder in classes}
+    reasons = {
+        folder: f"lies in {folder.path}, beside {_named(one.name for one in labelled)}: it has no split and no label"
+        for folder in others
+        if folder not in classes
+    }
+    for folder, split in splits.items():
+        assigned[folder] = (None, split)
+        for one in inner[folder].filled if folder in labelled else ():
+            is_known = known is None or split == "train" or _name(one) in known
+            assigned[one] = (one if is_known else None, split)
+            if not is_known:
+                like = next((name for name in known or () if name.casefold() == _name(one).casefold()), "")
+                told = f"where it is called {like!r} to train on" if like else "and there is no such folder to train on"
+                reasons[one] = f"lies in {one.path}, {told}"
+        if folder not in labelled:
+            reasons[folder] = f"lies in no class folder: {folder.path} has none"
+    in_order = sorted(labelled, key=lambda folder: SPLITS.index(splits[folder]))
+    how = "class folders inside " + _named(
+        f"{folder.name}/" + f" ({splits[folder]})" * (folder.name != splits[folder]) for folder in in_order
+    )
+    return _reading(how + " and beside" * bool(classes), root, assigned, reasons)
+
+
+def _undoubled(folder: Folder, split: str) -> Folder:
+    """Where a split's class folders lie: some archives have ``training_set/training_set/``, some ``train/images/``."""
+    while len(folder.filled) == 1:
+        (only,) = folder.filled
+        wraps = split_named(only.name) == split or only.name == folder.name or says_nothing(only.name)
+        if not wraps or (folder.images and not only.filled):
+            break
+        folder = only
+    return folder
+
+
+def _unwrapped(inner: dict[Folder, Folder]) -> dict[Folder, Folder]:
+    """Inside a folder that all splits have and that holds all there is, such as ``train/pets/cat``."""
+    names = {place.filled[0].name if len(place.filled) == 1 and not place.images else "" for place in inner.values()}
+    only = {folder: place.filled[0] for folder, place in inner.items()} if len(names) == 1 and "" not in names else {}
+    return only if only and all(place.filled and not place.images for place in only.values()) else inner
+
+
+def _holds_classes(place: Folder) -> bool:
+    return any(not says_nothing(folder.name, _MEDIA) or folder.filled for folder in place.filled)
+
+
+def _classes_beside(
+    splits: Mapping[Folder, str], labels: Mapping[Folder, set[str]], others: list[Folder]
+) -> list[Folder]:
+    """Which of the folders beside splits are class folders themselves; the rest belongs to no split.
+
+    Raises
+    ------
+    Unclear
+        A split's name beside other folders of images may be a label.
+    """
+    if not others:
+        return []
+    names = {label_named(folder.name) for folder in others}
+    if labels and "train" not in {splits[folder] for folder in labels} and all(one <= names for one in labels.values()):
+        _check(others)
+        return others
+    known = set().union(*labels.values())
+    common = len(labels) > 1 and set.intersection(*labels.values())
+    copies = all(
+        folder.filled and not folder.images
+        and (known | set(map(_name, splits))).issuperset(label_named(one.name) for one in folder.filled)
+        for folder in others
+    )  # fmt: skip
+    if common or (labels and copies):
+        return []
+    splits_seen, others_seen = _named(folder.name for folder in splits), _named(folder.name for folder in others)
+    _check_masks([*splits, *others])
+    raise Unclear(
+        f"images lie in {splits_seen}, which is what a part to train or test on is called, and in {others_seen}",
+        f"If {splits_seen} is a label like the others, say so: {LABEL_ABOVE}. If it is not, move it, or them, "
+        "elsewhere.",
+    )
+
+
+# ---- checks ----------------------------------------------------------------------------------------------------------
+
+
+def _check(classes: Sequence[Folder]) -> None:
+    """Raise `Unclear` where folders that would be labels may be something else."""
+    _check_masks(classes)
+    names = [folder.name for folder in classes]
+    if len(classes) > 1 and (odd := [name for name in names if says_nothing(name)] or _numbered_parts(names)):
+        others = _named(name for name in names if name not in odd)
+        raise Unclear(
+            f"the name {_named(odd)}{f', beside {others},' * bool(others)} says nothing about what is shown: it may be "
+            "no label",
+            f"If it is one, say so: {LABEL_ABOVE}. If not, move it elsewhere, or add a table (metadata.csv) with the "
+            "columns file_name and label.",
+        )
+    inside = {folder: _seen_through(folder) for folder in classes}
+    known = set(map(label_named, names))
+    for folder, place in inside.items():
+        below = [one.name for one in place.filled]
+        if below and not place.images and set(map(label_named, below)) <= known - {label_named(folder.name)}:
+            raise Unclear(
+                f"{folder.name}/ holds folders called like those beside it, {_named(below)}: it may be a copy of the "
+                "set, or a label",
+                f"If it is a label, say so: {LABEL_ABOVE}. If not, move it elsewhere.",
+            )
+    if holders := [folder for folder, place in inside.items() if len(place.filled) > 1 and not place.images]:
+        inner = [one.name for folder in holders for one in inside[folder].filled]
+        rename = (
+            f" If {_few(names)} are splits, call them train, valid and test." if len(set(inner)) < len(inner) else ""
+        )
+        raise Unclear(
+            f"{_named(folder.name for folder in holders)} {_hold(holders)} no images but folders of images, "
+            f"{_named(inner)}: either may be the labels",
+            f"Say which: {LABEL_ABOVE} for {_few(names)}, {LABEL_BELOW} for {_few(inner)}.{rename}",
+        )
+
+
+def _numbered_parts(names: Sequence[str]) -> list[str]:
+    """The names, where they are parts of something that differ in their numbers alone ("HAM_part_1", "fold 2")."""
+    words = {split_within(name)[1] for name in names}
+    alike = len(words) == 1 and any(re.fullmatch(_PARTS, word) for word in next(iter(words)))
+    return list(names) if alike else []
+
+
+def _seen_through(folder: Folder) -> Folder:
+    while len(folder.filled) == 1 and not folder.images:
+        (folder,) = folder.filled
+    return folder
+
+
+def _hold(folders: Sequence[Folder]) -> str:
+    return "holds" if len(folders) == 1 else "hold"
+
+
+def _check_masks(folders: Sequence[Folder]) -> None:
+    masks = [folder for folder in folders if _is_mask(split_within(folder.name)[1])]
+    images = [folder for folder in folders if says_nothing(folder.name, _MEDIA) or split_named(folder.name)]
+    if masks and images:
+        deeper = [folder.name for folder in images if folder.filled]
+        raise Unclear(
+            f"{_named(f.name for f in images)} beside {_named(f.name for f in masks)} looks like a set for "
+            "segmentation or detection: there an image has no single label",
+            f"If the folders in {deeper[0]} are the labels, open {deeper[0]} itself."
+            if deeper
+            else "A classifier needs one label for each image: put those of each label into a folder named after it.",
+        )
+
+
+def _is_mask(words: Sequence[str]) -> bool:
+    others = f"{_MASKS}|{_CONTAINERS}|class|object"
+    return any(re.fullmatch(_MASKS, word) for word in words) and all(re.fullmatch(others, word) for word in words)
+
+
+def _check_words(classes: Sequence[Folder]) -> None:
+    """Folders such as train_cat, train_dog, test_cat: two things in one name."""
+    within = {folder: split_within(folder.name) for folder in classes}
+    if len(classes) > 1 and all(split for split, _ in within.values()) and len({s for s, _ in within.values()}) > 1:
+        first = next(iter(within))
+        raise Unclear(
+            f"the names {_named(folder.name for folder in classes)} seem to hold a split and a label in one",
+            f'Say which part is which, for {first.name!r} perhaps label_from=r"^(?P<split>[a-z]+)_(?P<label>[^/]+)/".',
+        )
+
+
+def _splits_below(folder: Folder, classes: Sequence[Folder], *, allowed: bool = True) -> dict[Folder, str]:
+    """The split folders inside a class folder, where all that it holds lies in such, and each class has them."""
+    inside = folder.filled
+    found = {one: split for one in inside if (split := split_named(one.name))}
+    if not found:
+        return {}
+    if any(one.filled for one in found):
+        sets = [one.name for one in classes if any(split_named(inner.name) for inner in one.filled)]
+        raise Unclear(
+            f"inside {_named(sets)} lie {_named(one.name for one in found)} with folders of images: a set of its own, "
+            "where a label was expected",
+            "Open the one that you mean.",
+        )
+    wholly = all(c.filled and not c.images and all(split_named(one.name) for one in c.filled) for c in classes)
+    if not (allowed and wholly and len(classes) > 1):
+        raise Unclear(
+            f"some images lie in {_named(one.path for one in found)}, which is what a part to train or test on is "
+            "called, and some do not",
+            f"If it belongs to the label {folder.name!r}, give it another name. If it is a split, make it one for each "
+            "label: the usual way is train/LABEL/ and test/LABEL/.",
+        )
+    return found
+
+
+# ---- the outcome -----------------------------------------------------------------------------------------------------
+
+
+def _reading(
+    how: str,
+    root: Folder,
+    assigned: Mapping[Folder, tuple[Folder | None, str]],
+    reasons: Mapping[Folder, str] | None = None,
+) -> Reading:
+    """Every image with the label and the split of the innermost folder that has them; all else by name, and why not."""
+    reasons = reasons or {}
+    reading = Reading(how)
+    spellings: defaultdict[str, set[str]] = defaultdict(set)
+    level = {place.path.rstrip("/").rpartition("/")[0] for place, (label, _) in assigned.items() if label is place}
+    waiting: list[tuple[Folder, Folder | None, str, str]] = [(root, None, "", "lies in no class folder")]
+    while waiting:
+        folder, label, split, reason = waiting.pop()
+        if folder in assigned:
+            label, split = assigned[folder]
+        reason = reasons.get(folder, reason)
+        if folder is not root and not folder.total:
+            if label is None and folder.path.rstrip("/").rpartition("/")[0] in level:
+                reading.skipped.append((folder.path, "a class folder without a picture"))
+            elif folder.files or label is None:
+                reading.skipped.append((folder.path, "a folder without a picture"))
+            continue
+        if label is not None and label_named(label.name):
+            spellings[label_named(label.name)].add(label.name)
+            reading.pictures += [Picture(name, label=label_named(label.name), split=split) for name in folder.images]
+        else:
+            reading.skipped += [(name, reason) for name in folder.images]
+        if folder is not root:
+            images = set(folder.images)
+            reading.skipped += [(name, "not a picture file") for name in folder.files if name not in images]
+        waiting.extend((one, label, split, reason) for one in reversed(folder.folders))
+    for label_name, names in spellings.items():
+        if len({nfc(name) for name in names}) > 1:
+            few = _named(map(repr, sorted(names)))
+            reading.remarks.append(f"the folders {few} differ only in blanks at the ends; all are {label_name!r}")
+    return reading
+
+
+def _name(folder: Folder) -> str:
+    return label_named(folder.name)
+
+
+def _named(names: Iterable[str]) -> str:
+    """A few names in a sentence."""
+    few = list(dict.fromkeys(names))
+    if len(few) > 4:
+        return f"{', '.join(few[:3])} and {len(few) - 3} more"
+    return " and ".join(filter(None, (", ".join(few[:-1]), *few[-1:])))
+
+
+def _few(names: Sequence[str]) -> str:
+    few = list(dict.fromkeys(names))
+    return ", ".join(few[:2]) + ", …" * (len(few) > 2)
