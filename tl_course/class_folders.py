@@ -69,7 +69,8 @@ def by_class_folder(root: Folder) -> Reading | None:
     if not below:
         _check(classes)
         return _reading("class folders", root, {folder: (folder, "") for folder in classes})
-    how = f"class folders with {_named({inner.name for inner in below})} inside each"
+    in_order = sorted(below, key=lambda inner: SPLITS.index(below[inner][1]))
+    how = f"class folders with {_named(inner.name for inner in in_order)} inside each"
     return _reading(how, root, below | {folder: (folder, "") for folder in classes})
 
 

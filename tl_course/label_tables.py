@@ -169,8 +169,9 @@ def _take(
     reading: Reading,
 ) -> None:  # fmt: skip
     name, reason = match
-    if not name or row.flaw:
-        reading.skipped.append((f"{table.name}, row {row.number}", row.flaw or reason))
+    reason = row.flaw or reason
+    if not name:
+        reading.skipped.append((f"{table.name}, row {row.number}", reason))
         return
     if name in listed:
         reading.skipped.append((name, f"{table.name} names it again in row {row.number}; its first row counts"))

@@ -120,9 +120,9 @@ def understand(folder: Path, *, called: str = "", how: How | None = None) -> Lay
     for names in nearly_same(picture.label for picture in reading.pictures):
         few = " and ".join(map(repr, names))
         reading.remarks.append(f"the labels {few} differ only in case; rename one if they mean the same")
-    for names in _twins(root):
-        few = " and ".join(map(ascii, names))
-        reading.remarks.append(f"the names of the files {few} differ only in their Unicode form")
+    if twins := _twins(root):
+        few = " and ".join(map(ascii, twins[0]))
+        reading.remarks.append(f"names of files differ only in their Unicode form: {few}{', …' * (len(twins) > 1)}")
     sentence = reading.how + (f", below {shortened(below)}/" if below else "")
     return Layout(path, sentence, reading.pictures, reading.listed, skipped, reading.remarks)
 
@@ -266,7 +266,7 @@ def _by_folders(root: Folder, path: Path, collected: Mapping[str, Picture], pass
         reading, doubt = None, unclear
     files = Files(root)
     usable, reasons = other_tables(root, path, files)
-    if reading is None and usable:
+    if usable and (reading is None or len({one.label for one in reading.pictures}) < 2):  # one folder is no choice
         reading = by_table(root, _one_or_splits(usable), files, collected, _told(usable))
         reading.skipped += [(one.name, one.reason) for one in reasons]
         return reading
@@ -384,7 +384,7 @@ def _no_labels(root: Folder, reasons: Sequence[Unread], passed: Sequence[Skipped
     where = "the folder itself" if places == ["/"] else ", ".join(place for place in places[:3] if place != "/")
     seen = [f"its images lie in {where}, in no folder that is named like a label"]
     names = [name.rpartition("/")[2] for name in root.all_files()]
-    seen += {told for name in names if (told := _ANNOTATIONS.get(name.lower(), ""))}
+    seen += dict.fromkeys(told for name in names if (told := _ANNOTATIONS.get(name.lower(), "")))
     suffixes = {PurePosixPath(name).suffix.lower() for name in names}
     stems = {PurePosixPath(name).stem for name in images}
     for suffix, told in ((".xml", "annotations in Pascal VOC's form"), (".txt", "annotations in YOLO's form")):

@@ -377,12 +377,13 @@ def listed_rows(root: Path) -> list[Picture]:
 
 
 def row_picture(row: Row, roles: Roles, name: str) -> Picture:
-    """What a row says of the picture of this name; a split that is not known stays as it stands there."""
+    """What a row says of the picture of this name: a split that is not known as it is, no label where it is flawed."""
     split, unknown = roles.split_of(row)
     used = {roles.file_name, roles.label, roles.split, *roles.one_hot}
     fixed = {key: row.values[key] for key in COLUMNS[3:] if key in row.values and key not in used}
     extra = {key: value for key, value in row.values.items() if key not in COLUMNS and key not in used}
-    return Picture(name, label=roles.label_of(row)[0], split=split or unknown, extra=extra, **fixed)
+    label = "" if row.flaw else roles.label_of(row)[0]
+    return Picture(name, label=label, split=split or unknown, extra=extra, **fixed)
 
 
 def table_text(pictures: Iterable[Picture]) -> str:
