@@ -1,5 +1,7 @@
 """How folders are understood: a table of trees, each with what it must give. The rules: docs/folders.md."""
 
+import inspect
+import sys
 import unicodedata
 import warnings
 from collections import Counter
@@ -451,13 +453,8 @@ def link_in_circles(root: Path) -> None:
 
 
 def nest_deeply(root: Path) -> None:
-    folder = root / "cat"
-    for _ in range(1100):  # deeper than Python's stack
-        folder /= "d"
-    current = root / "cat"
-    for _ in range(1100):
-        current /= "d"
-        current.mkdir()
+    folder = root.joinpath("cat", *["d"] * 300)
+    folder.mkdir(parents=True)
     (folder / "deep.jpg").write_bytes(image("deep"))
 
 
@@ -465,5 +462,10 @@ def nest_deeply(root: Path) -> None:
 def test_links_in_circles_and_great_depths(tmp_path: Path, spoil: Callable[[Path], None], count: int) -> None:
     root = grow(tmp_path / "s", "{cat,dog}/3")
     spoil(root)
-    images, _ = opened(root)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 200)  # a tree may be deeper than Python's stack
+    try:
+        images, _ = opened(root)
+    finally:
+        sys.setrecursionlimit(limit)
     assert (len(images), images.labels) == (count, ["cat", "dog"])
