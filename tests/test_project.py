@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -118,6 +119,12 @@ def test_conda_installs_what_pip_installs(pyproject: dict) -> None:
     # Binder has 2 GB of memory and no GPU: the CPU build, and nothing that runs lessons headless.
     assert conda("binder/environment.yml") == ({p.replace("pytorch>", "pytorch-cpu>") for p in packages}, from_pip)
     assert os.access(ROOT / "binder/postBuild", os.X_OK)
+
+
+def test_every_lesson_says_at_its_end_how_to_shut_its_kernel_down() -> None:
+    for path in sorted((ROOT / "lessons").glob("*.ipynb")):
+        texts = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown"]
+        assert "*Kernel → Shut Down Kernel*" in texts[-1].replace("\n", " "), f"{path.name}: two do not fit in 2 GB"
 
 
 # --- the house --------------------------------------------------------------------------------------------------------
