@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib.style
 import numpy as np
 import pytest
+from kernels import Kernel
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -160,6 +161,17 @@ def test_a_legend_covers_nothing_and_the_figure_is_a_light_card_in_any_style(dra
     box = legend.get_window_extent()
     assert all(not box.overlaps(axis.get_tightbbox()) for axis in figure.axes)
     assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+
+
+@pytest.mark.slow
+def test_a_figure_of_the_readers_own_is_shown_after_one_of_the_course() -> None:
+    kernel = Kernel()
+    try:
+        kernel.run("from tl_course import plots\nplots.feature_map({'a': __import__('numpy').eye(4)}, list('abab'))")
+        shown = kernel.run("import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+        assert any("image/png" in message["content"].get("data", {}) for message in shown)
+    finally:
+        kernel.close()
 
 
 def axes_colour(figure: Figure) -> object:

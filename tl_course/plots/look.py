@@ -32,9 +32,11 @@ def on_a_card(draw: "Callable[Options, Figure]") -> "Callable[Options, Figure]":
 
     @wraps(draw)
     def drawn(*args: Options.args, **kwargs: Options.kwargs) -> "Figure":
-        import matplotlib.style
+        import matplotlib.pyplot as plt
 
-        with matplotlib.style.context("default"):
+        # Loads the backend here, so that what it sets, such as that a notebook shows figures, stays.
+        plt.draw_if_interactive()  # type: ignore[no-untyped-call]
+        with plt.style.context("default"):
             return draw(*args, **kwargs)
 
     return drawn
