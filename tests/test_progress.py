@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-import papermill
 import pytest
 from kernels import Kernel, Message
 
@@ -91,6 +90,7 @@ def test_a_cell_that_is_stopped_leaves_nothing_and_a_quick_one_shows_nothing(ker
 def test_nothing_of_it_is_in_a_log_or_in_the_notebook_that_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    papermill = pytest.importorskip("papermill")
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"{IMPORTS}{COUNTED}print('done')")])
