@@ -58,6 +58,7 @@ def marker(monkeypatch):
         process.kill()
 
 
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"  # one white pixel
 WIDGET = """
 from IPython.display import display
 display({"application/vnd.jupyter.widget-view+json": {"model_id": "x", "version_major": 2, "version_minor": 0},
@@ -84,7 +85,7 @@ def runs(tmp_path_factory):
         WIDGET,
         "block = b'x' * 300_000_000\nimport matplotlib\nrecord(figures=str(matplotlib.get_backend()))",
         "record(accuracy=np.float32(0.9375), source=source)",
-        budget={"seconds": 60, "memory_mb": 3000, "accuracy": 0.9},
+        budget={"seconds": 600, "memory_mb": 3000, "accuracy": 0.9},
     )
     write(folder / "fails.ipynb", "def f():\n    return 1 / 0", "# here\nf()")
     write(folder / "dies.ipynb", "import os", "os._exit(0)")
@@ -130,7 +131,7 @@ def test_a_lesson_that_passes_is_recorded_measured_and_kept(runs):
         "source": "my photos",
     }
     assert 300 < run.peak_mb < 1000
-    assert 0.5 < run.seconds < 60
+    assert run.seconds > 0.5 and run.notes == []
     executed = nbformat.read(runs.out / "good.ipynb", as_version=4)
     assert executed.cells[2].metadata.tags == ["injected-parameters"]
 
@@ -167,9 +168,121 @@ def test_an_error_that_a_lesson_shows_on_purpose_is_no_failure(runs):
     assert by_name(runs, "expected").ok
 
 
-def test_broken_budgets_fail_in_plain_words(runs):
-    seconds, memory, accuracy = by_name(runs, "wasteful").problems
-    assert seconds.startswith("took ") and seconds.endswith("its budget is 0.5 s")
+SHOWS = {
+    # A cell that goes on although something failed, and what must be said about it; None where nothing has failed.
+    """class Broken:
+    def _repr_mimebundle_(self, **_):
+        raise AttributeError("'VBox' object has no attribute '_repr_mimebundle_'")
+display(Broken())""": "AttributeError: 'VBox' object has no attribute '_repr_mimebundle_'",
+    """class Shy:
+    def _ipython_display_(self):
+        raise ValueError("not today")
+display(Shy())""": "ValueError: not today",
+    "try:\n    1 / 0\nexcept ZeroDivisionError:\n    traceback.print_exc()": "ZeroDivisionError: division by zero",
+    "try:\n    {}['a b']\nexcept KeyError:\n    print(traceback.format_exc())": "KeyError: 'a b'",
+    "try:\n    [][1]\nexcept IndexError:\n    text = traceback.format_exc()\ntext": "IndexError: list index",
+    "HTML('<pre>' + html.escape(text).replace(' ', '&nbsp;').replace('\\n', '<br>') + '</pre>')": "IndexError: list",
+    """def f():
+    raise OSError('in a thread')
+thread = threading.Thread(target=f)
+thread.start()
+thread.join()""": "OSError: in a thread",
+    "import logging\nlogging.warning('%d', 'x')": "TypeError: %d format",
+    "!python -c 'import nothing_of_this_name'": "ModuleNotFoundError: No module named",
+    "caught = widgets.Output()\nwith caught:\n    1 % 0": "ZeroDivisionError: ",
+    "@widgets.interact(x=3)\ndef f(x):\n    raise ValueError(f'at {x}')": "ValueError: at 3",
+    "button = widgets.Button()\nbutton.on_click(lambda _: [].pop())\nbutton.click()": "IndexError: pop from empty list",
+    "note = widgets.HTML()\nwidgets.VBox([note])": None,
+    "note.value = f'<pre>{text}</pre>'": "IndexError: list index out of range",
+    "sys.stderr.write('Traceback (most recent')\nprint('between', flush=True)\n"
+    "print(' call last):\\n  File \"x\", line 3\\nOSError: in pieces', file=sys.stderr)": "OSError: in pieces",
+    "print('Read a Traceback (most recent call last) from its end. No Error is a shame.', file=sys.stderr)": None,
+    "Markdown('`Traceback (most recent call last):` is how it begins.')": None,
+    "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    print('ZeroDivisionError:', error)": None,
+    "print(text)\nclear_output()": None,
+    # The last: what fails when the cell is over, and the notebook too.
+    """def late():
+    time.sleep(0.1)
+    raise OSError('late')
+threading.Thread(target=late).start()""": "OSError: late",
+}
+
+
+def test_errors_and_tracebacks_in_any_output_fail_a_lesson_that_went_on(tmp_path):
+    imports = (
+        "import html, sys, threading, time, traceback\nimport ipywidgets as widgets\n"
+        "from IPython.display import HTML, Markdown, clear_output"
+    )
+    path = write(tmp_path / "shows.ipynb", imports, *SHOWS)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source = 'Traceback (most recent call last):\n  File "x", line 3\nValueError: in a text'
+    on_purpose = nbformat.v4.new_code_cell("print(text)\ndisplay(Broken())\n1 / 0")
+    on_purpose.metadata.tags = ["raises-exception"]
+    notebook.cells.insert(-1, on_purpose)
+    nbformat.write(notebook, path)
+    (run,) = run_lessons([path], out=tmp_path / "out").lessons
+    assert not run.ok and run.error["stopped"] is False
+    assert run.error["cell"] == 3 and run.error["source"] == next(iter(SHOWS)) and run.error["traceback"]
+    said = {int(re.match(r"cell (\d+) of 24 shows an error: ", problem)[1]): problem for problem in run.problems}
+    assert len(said) == len(run.problems), "each once"
+    for number, cell in enumerate(notebook.cells[3:], start=4):
+        expected = SHOWS.get(cell.source)
+        assert (number not in said) if expected is None else expected in said.get(number, ""), cell.source
+
+
+def test_pages_show_pasted_images_under_any_spelling_and_the_text_of_missing_ones(tmp_path, monkeypatch):
+    kept, other = {"image/png": PNG}, {"image/png": "bm8="}
+    cells = [
+        ("![blank](attachment:my%20photo.png)", {"my photo.png": kept, "other.png": other}),
+        ("![bracketed](<attachment:my photo (1).png>)", {"my photo (1).png": kept}),
+        ("![encoded](attachment:my%20photo.png)", {"my%20photo.png": kept}),
+        ("![twice](attachment:my%2520photo.png)", {"my%20photo.png": kept}),
+        ("![umlaut](attachment:T%C3%BCr%5B1%5D.png)", {"Tu\u0308r[1].png": kept}),
+        ("![amp](attachment:R&D.png 'title')", {"R&D.png": kept}),
+        ('<img alt="html" src="attachment:my photo.png" width="30">', {"my photo.png": kept}),
+        ("![drawing](attachment:d.svg)", {"d.svg": {"image/svg+xml": PNG}}),
+        ("![gone & away](attachment:nowhere.png)", {"my photo.png": kept}),
+        ("![empty](attachment:e.png)", {"e.png": {}}),
+        ("![](attachment:no%20name.png)", None),
+    ]
+    path = write(tmp_path / "a_photo.ipynb", "1")
+    notebook = nbformat.read(path, as_version=4)
+    for source, attachments in cells:
+        notebook.cells.append(nbformat.v4.new_markdown_cell(source))
+        if attachments is not None:
+            notebook.cells[-1].attachments = attachments
+    nbformat.write(notebook, path)
+    report = run_lessons([path, write(tmp_path / "b_next.ipynb", "2")], out=tmp_path / "out")
+    assert report.ok
+    page = (tmp_path / "out" / "a_photo.html").read_text(encoding="utf-8")
+    assert page.count(PNG) == 8 and "attachment:" not in page
+    for alternative in ("blank", "bracketed", "encoded", "twice", "umlaut", "amp", "html", "drawing"):
+        assert f'alt="{alternative}"' in page
+    for text in ("gone &amp; away", "empty", "no name.png"):
+        assert f"<em>{text} (this image is missing)</em>" in page
+
+
+def test_a_page_that_cannot_be_made_costs_neither_the_other_lessons_nor_the_report(tmp_path, monkeypatch):
+    def only_the_second(notebook, *, title):
+        if title == "a":
+            raise RecursionError("too deep")
+        return "a page"
+
+    monkeypatch.setattr(runner, "to_html", only_the_second)
+    report = run_lessons([write(tmp_path / "a.ipynb", "1"), write(tmp_path / "b.ipynb", "2")], out=tmp_path / "out")
+    assert report.lessons[0].problems == ["ran, but no page could be made of it: RecursionError: too deep"]
+    assert report.lessons[0].html is None and report.lessons[1].ok
+    assert [run["html"] for run in json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))["lessons"]] == [
+        *(None, str(tmp_path / "out" / "b.html"))
+    ]
+
+
+def test_broken_budgets_fail_in_plain_words_and_time_is_only_said(runs):
+    run = by_name(runs, "wasteful")
+    (slow,) = run.notes
+    assert re.match(r"was slow: \d s, where a quiet machine of two cores takes 0.5 s. This machine: \d+ cores, ", slow)
+    assert f"wasteful {slow}" in str(runs).splitlines()
+    memory, accuracy = run.problems
     assert memory.startswith("held ") and memory.endswith("its budget is 1 MB")
     assert accuracy == "reached an accuracy of 0.500; its budget asks for 0.9"
     assert by_name(runs, "silent").problems == ["recorded no accuracy; its budget asks for at least 0.9"]
@@ -178,7 +291,9 @@ def test_broken_budgets_fail_in_plain_words(runs):
 def test_report_as_table_and_json(runs):
     assert not runs.ok
     lines = runs.table().splitlines()
-    assert lines[0].split() == ["lesson", "result", "seconds", "peak", "MB", "accuracy", "executed", "lesson"]
+    assert lines[0].split() == [
+        *("lesson", "result", "seconds", "CPU", "s", "factor", "peak", "MB", "accuracy", "executed", "lesson")
+    ]
     assert "passed" in lines[1] and "0.938" in lines[1] and lines[1].endswith(str(Path("out/good.ipynb")))
     assert "FAILED" in lines[2]
     kept = json.loads((runs.out / "report.json").read_text(encoding="utf-8"))
@@ -268,8 +383,9 @@ def test_what_cannot_be_run_is_refused_before_anything_runs(tmp_path, monkeypatc
 
 
 def test_device_is_for_the_lessons_that_have_one_and_budgets_can_be_left_aside(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "_watched", lambda *_: {"done": True, "seconds": 100, "peak_bytes": 0})
-    with_device = write(tmp_path / "a.ipynb", "1", parameters="device = 'auto'", budget={"seconds": 90})
+    used = {"errors": [], "seconds": 100, "cpu_seconds": 10, "busy_elsewhere": 0, "peak_bytes": 10**9}
+    monkeypatch.setattr(runner, "_watched", lambda *_: used)
+    with_device = write(tmp_path / "a.ipynb", "1", parameters="device = 'auto'", budget={"memory_mb": 900})
     lessons = [with_device, write(tmp_path / "b.ipynb", "1")]
     report = run_lessons(lessons, device="cpu", out=tmp_path / "out", enforce_budgets=False)
     assert report.ok

@@ -178,7 +178,7 @@ def _run(options: argparse.Namespace) -> int:
         device=options.device,
         cell_timeout=options.cell_timeout,
         timeout=options.timeout,
-        enforce_budgets=options.budgets,
+        enforce_budgets=options.enforce_budgets,
     )
     if options.json:
         print(f"{report}\n", file=sys.stderr)
@@ -439,9 +439,16 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--source", metavar="IMAGES", help="where the lesson takes its pictures from")
     one.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="set a lesson's parameter")
     one.add_argument("--out", metavar="DIR", help="where reports and executed lessons go (./runs)")
-    one.add_argument("--timeout", type=float, default=1800, metavar="S", help="seconds a lesson may take (1800)")
-    one.add_argument("--cell-timeout", type=float, default=600, metavar="S", help="seconds a cell may take (600)")
-    one.add_argument("--no-budgets", dest="budgets", action="store_false", help="report budgets, do not enforce them")
+    one.add_argument("--timeout", type=float, default=7200, metavar="S", help="seconds a lesson may take (7200)")
+    one.add_argument("--cell-timeout", type=float, default=1800, metavar="S", help="seconds a cell may take (1800)")
+    budgets = one.add_mutually_exclusive_group()
+    budgets.add_argument(
+        "--enforce-budgets", action="store_true", default=None,
+        help="fail for CPU seconds too, by this machine's measured speed (without it, slow is only said)",
+    )  # fmt: skip
+    budgets.add_argument(
+        "--no-budgets", dest="enforce_budgets", action="store_false", default=None, help="fail for no budget at all"
+    )
 
     one = _add(commands, "lab", _lab, "open the lessons in JupyterLab")
     one.add_argument("lesson", metavar="LESSON", nargs="?", help="open this one")

@@ -1,4 +1,4 @@
-"""Which lessons there are, and what a lesson says about itself: its parameters and its budget."""
+"""Which lessons there are, and which parameters they have."""
 
 import ast
 import warnings
@@ -10,7 +10,6 @@ from typing import Any
 from tl_course.errors import LessonError
 
 __all__ = [
-    "budget_of",
     "checkout",
     "find_lesson",
     "find_lessons",
@@ -23,8 +22,6 @@ __all__ = [
 PACKAGE = Path(__file__).resolve().parents[1]
 SHIPPED = PACKAGE / "lessons"
 """Where the wheel carries the lessons; in a checkout they stand beside the package instead."""
-
-BUDGET = ("seconds", "memory_mb", "accuracy")
 
 
 def checkout() -> Path | None:
@@ -146,17 +143,6 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
             value = text
         parameters[name] = value if value is None or isinstance(value, str | int | float | list | dict) else text
     return parameters
-
-
-def budget_of(notebook: Any, name: str) -> dict[str, float]:
-    """The budget in the notebook's metadata: at most ``seconds`` and ``memory_mb``, at least ``accuracy``."""
-    budget = dict(notebook.metadata.get("tl_course", {}).get("budget", {}))
-    for key, value in budget.items():
-        if key not in BUDGET or isinstance(value, bool) or not isinstance(value, int | float):
-            raise LessonError(
-                f"The budget of {name} says {key} = {value!r}. A budget has numbers for {', '.join(BUDGET)} only."
-            )
-    return budget
 
 
 def _meant(name: str, known: Sequence[str]) -> str:

@@ -10,7 +10,9 @@ import os
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 from time import monotonic
 from typing import Any
 
@@ -18,14 +20,22 @@ import zmq
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.engines import NBClientEngine
+from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
+from nbclient.util import run_sync
+from nbformat.v4 import output_from_msg
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from traitlets import default
 from traitlets.config import Config
 
+from tl_course.notebooks.outputs import shown_errors
+
 __all__ = ["main"]
+
+LAST_WORDS = 2.0
+"""Seconds at most that threads and tasks may go on printing when the last cell is over."""
 
 
 class _ThisPython(KernelSpecManager):
@@ -43,6 +53,69 @@ class _Kernel(AsyncKernelManager):
     async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
         await super().start_kernel(**options)
         _tell(kernel=self.provisioner.pid)  # type: ignore[union-attr]
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
+    """nbclient, which here also keeps what comes for a cell that is over, and which cell changed a widget last."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.running: Any = None
+        self.cells: dict[str, Any] = {}  # by the id of the message that started them
+        self.widgets: dict[str, str | None] = {}
+
+    def papermill_execute_cells(self) -> None:
+        assert self.kc is not None
+        channel = self.kc.iopub_channel
+        next_message = channel.get_msg
+
+        async def get_msg(**options: Any) -> Any:
+            message = await next_message(**options)
+            self._keep_what_is_late(message)
+            return message
+
+        channel.get_msg = get_msg
+        super().papermill_execute_cells()
+        deadline = monotonic() + LAST_WORDS
+        with suppress(Empty):
+            while monotonic() < deadline:
+                run_sync(channel.get_msg)(timeout=0.2)
+
+    def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:
+        self.running = self.cells[message["parent_header"].get("msg_id")] = cell
+        try:
+            return super().process_message(message, cell, cell_index)
+        except CellExecutionComplete:
+            self.running = None
+            raise
+
+    def handle_comm_msg(self, outs: Any, message: Any, cell_index: int) -> None:
+        self.widgets[message["content"]["comm_id"]] = self.nb.cells[cell_index].get("id")
+        super().handle_comm_msg(outs, message, cell_index)
+
+    def _keep_what_is_late(self, message: Any) -> None:
+        """A thread or a task goes on when its cell is over; Jupyter shows under that cell what it prints then."""
+        cell = self.cells.get(message["parent_header"].get("msg_id"))
+        if cell is None or cell is self.running or message["msg_type"] not in ("stream", "error"):
+            return
+        output = output_from_msg(message)  # type: ignore[no-untyped-call]
+        if cell.outputs and output.output_type == "stream" and cell.outputs[-1].get("name") == output.name:
+            cell.outputs[-1].text += output.text
+        else:
+            cell.outputs.append(output)
+
+
+class _Engine(Engine):  # type: ignore[misc]
+    """Papermill's own engine, with the client above."""
+
+    client: _Client
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+        # nbclient's usual limits of a minute and seconds are for machines that have nothing else to do.
+        patient = {"startup_timeout": 300, "iopub_timeout": 120}
+        cls.client = _Client(nb_man, kernel_name=kernel_name, log=logging.getLogger("papermill"), **patient, **options)
+        cls.client.execute()
 
 
 class _Clock:
@@ -87,8 +160,9 @@ def main(folder: Path) -> None:
     if connection["transport"] == "ipc":
         connection["ip"] = str(folder / "k")
     clock = _Clock(job["cell_timeout"], job["timeout"])
+    errors: list[dict[str, Any]] = []
     try:
-        NBClientEngine.execute_notebook(
+        _Engine.execute_notebook(
             notebook,
             "python3",
             output_path=path,
@@ -97,44 +171,57 @@ def main(folder: Path) -> None:
             config=Config(KernelManager=connection),
             timeout_func=clock.left,
             on_cell_start=clock.start,
-            iopub_timeout=30,
         )
-        error = _failed_cell(notebook)
+        errors = _failed_cell(notebook)
+        stopped = {error["cell_id"] for error in errors}
+        shown = shown_errors(notebook, _Engine.client.widgets)
+        errors += [error for error in shown if error["cell_id"] not in stopped]
     except CellTimeoutError:
-        error = _error(clock.cell, "CellTimeoutError", clock.verdict())
+        errors = [_error(clock.cell, "CellTimeoutError", clock.verdict())]
     except DeadKernelError:
-        error = _error(
-            clock.cell, "DeadKernelError", "the kernel died while this cell ran: out of memory, or the cell ended it"
-        )
+        reason = "the kernel died while this cell ran: out of memory, or the cell ended it"
+        errors = [_error(clock.cell, "DeadKernelError", reason)]
     except Exception as problem:
-        error = _error(clock.cell, type(problem).__name__, str(problem), traceback.format_exc())
-    _tell(done=True, error=error, peak_bytes=_peak_bytes())
+        errors = [_error(clock.cell, type(problem).__name__, str(problem), traceback.format_exc())]
+    cpu_seconds, peak_bytes = _used()
+    _tell(done=True, errors=errors, cpu_seconds=cpu_seconds, peak_bytes=peak_bytes)
 
 
-def _failed_cell(notebook: Any) -> dict[str, Any] | None:
+def _failed_cell(notebook: Any) -> list[dict[str, Any]]:
+    """The cell that stopped the notebook, if one did."""
     for cell in notebook.cells:
         if cell.metadata.papermill.get("exception"):
-            output = next(output for output in reversed(cell.outputs) if output.output_type == "error")
-            return _error(cell, output.ename, output.evalue, "\n".join(output.traceback))
-    return None
+            for output in reversed(cell.outputs):
+                if output.output_type == "error":
+                    return [_error(cell, output.ename, output.evalue, "\n".join(output.traceback))]
+            return [_error(cell, "CellExecutionError", "it raised, and has cleared what that showed")]
+    return []
 
 
 def _error(cell: Any, ename: str, evalue: str, trace: str = "") -> dict[str, Any]:
     source, identity = (cell.source, cell.get("id")) if cell is not None else (None, None)
-    return {"cell_id": identity, "source": source, "ename": ename, "evalue": evalue, "traceback": trace}
+    return {
+        "cell_id": identity,
+        "source": source,
+        "ename": ename,
+        "evalue": evalue,
+        "traceback": trace,
+        "stopped": True,
+    }
 
 
-def _peak_bytes() -> int:
-    """Most memory that a single ended child (so: the kernel) ever held, in bytes; 0 where the system does not tell.
+def _used() -> tuple[float, int]:
+    """What the ended children (so: the kernel, and those it waited for) used: CPU seconds of all, most bytes of one.
 
-    A child starts as a copy of this process, so the figure is never below this process' own, about 100 MB.
+    Zeros where the system does not tell. A child starts as a copy of this process, so its bytes are never below this
+    process' own, about 100 MB.
     """
     try:
         import resource
     except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+        return 0.0, 0
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _tell(**event: Any) -> None:

@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tl_course.devices import cores
+
 __all__ = ["LessonRun", "Report"]
 
 _VERSIONS = ("tl-course", "torch", "torchvision", "timm", "fastai", "onnxruntime", "scikit-learn", "papermill")
@@ -24,8 +26,18 @@ class LessonRun:
         The notebook's name without its suffix.
     problems
         What went wrong, in plain words; empty if the lesson passed.
+    notes
+        What is worth knowing but fails no lesson: that it was slow, and on what machine.
     seconds
         From the start of its process to its end, the kernel's start included.
+    cpu_seconds
+        CPU seconds of the kernel and the processes that it started, those that have ended included.
+    factor
+        CPU seconds that a fixed piece of the course's kind of work took on this machine while the lesson ran, in
+        relation to the reference machine (`tl_course.notebooks.speed`): 2 is half as fast. None where a lesson without
+        a budget of CPU seconds was over before that was known.
+    busy_elsewhere
+        How many of the machine's cores were busy with anything else while the lesson ran, on average.
     peak_mb
         Most memory (millions of bytes) that the kernel and the processes it started held: the kernel's own high-water
         mark, or the sum over all of them as sampled twice a second, whichever is larger. Pages that forked processes
@@ -33,22 +45,27 @@ class LessonRun:
     records
         What the lesson recorded with `tl_course.records.record`.
     error
-        The failing cell: ``cell`` (its position in the lesson, from 0; None if it is not a cell of the lesson's),
-        ``source``, ``ename``, ``evalue`` and ``traceback`` (plain text); None if no cell failed.
+        The first failing cell: ``cell`` (its position in the lesson, from 0; None if it is not a cell of the lesson's),
+        ``source``, ``ename``, ``evalue``, ``traceback`` (plain text) and ``stopped`` (False if it shows an error or a
+        traceback although the lesson went on); None if no cell failed.
     notebook, html
-        Where the executed lesson and its HTML copy lie.
+        Where the executed lesson and its HTML copy lie; `html` is None where no page could be made.
     """
 
     name: str
     problems: list[str]
+    notes: list[str]
     seconds: float
+    cpu_seconds: float
+    factor: float | None
+    busy_elsewhere: float
     peak_mb: float
     parameters: Mapping[str, Any]
     budget: Mapping[str, float]
     records: Mapping[str, Any]
     error: Mapping[str, Any] | None
     notebook: Path
-    html: Path
+    html: Path | None
 
     @property
     def ok(self) -> bool:
@@ -57,11 +74,13 @@ class LessonRun:
 
     def to_json(self) -> dict[str, Any]:
         """The run as JSON's types."""
-        return {**asdict(self), "ok": self.ok, "notebook": str(self.notebook), "html": str(self.html)}
+        html = None if self.html is None else str(self.html)
+        return {**asdict(self), "ok": self.ok, "notebook": str(self.notebook), "html": html}
 
     def __str__(self) -> str:
-        """What went wrong, with the source of the failing cell; an empty text if nothing did."""
+        """What went wrong, with the source of the failing cell, and the notes; an empty text if there is neither."""
         lines = [f"{self.name}: {problem}" for problem in self.problems]
+        lines += [f"{self.name} {note}" for note in self.notes]
         if self.error and self.error["source"]:
             lines += ["", *_indented(self.error["source"], 40)]
         if self.error and self.error["traceback"]:
@@ -87,6 +106,7 @@ class Report:
         return {
             "ok": self.ok,
             "device": self.device,
+            "cores": cores(),
             "python": sys.version.split()[0],
             "platform": sys.platform,
             "versions": _versions(),
@@ -95,7 +115,7 @@ class Report:
 
     def table(self) -> str:
         """One line a lesson, for a terminal."""
-        rows = [("lesson", "result", "seconds", "peak MB", "accuracy", "executed lesson")]
+        rows = [("lesson", "result", "seconds", "CPU s", "factor", "peak MB", "accuracy", "executed lesson")]
         for run in self.lessons:
             accuracy = run.records.get("accuracy")
             rows.append(
@@ -103,23 +123,25 @@ class Report:
                     run.name,
                     "passed" if run.ok else "FAILED",
                     f"{run.seconds:.1f}",
+                    f"{run.cpu_seconds:.1f}",
+                    "-" if run.factor is None else f"{run.factor:.2f}",
                     f"{run.peak_mb:.0f}",
                     f"{accuracy:.3f}" if isinstance(accuracy, int | float) else "-",
                     str(run.notebook),
                 )
             )
-        widths = [max(len(row[column]) for row in rows) for column in range(6)]
+        widths = [max(len(row[column]) for row in rows) for column in range(8)]
         return "\n".join(
             "  ".join(
-                text.rjust(width) if 2 <= column <= 4 else text.ljust(width)
+                text.rjust(width) if 2 <= column <= 6 else text.ljust(width)
                 for column, (text, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in rows
         )
 
     def __str__(self) -> str:
-        """What went wrong, if anything did, and the table."""
-        return "\n\n".join([*(str(lesson) for lesson in self.lessons if not lesson.ok), self.table()])
+        """What went wrong and what is worth knowing, if anything is, and the table."""
+        return "\n\n".join([*filter(None, map(str, self.lessons)), self.table()])
 
 
 def without_colour(text: str) -> str:

@@ -14,17 +14,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
+from tl_course.devices import cores
 from tl_course.errors import LessonError
 from tl_course.files import atomic_path
-from tl_course.notebooks.files import budget_of, check_parameters, checkout, find_lessons, parameters_of, read_notebook
+from tl_course.notebooks.budgets import budget_of, problems_of, slowness_of
+from tl_course.notebooks.family import Family
+from tl_course.notebooks.files import check_parameters, checkout, find_lessons, parameters_of, read_notebook
 from tl_course.notebooks.page import to_html
 from tl_course.notebooks.report import LessonRun, Report, without_colour
+from tl_course.notebooks.speed import Speed
 from tl_course.records import records_of
-
-if TYPE_CHECKING:
-    import psutil
 
 __all__ = ["run_lessons"]
 
@@ -47,15 +48,16 @@ def run_lessons(
     parameters: Mapping[str, Any] | None = None,
     source: str | Path | None = None,
     device: str = "auto",
-    cell_timeout: float = 600,
-    timeout: float = 1800,
-    enforce_budgets: bool = True,
+    cell_timeout: float = 1800,
+    timeout: float = 7200,
+    enforce_budgets: bool | None = None,
 ) -> Report:
     """Run lessons from top to bottom without a browser, one after the other, each in a process of its own.
 
-    A lesson fails if a cell raises, if a limit is passed, if its kernel dies, or if it breaks the budget in its own
-    metadata: ``{"tl_course": {"budget": {"seconds": 90, "memory_mb": 1500, "accuracy": 0.9}}}``. Ctrl-C (or SIGTERM)
-    stops all the processes of the lesson that runs. On a terminal, standard error shows how far it is.
+    A lesson fails if a cell raises or shows an error or a traceback (and is not tagged ``raises-exception``), if a
+    limit is passed, if its kernel dies, or if it breaks the budget in its own metadata: ``{"tl_course": {"budget":
+    {"seconds": 90, "cpu_seconds": 100, "memory_mb": 1500, "accuracy": 0.9}}}``. That it was slow is only said. Ctrl-C
+    (or SIGTERM) stops all the processes of the lesson that runs. On a terminal, standard error shows how far it is.
 
     Parameters
     ----------
@@ -71,9 +73,13 @@ def run_lessons(
     device
         The parameter ``device``, for those lessons that have one; ``"auto"`` leaves it to the lesson.
     cell_timeout, timeout
-        Seconds that a cell, and that a lesson, may take before it is stopped.
+        Seconds that a cell, and that a lesson, may take before it is stopped. They are for one that hangs, and so long
+        that slow machines do not meet them.
     enforce_budgets
-        False reports seconds, memory and accuracy but fails no lesson for them, as befits a larger data set.
+        None fails a lesson for its memory and its accuracy. True, for continuous integration, also for its CPU seconds,
+        measured against the speed of the machine during the run, with a margin (`tl_course.notebooks.budgets`); each
+        lesson then gets a cache of its own, so that it draws and exports what a first run does. False fails no lesson
+        for its budget, as befits a larger data set.
 
     Returns
     -------
@@ -98,9 +104,9 @@ def run_lessons(
     plans = [_plan(path, wanted, device) for path in find_lessons(lessons)]
     folder = _prepared(Path(out if out is not None else "runs"), plans)
     report = Report(device=device, out=folder)
-    with _signals_that_unwind():
+    with _signals_that_unwind(), Speed() as speed:
         for plan in plans:
-            report.lessons.append(_run(plan, folder, cell_timeout, timeout, enforce_budgets))
+            report.lessons.append(_run(plan, folder, speed, cell_timeout, timeout, enforce_budgets))
             with atomic_path(folder / "report.json") as part:
                 part.write_text(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return report
@@ -130,56 +136,75 @@ def _prepared(folder: Path, plans: list[_Plan]) -> Path:
     return folder
 
 
-def _run(plan: _Plan, out: Path, cell_timeout: float, timeout: float, enforce_budgets: bool) -> LessonRun:
+def _run(
+    plan: _Plan, out: Path, speed: Speed, cell_timeout: float, timeout: float, enforce_budgets: bool | None
+) -> LessonRun:
     import nbformat
 
     name = plan.path.stem
+    since = speed.n
     with tempfile.TemporaryDirectory(prefix="tlc-", dir=_short_folder(), ignore_cleanup_errors=True) as private:
         folder = Path(private)
         nbformat.write(plan.notebook, folder / "notebook.ipynb")  # type: ignore[no-untyped-call]
         job = {"parameters": plan.parameters, "cell_timeout": cell_timeout, "timeout": timeout}
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        state = _watched(folder, name, len(plan.notebook.cells), timeout)
+        environment = _environment(folder)
+        if enforce_budgets:
+            environment["TL_COURSE_CACHE"] = str(folder / "cache")
+        state = _watched(folder, name, len(plan.notebook.cells), timeout, environment)
         try:
             executed = read_notebook(folder / "notebook.ipynb")
         except LessonError:  # killed in the middle of saving
             executed = plan.notebook
-    notebook, html = out / f"{name}.ipynb", out / f"{name}.html"
+    measured = {
+        "seconds": round(state["seconds"], 2),
+        "cpu_seconds": round(state["cpu_seconds"], 2),
+        "factor": _rounded(speed.factor(since=since, wait="cpu_seconds" in plan.budget)),
+        "busy_elsewhere": round(state["busy_elsewhere"], 2),
+        "peak_mb": round(state["peak_bytes"] / 1e6, 1),
+    }
+    records = records_of(executed)
+    errors = [_located(error, plan.notebook) for error in state["errors"]]
+    problems = [_said(error, len(plan.notebook.cells)) for error in errors]
+    if not any(error["stopped"] for error in errors):
+        problems += problems_of(plan.budget, measured, records, enforce=enforce_budgets)
+    slow = slowness_of(plan.budget, measured, cores=cores())
+    notebook = out / f"{name}.ipynb"
     with atomic_path(notebook) as part:
         nbformat.write(executed, part)  # type: ignore[no-untyped-call]
-    with atomic_path(html) as part:
-        part.write_text(to_html(executed, title=name), encoding="utf-8")
-    records = records_of(executed)
-    error = _located(state.get("error"), plan.notebook)
-    seconds, peak_mb = round(state["seconds"], 2), round(state["peak_bytes"] / 1e6, 1)
-    if error:
-        where = "" if error["cell"] is None else f"cell {error['cell'] + 1} of {len(plan.notebook.cells)} failed with "
-        problems = [f"{where}{error['ename']}: {error['evalue']}"]
-    else:
-        problems = _broken(plan.budget, seconds, peak_mb, records) if enforce_budgets else []
+    html, trouble = _page(executed, out / f"{name}.html", name)
     return LessonRun(
         name=name,
-        problems=problems,
-        seconds=seconds,
-        peak_mb=peak_mb,
+        problems=problems + trouble,
+        notes=[slow] if slow else [],
         parameters=plan.parameters,
         budget=plan.budget,
         records=records,
-        error=error,
+        error=errors[0] if errors else None,
         notebook=notebook,
         html=html,
+        **measured,
     )
 
 
-def _watched(folder: Path, name: str, cells: int, timeout: float) -> dict[str, Any]:
+def _page(notebook: Any, path: Path, name: str) -> tuple[Path | None, list[str]]:
+    """The page of an executed lesson, or why there is none: whatever its text holds, the lessons after it still run."""
+    try:
+        page = to_html(notebook, title=name)
+        with atomic_path(path) as part:
+            part.write_text(page, encoding="utf-8", errors="replace")
+    except Exception as error:  # nbconvert and its templates let through whatever a notebook trips them over
+        return None, [f"ran, but no page could be made of it: {type(error).__name__}: {error}"]
+    return path, []
+
+
+def _watched(folder: Path, name: str, cells: int, timeout: float, environment: dict[str, str]) -> dict[str, Any]:
     """Start the notebook's process, follow it to its end, and leave none of its processes behind."""
     import psutil
     from tqdm import tqdm
 
-    state: dict[str, Any] = {}
-    family: set[psutil.Process] = set()
-    sampled = 0
-    started = monotonic()
+    state: dict[str, Any] = {"errors": [], "cpu_seconds": 0.0, "peak_bytes": 0}
+    started, busy_before = monotonic(), _busy_seconds()
     log = folder / "log.txt"
     look = "{desc} |{bar:20}| cell {n} of {total}, {elapsed}"
     with (
@@ -191,33 +216,38 @@ def _watched(folder: Path, name: str, cells: int, timeout: float) -> dict[str, A
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=_environment(folder),
+            env=environment,
             # Ctrl-C in a terminal then reaches only this process, which stops the others in good order.
             start_new_session=True,
         )
+        family = Family(psutil.Process(process.pid))
         try:
             assert process.stdout is not None
             listener = threading.Thread(target=_listen, args=(process.stdout, state, bar), daemon=True)
             listener.start()
-            runner = psutil.Process(process.pid)
             while process.poll() is None:
-                sampled = max(sampled, _look(runner, family))
+                family.look()
                 bar.refresh()
                 if monotonic() - started > timeout + GRACE:
                     evalue = f"the lesson was not done after {timeout:g} s, the limit for a lesson, and did not stop"
-                    state["error"] = _lost(evalue)
+                    state["errors"] = [_lost(evalue)]
                     break
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(0.5)
         finally:
             _kill(process, state, family)
         listener.join(5)
-        state["seconds"] = monotonic() - started
-    state["peak_bytes"] = max(sampled, state.get("peak_bytes", 0))
-    if "done" not in state and "error" not in state:
+    seconds = monotonic() - started
+    cpu_seconds = max(family.cpu_seconds, state["cpu_seconds"])
+    if "done" not in state and not state["errors"]:
         tail = log.read_text(encoding="utf-8", errors="replace")
-        state["error"] = _lost(f"the notebook's process ended with exit code {process.returncode}", tail)
-    return state
+        state["errors"] = [_lost(f"the notebook's process ended with exit code {process.returncode}", tail)]
+    return state | {
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "busy_elsewhere": max(0.0, _busy_seconds() - busy_before - cpu_seconds) / seconds,
+        "peak_bytes": max(family.peak_bytes, state["peak_bytes"]),
+    }
 
 
 def _listen(stream: IO[bytes], state: dict[str, Any], bar: Any) -> None:
@@ -229,35 +259,16 @@ def _listen(stream: IO[bytes], state: dict[str, Any], bar: Any) -> None:
             bar.update(event["cell"] - bar.n)
 
 
-def _look(runner: "psutil.Process", family: set["psutil.Process"]) -> int:
-    """Add the processes below `runner` to `family`; their resident memory in bytes, summed."""
-    import psutil
-
-    held = 0
-    with suppress(psutil.Error):
-        for relative in runner.children(recursive=True):
-            family.add(relative)
-            with suppress(psutil.Error):
-                held += relative.memory_info().rss
-    return held
-
-
-def _kill(process: "subprocess.Popen[bytes]", state: Mapping[str, Any], family: set["psutil.Process"]) -> None:
+def _kill(process: "subprocess.Popen[bytes]", state: Mapping[str, Any], family: Family) -> None:
     """End the notebook's process, its kernel, and whatever the kernel started."""
-    import psutil
-
-    with suppress(psutil.Error):
-        _look(psutil.Process(process.pid), family)
+    family.look()
     process.kill()
     process.wait()
     # The kernel leads a process group of its own; those it started are in it even where their parent is gone.
     if "kernel" in state and hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(state["kernel"], signal.SIGKILL)
-    for relative in family:
-        with suppress(psutil.Error):
-            relative.kill()
-    psutil.wait_procs(family, timeout=5)
+    family.kill()
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -295,39 +306,46 @@ def _signals_that_unwind() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _broken(budget: Mapping[str, float], seconds: float, peak_mb: float, records: Mapping[str, Any]) -> list[str]:
-    """In which ways the budget was not kept."""
-    problems = []
-    if seconds > budget.get("seconds", float("inf")):
-        problems.append(f"took {seconds:.1f} s; its budget is {budget['seconds']:g} s")
-    if peak_mb > budget.get("memory_mb", float("inf")):
-        problems.append(f"held {peak_mb:.0f} MB of memory; its budget is {budget['memory_mb']:g} MB")
-    if "accuracy" in budget:
-        accuracy = records.get("accuracy")
-        if isinstance(accuracy, bool) or not isinstance(accuracy, int | float):
-            problems.append(f"recorded no accuracy; its budget asks for at least {budget['accuracy']:g}")
-        elif accuracy < budget["accuracy"]:
-            problems.append(f"reached an accuracy of {accuracy:.3f}; its budget asks for {budget['accuracy']:g}")
-    return problems
-
-
 def _lost(evalue: str, trace: str = "") -> dict[str, Any]:
-    return {"cell_id": None, "source": None, "ename": "LessonError", "evalue": evalue, "traceback": trace}
+    return {
+        "cell_id": None,
+        "source": None,
+        "ename": "LessonError",
+        "evalue": evalue,
+        "traceback": trace,
+        "stopped": True,
+    }
 
 
-def _located(error: Mapping[str, Any] | None, notebook: Any) -> dict[str, Any] | None:
+def _located(error: Mapping[str, Any], notebook: Any) -> dict[str, Any]:
     """`error` with the failing cell's position in the lesson as its author knows it."""
-    if error is None:
-        return None
     ids = [cell.get("id") for cell in notebook.cells]
     cell = ids.index(error["cell_id"]) if error["cell_id"] in ids else None
-    return {
-        "cell": cell,
-        "source": error["source"],
-        "ename": error["ename"],
-        "evalue": error["evalue"],
-        "traceback": without_colour(error["traceback"]),
-    }
+    rest = {key: error[key] for key in ("source", "ename", "evalue", "stopped")}
+    return {"cell": cell, **rest, "traceback": without_colour(error["traceback"])}
+
+
+def _said(error: Mapping[str, Any], cells: int) -> str:
+    """One line about what went wrong in a cell."""
+    where = "" if error["cell"] is None else f"cell {error['cell'] + 1} of {cells} "
+    what = error["evalue"] if error["ename"] == "Traceback" else f"{error['ename']}: {error['evalue']}"
+    return (
+        f"{where and where + 'failed with '}{what}"
+        if error["stopped"]
+        else f"{where or 'a cell '}shows an error: {what}"
+    )
+
+
+def _rounded(factor: float | None) -> float | None:
+    return None if factor is None else round(factor, 3)
+
+
+def _busy_seconds() -> float:
+    """Seconds that all cores of the machine together have worked so far, for whomever."""
+    import psutil
+
+    times = psutil.cpu_times()
+    return float(sum(getattr(times, kind, 0.0) for kind in ("user", "nice", "system", "irq", "softirq", "steal")))
 
 
 def _plain(value: Any) -> Any:
