@@ -66,20 +66,31 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
 
     def papermill_execute_cells(self) -> None:
         assert self.kc is not None
-        channel = self.kc.iopub_channel
-        next_message = channel.get_msg
+        shell, outputs = self.kc.shell_channel, self.kc.iopub_channel
+        next_reply, next_output = shell.get_msg, outputs.get_msg
 
-        async def get_msg(**options: Any) -> Any:
-            message = await next_message(**options)
+        async def get_reply(*, timeout: float | None = None) -> Any:
+            # What nbclient sends for an Output widget on the socket where it waits for a reply may swallow the news
+            # that the reply is there; it is then seen when the time is up. So no wait is long.
+            deadline = monotonic() + (timeout if timeout is not None else float("inf"))
+            while True:
+                try:
+                    return await next_reply(timeout=max(0.0, min(1.0, deadline - monotonic())))
+                except Empty:
+                    if monotonic() >= deadline:
+                        raise
+
+        async def get_output(*, timeout: float | None = None) -> Any:
+            message = await next_output(timeout=timeout)
             self._keep_what_is_late(message)
             return message
 
-        channel.get_msg = get_msg
+        shell.get_msg, outputs.get_msg = get_reply, get_output
         super().papermill_execute_cells()
         deadline = monotonic() + LAST_WORDS
         with suppress(Empty):
             while monotonic() < deadline:
-                run_sync(channel.get_msg)(timeout=0.2)
+                run_sync(get_output)(timeout=0.2)
 
     def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:
         self.running = self.cells[message["parent_header"].get("msg_id")] = cell
