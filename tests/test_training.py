@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tl_course import Classifier, ImageSet, train
+from tl_course import Classifier, ImageSet, features, train
 from tl_course.backbones import Backbone
 from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
 
@@ -260,3 +261,19 @@ def test_frozen_training_imports_neither_torch_nor_fastai(birds: ImageSet, backb
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_loading_is_timed_apart_and_stages_add_up(birds: ImageSet, backbone: Backbone, monkeypatch: Any) -> None:
+    """A star in a figure of training times is not moved by a slow disk, nor by an export that is done once."""
+    clock, load = [0.0], features._runner
+
+    def slow(*given: Any) -> Any:
+        clock[0] += 1
+        return load(*given)
+
+    monkeypatch.setattr(features, "_runner", slow)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    model = train(birds)
+    assert model.history.stages == {"loading": 1, "features": 0, "fit": 0, "test": 1}
+    assert (model.metrics["loading_seconds"], model.metrics["seconds"]) == (1, 1)
+    assert model.history.epochs[0]["seconds"] == 0

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import ceil
@@ -72,6 +72,7 @@ def extract(
     device: str = "auto",
     hashes: Sequence[str] | None = None,
     body: "Callable[[], nn.Module] | None" = None,
+    loading: AbstractContextManager[object] | None = None,
     progress: bool = True,
 ) -> Features:
     """The backbone's vector of each picture, from the cache where the same picture has been through it before.
@@ -88,6 +89,8 @@ def extract(
         SHA-256 of each file where the caller knows it (an `ImageSet` does); computed otherwise.
     body : function that gives a torch module, optional
         The network itself where it is not timm's own: a backbone that has been fine-tuned.
+    loading : context manager, optional
+        Entered while the backbone is loaded, where it has to be: ``history.timing("loading")`` says what that took.
     progress : bool
         Show a bar where somebody may look (see `tl_course.progress`).
 
@@ -116,7 +119,8 @@ def extract(
         if todo:
             unwritten: dict[str, Array] = {}
             with Bar(f"features from {backbone.name}", len(todo), show=progress) as bar:
-                run = _runner(backbone, device, body)
+                with loading or nullcontext():
+                    run = _runner(backbone, device, body)
                 for batch, arrays in _decoded(sources, todo, backbone, failed, _BATCH[device], bar):
                     vectors[batch] = fresh = np.mean([run(view) for view in arrays], axis=0)
                     unwritten |= {keys[i]: vector for i, vector in zip(batch, fresh, strict=True) if i in keys}

@@ -52,12 +52,13 @@ class History:
 
     @contextmanager
     def timing(self, stage: str) -> Iterator[None]:
-        """Add the wall time of a ``with`` block to a stage."""
-        start = time.perf_counter()
+        """Add the wall time of a ``with`` block to a stage, less that of stages within it."""
+        start, before = time.perf_counter(), sum(self.stages.values())
         try:
             yield
         finally:
-            self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - start
+            within = sum(self.stages.values()) - before
+            self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - start - within
 
     def column(self, name: str) -> list[float]:
         """One column of `epochs`: ``history.column("valid_loss")``, with NaN where it was not measured.

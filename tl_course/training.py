@@ -192,7 +192,8 @@ def _frozen(
     paths = [images.path(picture) for picture in pictures]
     hashes = [picture.sha256 for picture in pictures]
     with history.timing("features"):
-        features = extract(paths, backbone, device=device, hashes=hashes, body=network)
+        loading = history.timing("loading")
+        features = extract(paths, backbone, device=device, hashes=hashes, body=network, loading=loading)
     if features.failed:
         reasons = "; ".join(features.failed.values())
         warnings.warn(f"Trained without {len(features.failed)} pictures: {reasons}", TLCourseWarning, stacklevel=3)
