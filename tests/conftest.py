@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--enforce-budgets", action="store_true",
+        help="lessons fail for their CPU seconds too, by this machine's measured speed: for continuous integration",
+    )  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own, so that no test finds what another one left."""

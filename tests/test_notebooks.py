@@ -14,6 +14,7 @@ import nbformat
 import psutil
 import pytest
 
+from tl_course.devices import cores
 from tl_course.errors import LessonError
 from tl_course.notebooks import clean, faults, files, find_lessons, lab, open_lab, parse_parameters, run_lessons, runner
 
@@ -286,6 +287,59 @@ def test_broken_budgets_fail_in_plain_words_and_time_is_only_said(runs):
     assert memory.startswith("held ") and memory.endswith("its budget is 1 MB")
     assert accuracy == "reached an accuracy of 0.500; its budget asks for 0.9"
     assert by_name(runs, "silent").problems == ["recorded no accuracy; its budget asks for at least 0.9"]
+
+
+WORK = """
+import random
+from PIL import Image, ImageFilter
+for _ in range({}):
+    image = Image.effect_noise((400, 400), 60).filter(ImageFilter.GaussianBlur(3)).resize((900, 900))
+    words = sorted((str(random.random()) for _ in range(20_000)), key=hash)
+"""
+
+
+def test_cpu_seconds_are_held_against_the_machine_on_an_overloaded_one_too(tmp_path):
+    """What a run reports as CPU seconds and factor is a budget that a busy machine keeps, and double work breaks."""
+    path = write(tmp_path / "measured.ipynb", WORK.format(60), budget={"cpu_seconds": 1000})
+    (run,) = run_lessons([path], out=tmp_path / "out").lessons
+    assert run.ok and run.factor and run.cpu_seconds > 1
+    budget = {"cpu_seconds": run.cpu_seconds / run.factor}
+    lessons = [write(tmp_path / f"{n}.ipynb", WORK.format(n), budget=budget) for n in (60, 120)]
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * cores())]
+    try:
+        report = run_lessons(lessons, out=tmp_path / "out", enforce_budgets=True)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    once, twice = report.lessons
+    assert once.ok, once.problems
+    (problem,) = twice.problems
+    assert re.match(r"used \d+ CPU seconds, where \d+ are expected .*; 1.5 times as many are allowed$", problem)
+    assert once.busy_elsewhere > 0.3 * cores() and report.to_json()["cores"] == cores()
+
+
+def test_a_child_that_has_ended_counts_with_its_cpu_seconds(tmp_path):
+    burn = "import time\nwhile time.process_time() < 2: pass"
+    ended = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {burn!r}])"
+    left = f"subprocess.Popen([sys.executable, '-c', {burn!r}], start_new_session=True).wait()"
+    (run,) = run_lessons([write(tmp_path / "a.ipynb", ended, left)], out=tmp_path / "out").lessons
+    assert run.ok and 4 < run.cpu_seconds < 8
+
+
+def test_a_machine_that_cannot_be_measured_fails_no_learner_but_whoever_enforces(tmp_path, monkeypatch):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "torch.py").write_text("raise ImportError('no torch today')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "broken"), *sys.path]))
+    path = write(tmp_path / "a.ipynb", "import os\nprint(os.environ['TL_COURSE_CACHE'])", budget={"cpu_seconds": 50})
+    (run,) = run_lessons([path], out=tmp_path / "out").lessons
+    assert run.ok and run.factor is None
+    (run,) = run_lessons([path], out=tmp_path / "out", enforce_budgets=True).lessons
+    assert run.problems == [
+        "could not be held to its CPU seconds: this machine's speed is not known (ImportError: no torch today)"
+    ]
+    printed = nbformat.read(run.notebook, as_version=4).cells[-1].outputs[0].text
+    assert printed.strip() != os.environ["TL_COURSE_CACHE"], "a first run is what a budget is for"
 
 
 def test_report_as_table_and_json(runs):

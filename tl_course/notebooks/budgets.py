@@ -40,7 +40,12 @@ def budget_of(notebook: Any, name: str) -> dict[str, float]:
 
 
 def problems_of(
-    budget: Mapping[str, float], measured: Mapping[str, Any], records: Mapping[str, Any], *, enforce: bool | None
+    budget: Mapping[str, float],
+    measured: Mapping[str, Any],
+    records: Mapping[str, Any],
+    *,
+    enforce: bool | None,
+    trouble: str = "",
 ) -> list[str]:
     """In which ways the budget was not kept, of those that `enforce` asks for.
 
@@ -52,13 +57,15 @@ def problems_of(
         What the lesson recorded.
     enforce
         As `enforce_budgets` of `run_lessons`.
+    trouble
+        Why the machine's speed could not be measured, if it could not.
     """
     if enforce is False:
         return []
     problems = []
     if enforce and "cpu_seconds" in budget:
         if measured["factor"] is None:
-            problems.append("could not be held to its CPU seconds: the machine's speed could not be measured")
+            problems.append(f"could not be held to its CPU seconds: this machine's speed is not known ({trouble})")
         elif _wasteful(budget, measured):
             problems.append(f"used {_used(budget, measured)}; {MARGIN:g} times as many are allowed")
     peak_mb = measured["peak_mb"]

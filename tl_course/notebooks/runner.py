@@ -167,7 +167,7 @@ def _run(
     errors = [_located(error, plan.notebook) for error in state["errors"]]
     problems = [_said(error, len(plan.notebook.cells)) for error in errors]
     if not any(error["stopped"] for error in errors):
-        problems += problems_of(plan.budget, measured, records, enforce=enforce_budgets)
+        problems += problems_of(plan.budget, measured, records, enforce=enforce_budgets, trouble=speed.trouble)
     slow = slowness_of(plan.budget, measured, cores=cores())
     notebook = out / f"{name}.ipynb"
     with atomic_path(notebook) as part:

@@ -173,7 +173,7 @@ def _main() -> None:
 
 def _end_with_the_parent() -> None:
     """Standard input closes when the process that started this one is gone, however it went."""
-    sys.stdin.buffer.read()
+    os.read(0, 1)  # not through Python's buffer, which a process that ends meanwhile cannot lock
     os._exit(0)
 
 
