@@ -113,6 +113,7 @@ function mount({ model, el }, root, handlers, end) {
     root.classList.toggle("tlb-off", off);
     set(gone, "textContent", off ? GONE : "");
     set(busy, "textContent", state === "busy" ? AT_WORK : "");
+    root.dispatchEvent(new CustomEvent("connection", { detail: state }));
   }
   // What is disabled hears no click; but keys, drops and gestures are heard by what is around it.
   function guard(event) {
