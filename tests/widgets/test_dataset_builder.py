@@ -110,6 +110,7 @@ def test_files_and_zips_are_taken_in_and_bad_ones_are_named(builder: DatasetBuil
     assert builder.counts == {"open": 5, "closed": 0}
     assert {name for name, _ in report.passed_over} == {"notes.txt", "torn.zip"}
     assert dict(builder.passed_over)["notes.txt"]
+    assert dict(builder.passed_over)["torn.zip"].startswith("cannot be unpacked"), "and not where it lay meanwhile"
 
 
 def test_what_is_handed_over_again_is_named_and_what_was_removed_comes_back(builder: DatasetBuilder) -> None:

@@ -249,8 +249,10 @@ class CollectingSession(BuilderSession):
                 merge(fresh, came)
             except ImageSetError as error:  # such as a damaged zip: the other files are good all the same
                 name = ", ".join(part)
-                fresh.passed_over.append((name, str(error)))
-                self._passed.append((label, name, str(error)))
+                reason = str(error)
+                reason = reason.partition(".zip ")[2] or reason  # of where it was unpacked nobody needs to know
+                fresh.passed_over.append((name, reason))
+                self._passed.append((label, name, reason))
         back = self._bring_back([reason for _, reason in fresh.passed_over], label)
         fresh.passed_over = [one for one in fresh.passed_over if twin_of(one[1]) not in back]
         self._passed = [one for one in self._passed if one[0] != label or twin_of(one[2]) not in back]
