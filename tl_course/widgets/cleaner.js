@@ -3,21 +3,33 @@
 
 const KEYS = [
   ["← → ↑ ↓ Home End", "move"],
-  ["1 – 9", "give this label; the one it has already keeps it"],
+  ["1 – 9, 0", "give this label; the one it has already keeps it"],
   ["d or Delete", "drop"],
   ["k or Enter", "keep: it is right as it is"],
   ["r", "restore a dropped picture"],
-  ["u", "undo, in earlier sessions too"],
+  ["u or Ctrl + Z", "undo the last step whole, in earlier sessions too"],
   ["Shift + U", "redo"],
   ["x or Space", "select, or no longer"],
-  ["Shift + click", "select all up to here"],
-  ["a", "select all on this page"],
+  ["Shift + ← → ↑ ↓", "select as you move"],
+  ["a or Ctrl + A", "select all on this page"],
   ["Escape", "select none"],
-  ["Page Up, Page Down", "turn the page"],
+  ["Shift + click", "select all up to here"],
+  ["Ctrl or ⌘ + click", "select this one too, or no longer"],
+  ["Drag", "select what the frame touches; with Shift these too, with Ctrl the opposite"],
+  ["Page Up, Page Down", "turn the page; with Shift to the first or last"],
   ["?", "show or hide these keys"],
 ];
+const DIGITS = "1234567890";
 const SAID = { undecided: "", relabelled: "relabelled", dropped: "dropped", kept: "kept" };
+const TINY = 100; // pixels: smaller pictures are shown with their pixels seen, up to `ENLARGED` times as large
+const ENLARGED = 3;
+const THUMBNAIL = 160; // pixels of the longer side: what is smaller is whole
+const NARROW = 640; // pixels, as in cleaner.css
+const TALLEST = 820; // pixels
+const LOWEST = 430; // pixels: as long as the window is that high
+const ABOVE = 110; // pixels that the code above may take: together they are seen at once
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%`;
+const word = (text) => h("bdi", { textContent: text }); // a label: it may be written from right to left
 
 function render({ model, el }) {
   const state = () => model.get("_state");
@@ -25,8 +37,8 @@ function render({ model, el }) {
   const asked = { thumbnails: new Set(), view: new Set() };
   const idBase = `tlc-${Math.random().toString(36).slice(2, 8)}`;
   let current = ""; // the picture in focus
-  let anchor = ""; // where a range that is selected begins
-  let selected = new Set();
+  const names = () => state().pictures.map((one) => one.name);
+  const picked = new Picked({ names, current: () => current });
   const decided = new Set(); // asked for, and not yet answered
   let looking = null; // the picture that the kernel has not been told of yet
   let lookTimer = 0;
@@ -46,38 +58,41 @@ function render({ model, el }) {
   // ---- the frame ----------------------------------------------------------------------------------------------------
 
   const title = h("span", { className: "tlb-title" });
+  const opener = (text, name) =>
+    button(text, () => toggle(name), { "aria-expanded": "false", "aria-controls": `${idBase}-${name}` });
   const undo = button("Undo", () => back("undo"), { title: "Take the last step back (u)" });
   const redo = button("Redo", () => back("redo"), { title: "Do it again (Shift + U)" });
-  const rerank = button("Re-rank", () => ask({ do: "retrain" }), { title: "Rank all pictures anew, from page 1" });
-  const report = button("Report", () => toggle(report), { "aria-expanded": "false", "aria-controls": `${idBase}-report` });
-  const help = button("Keys ?", () => toggle(help), { "aria-expanded": "false", "aria-controls": `${idBase}-keys` });
+  const rerank = button("Re-rank", () => ask({ do: "retrain" }), {
+    title: "Rank all pictures anew, from page 1. A page keeps its order while you decide; what follows is ranked anew when you turn to it.",
+  });
+  const openers = { filters: opener("Filter", "filters"), report: opener("Report", "report"), keys: opener("Keys ?", "keys") };
+  openers.filters.className = "tlc-opens-filters";
   const tally = h("p", { className: "tlc-tally" });
   const bar = h("span", { className: "tlb-bar", "aria-hidden": "true" });
   const accuracy = h("p", { className: "tlc-accuracy" });
   const filters = {};
   for (const [key, text] of Object.entries({ state: "Show", label: "Label", split: "Split", kind: "Suspicion" })) {
-    filters[key] = h("select", { id: `${idBase}-${key}`, onchange: () => ask({ do: "filter", [key]: filters[key].value }) });
-    filters[key].labelled = h(
-      "label", { className: "tlb-field", for: filters[key].id }, h("span", { textContent: text }), filters[key]
-    );
+    filters[key] = h("select", { "aria-label": text, title: text, onchange: () => ask({ do: "filter", [key]: filters[key].value }) });
   }
-  const all = button("Select page", () => selectAll(), { title: "Select all on this page (a)" });
-  const none = button("None", () => selectNone(), { title: "Select none (Escape)" });
-  const chosen = h("span", { className: "tlb-muted" });
   const polite = h("p", { className: "tlb-status", role: "status", "aria-live": "polite" });
   const alarm = h("p", { className: "tlb-alert", role: "alert" });
   const panels = {
+    filters: h("div", { id: `${idBase}-filters`, className: "tlb-row tlc-filters" }, ...Object.values(filters)),
     keys: h(
-      "section", { id: `${idBase}-keys`, className: "tlc-panel", hidden: true, "aria-label": "Keys" },
+      "section", { id: `${idBase}-keys`, className: "tlc-panel", hidden: true, tabIndex: 0, "aria-label": "Keys" },
       h("dl", {}, ...KEYS.map(([key, text]) => h("div", {}, h("dt", { textContent: key }), h("dd", { textContent: text })))),
     ),
-    report: h("section", { id: `${idBase}-report`, className: "tlc-panel", hidden: true, "aria-label": "Report" }),
+    report: h("section", { id: `${idBase}-report`, className: "tlc-panel", hidden: true, tabIndex: 0, "aria-label": "Report" }),
   };
-  function toggle(opener) {
-    const name = opener === help ? "keys" : "report";
-    panels[name].hidden = !panels[name].hidden;
-    opener.setAttribute("aria-expanded", String(!panels[name].hidden));
-    if (opener === report && !panels[name].hidden) ask({ do: "report" });
+  const isOpen = (name) => openers[name].getAttribute("aria-expanded") === "true";
+  function toggle(name, open = !isOpen(name)) {
+    for (const each of name === "filters" ? [] : ["keys", "report"]) {
+      panels[each].hidden = !(open && each === name);
+      openers[each].setAttribute("aria-expanded", String(open && each === name));
+    }
+    if (name === "filters") openers.filters.setAttribute("aria-expanded", String(open));
+    root.classList.toggle("tlc-filtering", isOpen("filters"));
+    if (name === "report" && open) ask({ do: "report" });
   }
 
   const grid = h("div", {
@@ -85,114 +100,166 @@ function render({ model, el }) {
     "aria-label": "Pictures, most suspicious first",
   });
   const empty = h("p", { className: "tlb-muted tlc-empty", textContent: "No picture passes these filters." });
-  const before = button("‹ Back", () => turn(-1), { title: "The page before (Page Up)" });
+  const scroller = h("div", { className: "tlc-scroll" }, empty, grid);
+  const all = button("Select page", () => selectAll(), { title: "Select all on this page (a)" });
+  const none = button("✕", () => selectNone(), { title: "Select none (Escape)", "aria-label": "Select none", className: "tlb-quiet" });
+  const chosen = h("span", { className: "tlc-chosen", role: "status", "aria-live": "polite" });
+  const before = button("‹", () => turn(state().page - 1), { title: "The page before (Page Up)", "aria-label": "Page before" });
   const pageText = h("span", { className: "tlb-muted" });
-  const after = button("Next page ›", () => turn(1), { title: "The next page (Page Down)" });
-  const hint = h("p", {
-    className: "tlb-muted tlc-hint",
-    textContent: "This page keeps its order while you decide. What follows is ranked anew when you turn to it; Re-rank starts over from page 1.",
+  const number = h("input", {
+    type: "number", min: 1, className: "tlc-number", "aria-label": "Go to page", onchange: () => turn(Number(number.value)),
   });
+  const after = button("›", () => turn(state().page + 1), { title: "The next page (Page Down)", "aria-label": "Next page" });
 
-  // ---- the picture in focus
+  // ---- the picture in focus, and what can be decided
 
-  const view = h("img", { className: "tlc-view", alt: "" });
-  const name = h("p", { className: "tlc-name" });
-  const given = h("p", {});
+  const view = h("img", { className: "tlc-view", alt: "", draggable: false });
+  const strip = h("ul", { className: "tlc-neighbours" });
+  const stripText = h("p", {});
+  const name = h("span", { className: "tlc-name" });
+  const given = h("p", { className: "tlc-called" });
   const reason = h("p", { className: "tlc-why" });
-  const doing = h("p", { className: "tlb-muted tlc-for" });
-  const digits = h("div", { className: "tlb-tools" });
+  const digits = h("div", { className: "tlb-tools tlc-labels" });
   const further = h("select", { "aria-label": "Give another label" });
   further.onchange = () => {
     if (further.value) act("relabel", { label: further.value });
     further.value = "";
   };
-  const keep = button("Keep", () => act("keep"), { title: "It is right as it is (k or Enter)" });
-  const drop = button("Drop", () => act("drop"), { title: "Take it out of the set (d or Delete)", className: "tlc-drop" });
-  const restore = button("Restore", () => act("restore"), { title: "Bring a dropped picture back (r)" });
+  const acts = {
+    keep: button("", () => act("keep"), { title: "It is right as it is (k or Enter)" }),
+    drop: button("", () => act("drop"), { title: "Take it out of the set (d or Delete)", className: "tlc-drop" }),
+    restore: button("", () => act("restore"), { title: "Bring a dropped picture back (r)" }),
+  };
   const select = button("Select", () => toggleSelected(current), { title: "Select, to decide on several at once (x or Space)" });
-  const tools = h(
+  const decide = h(
     "div", { role: "group", "aria-label": "Decide", className: "tlc-decide" },
-    doing, digits, h("div", { className: "tlb-tools" }, keep, drop, restore, select),
+    digits, h("div", { className: "tlb-tools" }, ...Object.values(acts), select),
   );
-  const neighbours = h("ul", { className: "tlc-neighbours" });
-  const nearText = h("p", { className: "tlb-muted", textContent: "Its nearest neighbours, and what they are called" });
-  const detail = h(
+  const shown = h("div", { className: "tlc-shown" }, h("div", { className: "tlc-stage" }, view), h("div", { className: "tlc-near" }, stripText, strip));
+  const about = h(
     "section", { className: "tlc-detail", "aria-label": "The picture in focus" },
-    h("div", { className: "tlc-shown" }, view, h("div", {}, given, reason, name)), tools, nearText, neighbours,
+    h("div", { className: "tlc-words" }, given, reason), decide,
   );
 
   const root = h(
     "div",
-    // Keys without Ctrl, Alt or Cmd stay in here: in JupyterLab "x" would cut the cell, and "d", "d" delete it.
+    // Keys that are used here stay in here: in JupyterLab "x" would cut the cell, and "d", "d" delete it.
     { className: "tlb tlc", tabIndex: -1, role: "region", "aria-label": "Cleaner", onkeydown: keydown },
-    h("div", { className: "tlb-head" }, title, h("span", { className: "tlb-acts" }, undo, redo, rerank, report, help)),
-    h("div", { className: "tlc-numbers" }, tally, bar, accuracy),
-    panels.keys,
-    panels.report,
-    h("div", { className: "tlb-row tlc-filters" }, ...Object.values(filters).map((one) => one.labelled)),
-    h("div", { className: "tlb-said" }, polite, alarm),
+    h("div", { className: "tlb-head" }, title, h("span", { className: "tlb-acts" }, undo, redo, rerank, ...Object.values(openers))),
+    h("div", { className: "tlc-numbers" }, tally, accuracy, bar),
+    h("div", { className: "tlb-row tlc-second" }, panels.filters, h("div", { className: "tlb-said" }, polite, alarm)),
     h(
       "div", { className: "tlc-main" },
       h(
         "div", { className: "tlc-left" },
-        h("div", { className: "tlb-row" }, all, none, chosen),
-        empty,
-        grid,
-        h("div", { className: "tlb-row tlc-pager" }, before, pageText, after),
-        hint,
+        scroller,
+        h("div", { className: "tlb-row tlc-pager" }, all, chosen, none, before, pageText, number, after),
+        panels.keys, panels.report,
       ),
-      detail,
+      shown,
+      about,
     ),
   );
+
+  // ---- room: all of it is seen at once, however low the window
+
+  const port = () => root.closest(".jp-WindowedPanel-outer, .jp-Notebook, #site");
+  let room = 0;
+  function makeRoom() {
+    // A frame of its own, as in Colab, is as high as what is in it, so its height says nothing.
+    const framed = window.parent !== window && !port();
+    const high = port()?.clientHeight || (framed ? Math.min(640, window.screen.availHeight - 240) : window.innerHeight);
+    const top = root.closest(".jp-Cell, .cell")?.getBoundingClientRect().top;
+    const above = top === undefined ? 0 : Math.min(root.clientWidth < NARROW ? 0 : ABOVE, root.getBoundingClientRect().top - top);
+    const now = Math.max(Math.min(high - 16, LOWEST), Math.min(high - 16 - above, TALLEST), 320);
+    if (now !== room) root.style.setProperty("--tlc-height", `${now}px`);
+    room = now;
+    fit(view);
+    fitLabels();
+  }
+  const watching = new ResizeObserver(makeRoom);
+  watching.observe(root);
+  window.addEventListener("resize", makeRoom);
+  function intoView() {
+    const [seen, mine] = [port()?.getBoundingClientRect(), root.getBoundingClientRect()];
+    if (seen && (mine.bottom > seen.bottom || mine.top < seen.top)) root.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Never blurred by enlarging: a tiny picture shows its pixels, any other is at most as large as it is. */
+  function fit(img) {
+    const [wide, high] = [img.naturalWidth, img.naturalHeight];
+    const longer = Math.max(wide, high);
+    if (!longer) return;
+    const box = img.parentElement;
+    const times = longer >= TINY ? 1 : Math.max(1, Math.floor(Math.min(ENLARGED, box.clientWidth / wide, box.clientHeight / high)));
+    img.classList.toggle("tlc-pixels", times > 1);
+    // A thumbnail, until the view has come, stands where that will be.
+    const stretched = img === view && longer >= THUMBNAIL && !urls.view.has(current);
+    set(img.style, "width", stretched ? "100%" : `${wide * times}px`);
+    set(img.style, "height", stretched ? "100%" : `${high * times}px`);
+  }
+  view.onload = () => fit(view);
 
   // ---- focus and selection ------------------------------------------------------------------------------------------
 
   const active = () => el.getRootNode().activeElement ?? document.activeElement;
   const cards = () => [...grid.children];
-  const names = () => state().pictures.map((one) => one.name);
   const cardOf = (picture) => cards().find((one) => one.dataset.name === picture);
+  function focusOn(picture) {
+    const card = cardOf(picture);
+    card?.focus({ preventScroll: true });
+    card?.scrollIntoView({ block: "nearest" });
+  }
 
   function look(picture, focus = true) {
     if (!picture) return;
     current = picture;
     mark();
-    if (focus) cardOf(picture)?.focus();
+    if (focus) focusOn(picture);
     showDetail();
     looking = picture;
     clearTimeout(lookTimer);
     lookTimer = setTimeout(tellLook, 60); // held down, an arrow key passes many
   }
-  function choose(pictures) {
-    selected = new Set(pictures);
-    ask({ do: "select", picture: [...selected] });
+  function tellPicked() {
+    ask({ do: "select", picture: picked.list() });
     mark();
     showDetail();
   }
   function toggleSelected(picture) {
-    anchor = picture;
-    choose(selected.has(picture) ? [...selected].filter((one) => one !== picture) : [...selected, picture]);
+    picked.toggle(picture);
+    tellPicked();
   }
-  const selectAll = () => choose(names());
-  const selectNone = () => choose([]);
+  function selectAll() {
+    picked.set(names());
+    tellPicked();
+  }
+  function selectNone() {
+    if (!picked.size) return;
+    picked.set([]);
+    tellPicked();
+  }
   function mark() {
     for (const card of cards()) {
-      card.setAttribute("aria-selected", String(selected.has(card.dataset.name)));
+      card.setAttribute("aria-selected", String(picked.has(card.dataset.name)));
       card.classList.toggle("tlc-current", card.dataset.name === current);
+      card.classList.toggle("tlc-pending", decided.has(card.dataset.name));
       card.tabIndex = card.dataset.name === current ? 0 : -1;
     }
-    none.hidden = chosen.hidden = selected.size === 0;
-    set(chosen, "textContent", `${selected.size} selected`);
+    none.hidden = picked.size === 0;
+    set(chosen, "textContent", picked.size ? `${picked.size} selected` : "");
   }
 
   // ---- deciding -----------------------------------------------------------------------------------------------------
 
   function act(verb, what = {}) {
     const shown = names();
-    const targets = selected.size ? shown.filter((one) => selected.has(one)) : current ? [current] : [];
+    const targets = picked.size ? picked.list() : current ? [current] : [];
     if (!targets.length) return;
     ask({ do: verb, picture: targets, ...what });
-    selected.clear();
+    picked.set([]);
     mark();
+    showDetail();
     if (verb === "restore") return;
     for (const one of targets) decided.add(one);
     const at = shown.indexOf(targets.at(-1));
@@ -204,36 +271,46 @@ function render({ model, el }) {
     decided.clear();
     ask({ do: verb });
   }
-  function turn(by) {
-    const number = state().page + by;
-    if (number < 1 || number > state().pages) return;
-    selected.clear();
-    ask({ do: "page", number });
+  function turn(page) {
+    const to = Math.max(1, Math.min(state().pages, Math.round(page)));
+    set(number, "value", String(state().page));
+    if (!to || to === state().page) return;
+    picked.set([]);
+    scroller.scrollTop = 0;
+    ask({ do: "page", number: to });
   }
 
   function keydown(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const control = event.ctrlKey || event.metaKey;
+    const letter = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (event.altKey || (control && !"az".includes(letter))) return;
     event.stopPropagation();
-    const inGrid = grid.contains(event.target);
     if (event.target.closest("select, input, textarea")) return;
     const shown = names();
     const at = shown.indexOf(current);
     const tops = cards().map((one) => one.offsetTop);
     const columns = tops.filter((one) => one === tops[0]).length;
-    const to = (place) => look(shown[Math.max(0, Math.min(shown.length - 1, place))]);
+    const to = (place) => {
+      const next = shown[Math.max(0, Math.min(shown.length - 1, place))];
+      if (!next) return;
+      if (event.shiftKey) picked.extend(next);
+      else picked.set(picked.list());
+      look(next);
+      if (event.shiftKey) tellPicked();
+    };
+    const redoes = event.shiftKey ? "redo" : "undo";
     const everywhere = {
       d: () => act("drop"),
       Delete: () => act("drop"),
       k: () => act("keep"),
       r: () => act("restore"),
-      u: () => back("undo"),
-      U: () => back("redo"),
+      u: () => back(redoes),
       x: () => toggleSelected(current),
       a: selectAll,
-      Escape: selectNone,
-      PageUp: () => turn(-1),
-      PageDown: () => turn(1),
-      "?": () => toggle(help),
+      Escape: () => (["keys", "report"].some(isOpen) ? toggle("keys", false) : selectNone()),
+      PageUp: () => turn(event.shiftKey ? 1 : state().page - 1),
+      PageDown: () => turn(event.shiftKey ? state().pages : state().page + 1),
+      "?": () => toggle("keys"),
     };
     const moving = {
       ArrowRight: () => to(at + 1),
@@ -245,25 +322,53 @@ function render({ model, el }) {
       Enter: () => act("keep"),
       " ": () => toggleSelected(current),
     };
-    const label = /^[1-9]$/.test(event.key) && state().labels[Number(event.key) - 1];
-    const does = everywhere[event.key] || (inGrid && moving[event.key]) || (label && (() => act("relabel", { label })));
+    // By the place of the key where it is not a digit without Shift, as on French keyboards.
+    const digit = DIGITS.includes(event.key) ? event.key : event.shiftKey ? "" : /^Digit(\d)$/.exec(event.code)?.[1];
+    const label = digit && state().labels[DIGITS.indexOf(digit)];
+    const does = control
+      ? { a: selectAll, z: () => back(redoes) }[letter]
+      : (label && (() => act("relabel", { label }))) || everywhere[letter] || (grid.contains(event.target) && moving[letter]);
     if (!does) return;
     event.preventDefault();
+    intoView();
     does();
   }
-  grid.onmousedown = (event) => event.shiftKey && event.preventDefault(); // or it would mark text
-  grid.onclick = (event) => {
-    const card = event.target.closest("[role=option]");
-    if (!card) return;
-    const picture = card.dataset.name;
-    if (event.shiftKey) {
-      const shown = names();
-      const [from, till] = [shown.indexOf(anchor || current), shown.indexOf(picture)].sort((a, b) => a - b);
-      choose([...selected, ...shown.slice(Math.max(0, from), till + 1)]);
-    } else if (event.ctrlKey || event.metaKey || event.target.closest(".tlc-tick")) toggleSelected(picture);
-    else anchor = picture;
-    look(picture);
+  scroller.onmousedown = (event) => event.preventDefault(); // or it would mark text
+  scroller.onclick = (event) => {
+    const picture = event.target.closest("[role=option]")?.dataset.name;
+    intoView();
+    if (!picture) selectNone();
+    else if (event.shiftKey) picked.extend(picture);
+    else if (event.ctrlKey || event.metaKey) picked.add(picture);
+    else if (event.target.closest(".tlc-tick") || (event.pointerType === "touch" && picked.size)) picked.toggle(picture);
+    else if (picked.has(picture)) picked.anchor = picture;
+    else picked.set([], picture);
+    look(picture || current);
+    tellPicked();
   };
+  let unframed = null; // what was selected when a frame was begun
+  const endFrames = frameIn(scroller, {
+    cards,
+    drawn(touched, { ctrlKey, metaKey, shiftKey }, done) {
+      unframed ??= picked.list();
+      const inside = (touched ?? []).map((card) => card.dataset.name);
+      const opposite = ctrlKey || metaKey;
+      const kept = opposite || shiftKey || !touched ? unframed : [];
+      const both = opposite ? inside.filter((one) => unframed.includes(one)) : [];
+      picked.all = new Set([...kept, ...inside].filter((one) => !both.includes(one)));
+      mark();
+      if (!done) return;
+      unframed = null;
+      picked.set(picked.list());
+      if (picked.size && !picked.has(current)) look(picked.list()[0], false);
+      cardOf(current)?.focus({ preventScroll: true });
+      tellPicked();
+    },
+    held: (card) => {
+      look(card.dataset.name);
+      toggleSelected(card.dataset.name);
+    },
+  });
   grid.addEventListener("focusin", (event) => {
     const picture = event.target.closest("[role=option]")?.dataset.name;
     if (picture && picture !== current) look(picture, false);
@@ -271,11 +376,13 @@ function render({ model, el }) {
 
   // ---- from the state -----------------------------------------------------------------------------------------------
 
-  const predicted = (one) => (one.predicted ? `predicted ${one.predicted}, ${percent(one.confidence)}` : "");
-  const called = (one) => (one.was === one.label ? one.label : `${one.was} → ${one.label}`);
+  const called = (one) => (one.was === one.label ? [word(one.label)] : [word(one.was), " → ", word(one.label)]);
+  const predicted = (one, verb) => (one.predicted ? [`${verb} `, word(one.predicted), `, ${percent(one.confidence)}`] : []);
+  const said = (parts) => parts.map((part) => part.textContent ?? part).join("");
 
   function makeCard(picture) {
     const img = h("img", { alt: "", draggable: false });
+    img.onload = () => fit(img);
     const frame = h(
       "span", { className: "tlc-frame" },
       img,
@@ -298,13 +405,13 @@ function render({ model, el }) {
     part("split").hidden = one.split !== "valid";
     part("state").hidden = one.state === "undecided";
     set(part("state"), "textContent", SAID[one.state]);
-    set(part("given"), "textContent", called(one));
-    set(part("predicted"), "textContent", one.predicted && `seems ${one.predicted}, ${percent(one.confidence)}`);
+    part("given").replaceChildren(...called(one));
+    part("predicted").replaceChildren(...predicted(one, "seems"));
     part("predicted").classList.toggle("tlc-other", one.predicted !== one.label);
-    set(part("reason"), "textContent", one.reason || "nothing speaks against it");
+    set(part("reason"), "textContent", one.brief);
     card.title = `${one.name}\n${one.reason}`;
     const split = one.split === "valid" ? "validation picture" : "";
-    const aloud = [called(one), split, SAID[one.state], predicted(one), one.reason, one.name];
+    const aloud = [said(called(one)), split, SAID[one.state], said(predicted(one, "predicted")), one.reason, one.name];
     card.setAttribute("aria-label", aloud.filter(Boolean).join("; "));
   }
   function showGrid(focus) {
@@ -320,12 +427,12 @@ function render({ model, el }) {
     grid.hidden = !wanted.length;
     empty.hidden = wanted.length > 0;
     mark();
-    if (focus && active() !== cardOf(current)) cardOf(current)?.focus();
+    if (focus && active() !== cardOf(current)) focusOn(current);
   }
 
   function showDetail() {
     const one = state().pictures.find((each) => each.name === current);
-    detail.hidden = !one;
+    shown.hidden = about.hidden = !one;
     if (!one) return;
     const url = urls.view.get(one.name) ?? urls.thumbnails.get(one.name);
     if (url) set(view, "src", url);
@@ -333,56 +440,93 @@ function render({ model, el }) {
     set(view, "alt", `${one.name}, called ${one.label}`);
     const badge = one.split === "valid" ? [h("span", { className: "tlc-split", textContent: "validation" })] : [];
     const what = SAID[one.state] ? [h("span", { className: "tlc-badge", textContent: SAID[one.state] })] : [];
-    given.replaceChildren(
-      h("b", { textContent: called(one) }),
-      h("span", { textContent: predicted(one) && ` · ${predicted(one)}` }),
-      ...badge,
-      ...what,
-    );
+    const guess = predicted(one, "predicted");
+    given.replaceChildren(h("b", {}, ...called(one)), ...(guess.length ? [" · ", ...guess] : []), ...badge, ...what, " ", name);
     set(name, "textContent", one.name);
     set(reason, "textContent", one.reason ? one.reason[0].toUpperCase() + one.reason.slice(1) + "." : "Nothing speaks against it.");
-    const several = selected.size > 0;
-    set(doing, "textContent", several ? `For the ${selected.size} selected:` : "");
-    doing.hidden = !several;
+    const several = state().pictures.filter((each) => picked.has(each.name));
+    const targets = several.length ? several : [one];
+    showTargets(targets, several.length > 0);
+    showLabels(targets);
+    select.textContent = picked.has(current) ? "Unselect" : "Select";
+    showStrip((several.length ? several.slice(0, 16).map((each) => [each.name, each.label]) : one.neighbours), one.label);
+  }
+  /** Which pictures a key decides on now, and how many of them are called what. */
+  function showTargets(targets, several) {
+    const counts = new Map();
+    for (const { label } of targets) counts.set(label, (counts.get(label) ?? 0) + 1);
+    const parts = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 4).flatMap(([label, n]) => [", ", `${n} `, word(label)]);
+    const more = counts.size > 4 ? ` and ${counts.size - 4} labels more` : "";
+    stripText.className = several ? "tlc-for" : "tlb-muted";
+    stripText.replaceChildren(
+      ...(several ? [h("b", { textContent: `${targets.length} selected` }), ": ", ...parts.slice(1), more] : ["Nearest neighbours, and their labels"]),
+    );
+    const n = several ? ` ${targets.length}` : "";
+    for (const [verb, key] of [["keep", "k"], ["drop", "d"], ["restore", ""]]) {
+      const text = `${verb[0].toUpperCase()}${verb.slice(1)}${verb === "restore" ? "" : n}`;
+      if (acts[verb].dataset.text === text) continue;
+      acts[verb].dataset.text = text;
+      acts[verb].replaceChildren(...(key ? [h("span", { className: "tlb-digit", "aria-hidden": "true", textContent: key }), " "] : []), text);
+    }
+    acts.restore.disabled = !targets.some((each) => each.state === "dropped");
+  }
+  function showLabels(targets) {
     const labels = JSON.stringify(state().labels);
     if (digits.dataset.labels !== labels) {
       digits.dataset.labels = labels;
-      const rest = state().labels.slice(9);
-      setOptions(further, [["", "Other label …"], ...rest.map((label) => [label, label])]);
-      further.hidden = !rest.length;
       digits.replaceChildren(
-        ...state().labels.slice(0, 9).map((label, at) => {
-          const node = button("", () => act("relabel", { label }), { title: `It is ${label} (key ${at + 1})` });
-          node.append(h("kbd", { className: "tlb-digit", textContent: String(at + 1) }), ` ${label}`);
+        ...state().labels.map((label, at) => {
+          const key = DIGITS[at];
+          const node = button("", () => act("relabel", { label }), { title: `It is ${label}${key ? ` (key ${key})` : ""}` });
+          node.dataset.label = label;
+          if (key) node.append(h("kbd", { className: "tlb-digit", textContent: key }), " ");
+          node.append(word(label));
           return node;
         }),
         further,
       );
+      fitLabels();
     }
-    [...digits.querySelectorAll("button")].forEach((node, at) =>
-      node.setAttribute("aria-pressed", String(!several && state().labels[at] === one.label)),
-    );
-    const gone = selected.size ? state().pictures.some((each) => selected.has(each.name) && each.state === "dropped") : one.state === "dropped";
-    restore.disabled = !gone;
-    set(select, "textContent", selected.has(current) ? "Unselect" : "Select");
-    nearText.hidden = !one.neighbours.length;
-    const near = JSON.stringify(one.neighbours);
-    if (neighbours.dataset.shown !== near) {
-      neighbours.dataset.shown = near;
-      neighbours.replaceChildren(
-        ...one.neighbours.map(([picture, label]) => {
-          const node = h("li", { title: picture }, h("img", { alt: "" }), h("span", { textContent: label }));
+    for (const node of digits.querySelectorAll("button")) {
+      const mine = targets.filter((each) => each.label === node.dataset.label).length;
+      node.setAttribute("aria-pressed", mine === targets.length ? "true" : mine ? "mixed" : "false");
+    }
+  }
+  /** As many labels as fill a few rows are buttons, the others are in a list behind them: so all are always in reach. */
+  function fitLabels() {
+    const nodes = [...digits.querySelectorAll("button")];
+    const length = state().labels.reduce((sum, label) => sum + label.length + 5, 0);
+    about.classList.toggle("tlc-many", length > 40);
+    for (const node of nodes) node.hidden = false;
+    further.hidden = true;
+    if (!nodes.length || !nodes[0].offsetHeight) return;
+    const rows = () => new Set([...nodes, further].filter((node) => !node.hidden).map((node) => node.offsetTop)).size;
+    const most = room < 460 || root.clientWidth < 520 ? 2 : 3;
+    while (rows() > most && nodes.some((node) => !node.hidden)) {
+      nodes.findLast((node) => !node.hidden).hidden = true;
+      further.hidden = false;
+    }
+    const rest = nodes.flatMap((node, at) => (node.hidden ? [[state().labels[at], `${DIGITS[at] ?? ""} ${state().labels[at]}`.trim()]] : []));
+    setOptions(further, [["", nodes.length > rest.length ? "Other label …" : "Label …"], ...rest]);
+  }
+  function showStrip(pictures, mine) {
+    const near = JSON.stringify([pictures, mine]);
+    if (strip.dataset.shown !== near) {
+      strip.dataset.shown = near;
+      strip.replaceChildren(
+        ...pictures.map(([picture, label]) => {
+          const node = h("li", { title: picture }, h("img", { alt: "" }), h("span", {}, word(label)));
           node.dataset.name = picture;
-          node.classList.toggle("tlc-other", label !== one.label);
+          node.classList.toggle("tlc-other", label !== mine);
           return node;
         }),
       );
     }
-    for (const node of neighbours.children) {
+    for (const node of strip.children) {
       const small = urls.thumbnails.get(node.dataset.name);
       if (small) set(node.firstChild, "src", small);
     }
-    fetchPictures("thumbnails", one.neighbours.map(([picture]) => picture));
+    fetchPictures("thumbnails", pictures.map(([picture]) => picture));
   }
 
   function fetchPictures(what, pictures) {
@@ -405,7 +549,7 @@ function render({ model, el }) {
     const { tally: counts, accuracy: share } = state();
     const parts = [`${counts.looked_at} looked at`, `${counts.relabelled} relabelled`, `${counts.dropped} dropped`];
     parts.push(`${counts.kept} kept`, `${counts.left} left, ${counts.suspicious} of them suspicious`);
-    tally.replaceChildren(...parts.flatMap((text, at) => [at ? " · " : "", h("span", { textContent: text })]));
+    tally.replaceChildren(...parts.map((text, at) => h("span", { textContent: `${at ? " · " : ""}${text}` })));
     const total = Math.max(1, counts.looked_at + counts.left);
     bar.replaceChildren(
       ...["relabelled", "dropped", "kept"].map((what) => {
@@ -436,31 +580,33 @@ function render({ model, el }) {
   function show() {
     const now = state();
     const focused = grid.contains(active());
-    if (now.chosen !== heardChosen) selected = new Set(now.selected);
+    if (now.chosen !== heardChosen) picked.set(now.selected);
     heardChosen = now.chosen;
     if (now.moved !== heardMoved || !names().includes(current)) {
       current = now.focus;
       looking = null;
-      anchor = "";
       fetchPictures("view", current ? [current] : []);
     }
     heardMoved = now.moved;
     for (const one of now.pictures) if (one.state !== "undecided") decided.delete(one.name);
     if (now.alert) decided.clear();
-    selected = new Set([...selected].filter((one) => names().includes(one)));
+    if (picked.list().length < picked.size) picked.set(picked.list());
 
     set(title, "textContent", now.title);
     undo.disabled = !now.undo;
     redo.disabled = !now.redo;
     showNumbers();
     setOptions(filters.state, [...now.states, "all"].map((one) => [one, one]));
-    setOptions(filters.label, ["all", ...now.labels].map((one) => [one, one]));
-    setOptions(filters.split, ["all", ...now.splits].map((one) => [one, { valid: "validation", train: "training" }[one] ?? one]));
-    setOptions(filters.kind, ["all", ...now.kinds].map((one) => [one, one]));
+    setOptions(filters.label, [["all", "all labels"], ...now.labels.map((one) => [one, one])]);
+    setOptions(filters.split, [["all", "all splits"], ...now.splits.map((one) => [one, { valid: "validation", train: "training" }[one] ?? one])]);
+    setOptions(filters.kind, [["all", "all suspicions"], ...now.kinds.map((one) => [one, one])]);
     for (const [key, node] of Object.entries(filters)) set(node, "value", now.filter[key]);
     all.disabled = !now.count;
     showGrid(focused);
     set(pageText, "textContent", `page ${now.page} of ${now.pages}, ${many(now.count)}`);
+    number.hidden = now.pages < 4;
+    set(number, "max", String(now.pages));
+    set(number, "value", String(now.page));
     before.disabled = now.page <= 1;
     after.disabled = now.page >= now.pages;
     showDetail();
@@ -492,6 +638,9 @@ function render({ model, el }) {
   show();
   return mount({ model, el }, root, { "change:_state": show, "msg:custom": heard }, () => {
     clearTimeout(lookTimer);
+    endFrames();
+    watching.disconnect();
+    window.removeEventListener("resize", makeRoom);
     for (const kept of Object.values(urls)) kept.forEach((url) => URL.revokeObjectURL(url));
   });
 }

@@ -64,7 +64,7 @@ class Cleaner(Page):
         The set is shared, or cannot be opened.
     """
 
-    _esm, _css = looks("cleaner")
+    _esm, _css = looks("picking", "cleaner")
     _may_ask = ASKED
 
     def __init__(
@@ -82,7 +82,7 @@ class Cleaner(Page):
         self._images.refresh()
         self.page_size = page_size
         self._thumbnails = Thumbnails(self._images.root, side=160)
-        self._views = Thumbnails(self._images.root, side=512, keep=60)
+        self._views = Thumbnails(self._images.root, side=640, keep=60)
         self._found = Suspects(self._images, backbone=backbone, device=device, progress=True)
         self._known: dict[str, Suspect] = {}  # the last that was said of a picture, dropped ones too
         self._ranked: list[Suspect] = []

@@ -22,6 +22,10 @@ __all__ = [
 ALL = "all"
 STATES = ("undecided", "relabelled", "dropped", "kept")
 SHOWN_NEIGHBOURS = 8
+BRIEFLY = {
+    "label": "label doubted", "off-topic": "off-topic", "duplicate": "there twice", "leak": "also in the other split",
+    "odd": "odd",
+}  # fmt: skip
 
 # What the page may ask for, and what it may say with it.
 ASKED: dict[str, set[str]] = {
@@ -249,6 +253,7 @@ def described(
             "score": round(one.score, 3),
             "kind": one.kind,
             "reason": one.reason,
+            "brief": " · ".join(BRIEFLY[kind] for kind in one.kinds),
             "predicted": one.predicted,
             "confidence": round(one.confidence, 3),
             "neighbours": [[name, labels[name]] for name in one.neighbours[:SHOWN_NEIGHBOURS] if name in labels],
