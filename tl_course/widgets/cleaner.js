@@ -24,9 +24,9 @@ const SAID = { undecided: "", relabelled: "relabelled", dropped: "dropped", kept
 const TINY = 100; // pixels: smaller pictures are shown with their pixels seen, up to `ENLARGED` times as large
 const ENLARGED = 3;
 const THUMBNAIL = 160; // pixels of the longer side: what is smaller is whole
-const NARROW = 640; // pixels, as in cleaner.css
+const NARROW = 430; // pixels, as in cleaner.css
 const TALLEST = 820; // pixels
-const LOWEST = 430; // pixels: as long as the window is that high
+const LOWEST = 336; // pixels
 const ABOVE = 110; // pixels that the code above may take: together they are seen at once
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%`;
 const word = (text) => h("bdi", { textContent: text }); // a label: it may be written from right to left
@@ -101,7 +101,7 @@ function render({ model, el }) {
   });
   const empty = h("p", { className: "tlb-muted tlc-empty", textContent: "No picture passes these filters." });
   const scroller = h("div", { className: "tlc-scroll" }, empty, grid);
-  const all = button("Select page", () => selectAll(), { title: "Select all on this page (a)" });
+  const all = button("Select page", () => selectAll(), { title: "Select all on this page (a)", className: "tlc-all" });
   const none = button("✕", () => selectNone(), { title: "Select none (Escape)", "aria-label": "Select none", className: "tlb-quiet" });
   const chosen = h("span", { className: "tlc-chosen", role: "status", "aria-live": "polite" });
   const before = button("‹", () => turn(state().page - 1), { title: "The page before (Page Up)", "aria-label": "Page before" });
@@ -171,7 +171,7 @@ function render({ model, el }) {
     const high = port()?.clientHeight || (framed ? Math.min(640, window.screen.availHeight - 240) : window.innerHeight);
     const top = root.closest(".jp-Cell, .cell")?.getBoundingClientRect().top;
     const above = top === undefined ? 0 : Math.min(root.clientWidth < NARROW ? 0 : ABOVE, root.getBoundingClientRect().top - top);
-    const now = Math.max(Math.min(high - 16, LOWEST), Math.min(high - 16 - above, TALLEST), 320);
+    const now = Math.max(LOWEST, Math.min(high - 16 - above, TALLEST));
     if (now !== room) root.style.setProperty("--tlc-height", `${now}px`);
     room = now;
     fit(view);
@@ -180,6 +180,7 @@ function render({ model, el }) {
   const watching = new ResizeObserver(makeRoom);
   watching.observe(root);
   window.addEventListener("resize", makeRoom);
+  const settled = setTimeout(makeRoom, 1000); // what a cell shows above while it runs is gone when it has
   function intoView() {
     const [seen, mine] = [port()?.getBoundingClientRect(), root.getBoundingClientRect()];
     if (seen && (mine.bottom > seen.bottom || mine.top < seen.top)) root.scrollIntoView({ block: "nearest" });
@@ -247,6 +248,7 @@ function render({ model, el }) {
       card.tabIndex = card.dataset.name === current ? 0 : -1;
     }
     none.hidden = picked.size === 0;
+    root.classList.toggle("tlc-picking", picked.size > 0);
     set(chosen, "textContent", picked.size ? `${picked.size} selected` : "");
   }
 
@@ -638,6 +640,7 @@ function render({ model, el }) {
   show();
   return mount({ model, el }, root, { "change:_state": show, "msg:custom": heard }, () => {
     clearTimeout(lookTimer);
+    clearTimeout(settled);
     endFrames();
     watching.disconnect();
     window.removeEventListener("resize", makeRoom);

@@ -325,12 +325,22 @@ class Cleaner(Page):
             self._page = self._order.index(name) // self.page_size + 1
             self._reached = max(self._reached, self._page)
             self._go(name)
-        what = name if len({edit.file_name for edit in done}) == 1 else many(len({edit.file_name for edit in done}))
-        now = self._states.get(name, "")
-        now += f", {self._images[name].label!r}" * (now != "dropped")
-        self._say(f"{said}: {what} ({now}{'; the filter hides it' * (hidden and name not in self._order)}).")
+        names = list(dict.fromkeys(edit.file_name for edit in done))
+        what = name if len(names) == 1 else many(len(names))
+        about = []
+        if len(names) == 1:
+            about = [self._states.get(name, "")]
+            about += [repr(self._images[name].label)] * (about != ["dropped"])
+        if hidden and name not in self._order:
+            about.append("the filter hides it" if len(names) == 1 else "the filter hides some")
+        told = f" ({', '.join(about)})" if about else ""
+        self._say(f"{said}: {what}{told}.")
         if said.startswith("Done"):
-            self._advance([edit.file_name for edit in done])
+            self._unselect()
+            self._advance(names)
+        elif self._asked_by_page and len(names) > 1:  # so that another key can decide on the same ones
+            self._selected = [name for name in self._on_page() if name in names]
+            self._chosen_anew += 1
         self._catch_up()
         return done
 
@@ -499,9 +509,7 @@ class Cleaner(Page):
 
     # ---- without a kernel ----------------------------------------------------------------------------------------
 
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        live, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+    def _still(self) -> dict[str, str]:
         shown = [self._known[name] for name in self._on_page()[:8]]
         pictures = described(shown, self._labels, self._before, self._states)
-        told = still(self._images.name, pictures, self._thumbnails, self.tally, self._accuracy)
-        return {**live, **told}, metadata
+        return still(self._images.name, pictures, self._thumbnails, self.tally, self._accuracy)
