@@ -295,8 +295,9 @@ IN_VIEW = """() => {
         return cut || !box.height || box.top < port.top - 1 || box.bottom > port.bottom + 1 ||
             box.left < port.left - 1 || box.right > port.right + 1;
     });
-    const hidden = document.querySelector('.tlc-words');
-    if (hidden.scrollHeight > hidden.clientHeight + 1) out.push(hidden);
+    const words = document.querySelector('.tlc-words'), stage = document.querySelector('.tlc-stage');
+    if (words.scrollHeight > words.clientHeight + 1) out.push(words);
+    if (stage.clientHeight < Math.min(140, port.height / 8)) out.push(stage);
     return out.map(node => node.className + ' ' + node.textContent.slice(0, 60));
 }"""
 

@@ -19,6 +19,7 @@ const KEYS = [
   ["Page Up, Page Down", "turn the page; with Shift to the first or last"],
   ["?", "show or hide these keys"],
 ];
+const BUTTONS = 24; // for labels, at most
 const DIGITS = "1234567890";
 const SAID = { undecided: "", relabelled: "relabelled", dropped: "dropped", kept: "kept" };
 const TINY = 100; // pixels: smaller pictures are shown with their pixels seen, up to `ENLARGED` times as large
@@ -209,7 +210,7 @@ function render({ model, el }) {
   function focusOn(picture) {
     const card = cardOf(picture);
     card?.focus({ preventScroll: true });
-    card?.scrollIntoView({ block: "nearest" });
+    card?.scrollIntoView({ block: card.offsetHeight > scroller.clientHeight ? "start" : "nearest" });
   }
 
   function look(picture, focus = true) {
@@ -452,6 +453,7 @@ function render({ model, el }) {
     showLabels(targets);
     select.textContent = picked.has(current) ? "Unselect" : "Select";
     showStrip((several.length ? several.slice(0, 16).map((each) => [each.name, each.label]) : one.neighbours), one.label);
+    if (room) fitStage();
   }
   /** Which pictures a key decides on now, and how many of them are called what. */
   function showTargets(targets, several) {
@@ -477,7 +479,7 @@ function render({ model, el }) {
     if (digits.dataset.labels !== labels) {
       digits.dataset.labels = labels;
       digits.replaceChildren(
-        ...state().labels.map((label, at) => {
+        ...state().labels.slice(0, BUTTONS).map((label, at) => {
           const key = DIGITS[at];
           const node = button("", () => act("relabel", { label }), { title: `It is ${label}${key ? ` (key ${key})` : ""}` });
           node.dataset.label = label;
@@ -494,22 +496,33 @@ function render({ model, el }) {
       node.setAttribute("aria-pressed", mine === targets.length ? "true" : mine ? "mixed" : "false");
     }
   }
+  /** Whether there is little room for the picture, even without its neighbours, which make way. */
+  function fitStage() {
+    const small = () => view.parentElement.clientHeight < room / 4;
+    root.classList.remove("tlc-tight");
+    root.classList.toggle("tlc-tight", small());
+    fit(view);
+    return small();
+  }
   /** As many labels as fill a few rows are buttons, the others are in a list behind them: so all are always in reach. */
   function fitLabels() {
     const nodes = [...digits.querySelectorAll("button")];
     const length = state().labels.reduce((sum, label) => sum + label.length + 5, 0);
     about.classList.toggle("tlc-many", length > 40);
     for (const node of nodes) node.hidden = false;
-    further.hidden = true;
+    further.hidden = nodes.length === state().labels.length;
     if (!nodes.length || !nodes[0].offsetHeight) return;
     const rows = () => new Set([...nodes, further].filter((node) => !node.hidden).map((node) => node.offsetTop)).size;
     const most = room < 460 || root.clientWidth < 520 ? 2 : 3;
-    while (rows() > most && nodes.some((node) => !node.hidden)) {
+    const fewer = () => {
       nodes.findLast((node) => !node.hidden).hidden = true;
       further.hidden = false;
-    }
-    const rest = nodes.flatMap((node, at) => (node.hidden ? [[state().labels[at], `${DIGITS[at] ?? ""} ${state().labels[at]}`.trim()]] : []));
-    setOptions(further, [["", nodes.length > rest.length ? "Other label …" : "Label …"], ...rest]);
+    };
+    while (rows() > most) fewer();
+    while (fitStage() && rows() > 1) fewer();
+    const rest = state().labels.flatMap((label, at) => (nodes[at]?.hidden === false ? [] : [[label, `${DIGITS[at] ?? ""} ${label}`.trim()]]));
+    further.hidden = !rest.length;
+    setOptions(further, [["", nodes.some((node) => !node.hidden) ? "Other label …" : "Label …"], ...rest]);
   }
   function showStrip(pictures, mine) {
     const near = JSON.stringify([pictures, mine]);
