@@ -133,6 +133,40 @@ def test_several_are_one_step_which_a_later_session_undoes_and_redoes(cleaner: C
     assert third.redo() == [], "a new decision leaves nothing to redo"
 
 
+def test_several_are_one_write_and_what_the_page_undoes_is_selected_again(
+    cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [one.file_name for one in cleaner.page()]
+    cleaner.keep(names[9])
+    written: list[bytes] = []
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda to, data: (written.append(data), write(to, data))[1])
+    cleaner.relabel(names[:4], "open")
+    assert [data.count(b"\n") for data in written if b'"step"' in data] == [4], "a kill leaves all of it or nothing"
+    monkeypatch.undo()
+    assert len(cleaner.undo()) == 4 and cleaner.selected == [], "a lesson's undo leaves nothing selected"
+    state = told(cleaner, "drop", picture=names[2:5])
+    assert state["selected"] == [] and state["focus"] == names[5]
+    state = told(cleaner, "undo")
+    assert state["selected"] == names[2:5] and state["tally"]["dropped"] == 0
+    assert state["status"] == "Undone: 3 pictures."
+    assert told(cleaner, "relabel", picture=state["selected"], label="open")["selected"] == []
+    assert told(cleaner, "undo")["selected"] == names[2:5]
+    assert told(cleaner, "redo")["selected"] == []
+
+
+def test_a_card_names_every_kind_of_suspicion_in_a_word_or_two(cleaner: Cleaner) -> None:
+    shown = {one["name"]: one["brief"] for number in range(cleaner.pages) for one in cleaner_page(cleaner, number + 1)}
+    for one in cleaner.suspects:
+        assert len(shown[one.file_name].split(" · ")) == max(1, len(one.kinds))
+        assert bool(shown[one.file_name]) == bool(one.kinds)
+
+
+def cleaner_page(cleaner: Cleaner, number: int) -> list[dict[str, Any]]:
+    cleaner.page(number)
+    return list(cleaner._state["pictures"])
+
+
 @pytest.mark.slow
 def test_the_page_keeps_its_order_and_turning_it_skips_nobody(cleaner: Cleaner) -> None:
     seen = []
@@ -403,6 +437,34 @@ def test_killed_at_any_moment_only_the_edit_in_flight_is_lost(doors: ImageSet) -
         cleaner = Cleaner(doors.root)
         cleaner.undo()
         assert len(cleaner.images.journal) == known + len(done) + 1
+
+
+GROUPS = """
+import sys
+from tl_course.widgets import Cleaner
+cleaner = Cleaner(sys.argv[1])
+cleaner._score = lambda: None  # the journal is what is looked at
+names = sorted(one.file_name for one in cleaner.images.original)
+print("ready", flush=True)
+while True:
+    for at in range(0, len(names), 5):
+        cleaner.drop(names[at : at + 5])
+    for at in range(0, len(names), 5):
+        cleaner.restore(names[at : at + 5])
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_no_group_is_half_decided(doors: ImageSet) -> None:
+    for seed in range(2):
+        process = looping(doors.root, code=GROUPS)
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        time.sleep(random.Random(seed).uniform(0.2, 0.6))
+        process.kill()
+        process.wait(60)
+        steps = Counter(edit.step for edit in ImageSet.open(doors.root, warn=False).journal)
+        assert len(steps) > 1 and set(steps.values()) == {5}
+        (doors.root / "edits.jsonl").unlink()
 
 
 def test_what_the_page_sends_calls_the_methods(cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch) -> None:
