@@ -70,6 +70,9 @@ READ: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "formats that are not read": (
         "{cat,dog}/3\ncat/{a.jxl,b.heic}: x", PLAIN, "class folders", {"cat/a.jxl": "HEIC", "cat/b.heic": "HEIC"},
     ),
+    "masks beside images": (
+        "{cat,dog}/{0,1,2}.jpg\ncat/0_mask.png", PLAIN, "class folders", {"cat/0_mask.png": "a mask of 0, beside it"},
+    ),
     # ---- wrapped
     "wrapped beside a readme": ("PetImages/{cat,dog}/3\nreadme.txt: x", PLAIN, "class folders, below PetImages/", {}),
     "wrapped three times": ("a/b/c/{cat,dog}/3\na/b/readme.txt: x", PLAIN, "class folders, below a/b/c/", {}),
@@ -131,6 +134,10 @@ READ: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "a label that is nowhere trained on": (
         "{train,val}/{cat,dog}/3\nval/{bird,Cat}/1", SPLIT, "class folders inside train/ and val/ (valid)",
         {"val/bird/0.jpg": "no such folder to train on", "val/Cat/0.jpg": "where it is called 'cat' to train on"},
+    ),
+    "a table for the rest": (
+        "train/{cat,dog}/3\nTest/a.jpg\nTest.csv: ClassId,Path | 0,Test/a.jpg", PLAIN, "class folders inside train/",
+        {"Test/a.jpg": "lies in no class folder", "Test.csv": "it has some for other images"},
     ),
     "valid and test alone": (
         "{valid,test}/{cat,dog}/3", "cat 6, dog 6; 0 to train, 6 to validate, 6 to test",
@@ -211,6 +218,11 @@ REFUSED: dict[str, tuple[str, str]] = {
     "vehicles": ("{train,plane,car}/2", r"images lie in train, .* and in car and plane\. If train is a label"),
     "an unlabelled test beside labels": ("{test,cat,dog}/2", "images lie in test, .* move it"),
     "labels or sets": ("animals/{cat,dog}/2\nplants/{fern,moss}/2", "animals and plants hold no images but folders"),
+    "labels or sets, inside splits": (
+        "{train,val}/{beast/cat,beast/dog,bird/owl}/2",
+        r"label_from=r\"\^\[\^/\]\+/\(\?P<label>\S+ for beast, bird",
+    ),
+    "what has no label is none": ("{cat,dog,unlabelled}/2", "unlabelled, beside cat and dog, says nothing"),
     "a wrapper beside images": ("PetImages/{cat,dog}/2\nother/2", "PetImages holds no images but .*cat and dog"),
     "a wrapper beside its documents": ("PetImages/{cat,dog}/2\ndocs/2", "name docs, .*says nothing about what"),
     "splits in another language": ("{entrenamiento,prueba}/{gato,perro}/2", "call them train, valid and test"),
@@ -346,6 +358,16 @@ def test_the_command_says_how_a_folder_was_read_and_takes_what_is_meant(
     assert "give file_name=NAME" in capsys.readouterr().err
     assert main(["images", "info", str(pets), "--label-from", r"^[^/]+/(?P<label>[^/]+)/"]) == 0
     assert "read as: the pattern" in capsys.readouterr().out
+
+
+def test_collecting_from_a_folder_takes_what_is_meant_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place, here = tmp_path / "mine", grow(tmp_path / "pets", "{cat,dog}_{0,1}.jpg")
+    collect = ["images", "collect", str(place), "--source"]
+    assert main([*collect, str(here)]) == 1 and "label_from" in capsys.readouterr().err
+    assert main([*collect, str(here), "--label-from", "^(?P<label>[a-z]+)_"]) == 1  # none is kept: 8 pixels are too few
+    assert "(cat 0, dog 0)" in capsys.readouterr().out
+    assert main(["images", "collect", str(place), "cat", "--source", "openverse", "--table", "labels.csv"]) == 1
+    assert "is no folder and no zip. Leave table out" in capsys.readouterr().err
 
 
 def test_no_training_on_what_is_to_validate_and_test_on(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 import hashlib
 import stat
+import struct
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +53,51 @@ def test_a_zip_of_class_folders_opens_with_or_without_a_folder_around(
     entries |= {f"__MACOSX/{wrapper}bird/._0.jpg": b"litter", f"{wrapper}.DS_Store": b"litter"}
     images = ImageSet.open(zip_of(tmp_path / "some.zip", entries))
     assert (images.labels, len(images), images.skipped) == (["bird", "forest"], 10, [])
+
+
+def zip_of_raw_names(path: Path, entries: dict[bytes, bytes]) -> Path:
+    """A zip whose names are these bytes, with no word on their encoding: as macOS and old Windows make them."""
+    placeholders = [f"{number:0{len(name)}}" for number, name in enumerate(entries)]
+    data = zip_of(path, dict(zip(placeholders, entries.values(), strict=True))).read_bytes()
+    for placeholder, name in zip(placeholders, entries, strict=True):
+        data = data.replace(placeholder.encode(), name)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("encoding", "labels", "certain"),
+    [
+        ("utf-8", ["Gänse", "Hühner"], True),  # macOS
+        ("cp437", ["Gänse", "Hühner"], False),  # DOS
+        ("cp1252", ["GΣnse", "Hⁿhner"], False),  # Windows; read wrongly, and so it is said
+    ],
+)
+def test_names_whose_encoding_a_zip_does_not_tell(
+    tmp_path: Path, class_folders: Maker, encoding: str, labels: list[str], certain: bool
+) -> None:
+    root = class_folders(Gänse=3, Hühner=3)
+    entries = {p.relative_to(root).as_posix().encode(encoding): p.read_bytes() for p in everything_under(root)}
+    archive = zip_of_raw_names(tmp_path / "old.zip", entries)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        images = ImageSet.open(archive)
+    assert images.labels == labels
+    assert [("6 names in the zip" in str(one.message)) for one in said] == [True] * (not certain)
+
+
+def test_a_name_in_utf_8_beside_the_old_one_counts(tmp_path: Path, class_folders: Maker) -> None:
+    root = class_folders(Gänse=3, dog=3)
+    with zipfile.ZipFile(tmp_path / "both.zip", "w") as archive:
+        for path in everything_under(root):
+            name = path.relative_to(root).as_posix()
+            info = zipfile.ZipInfo(name.replace("ä", "#"))
+            value = struct.pack("<BI", 1, zlib.crc32(info.filename.encode().replace(b"#", b"\x84"))) + name.encode()
+            info.extra = struct.pack("<HH", 0x7075, len(value)) + value  # Info-ZIP's "Unicode Path"
+            archive.writestr(info, path.read_bytes())
+    data = (tmp_path / "both.zip").read_bytes().replace(b"G#nse", b"G\x84nse")
+    (tmp_path / "both.zip").write_bytes(data)
+    assert ImageSet.open(tmp_path / "both.zip").labels == ["Gänse", "dog"]
 
 
 def test_a_zip_is_shared_by_content_so_it_is_copied_before_edits(tmp_path: Path, class_folders: Maker) -> None:

@@ -8,26 +8,23 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tl_course.listing import Folder, Skipped
+from tl_course.listing import Folder, Skipped, masks_in
 from tl_course.names import label_named, nfc
 from tl_course.splits import SPLITS, split_named, split_within
 from tl_course.tables import Picture
 
-__all__ = ["Reading", "Unclear", "by_class_folder", "says_nothing", "split_of_path", "splits_among"]
+__all__ = ["Reading", "Unclear", "by_class_folder", "label_at", "says_nothing", "split_of_path", "splits_among"]
 
 # Words that say nothing about what the images in a folder show, and so are no labels.
 _CONTAINERS = (
     "images?|imgs?|data|datasets?|jpegimages|jpe?g|png|files|docs?|documentation|figures?|figs?|assets|screenshots?|previews?"
-    "|thumbnails?|thumbs|samples?|examples?"
+    "|thumbnails?|thumbs|samples?|examples?|unlabell?ed"
 )
 _MEDIA = f"{_CONTAINERS}|photos?|pics?|pictures?|parts?|batch(es)?"
 _PARTS = "parts?|batch(es)?|folds?|chunks?|shards?|sessions?|volumes?|days?|runs?"
 _MASKS = "masks?|annotations?|segmentations?|groundtruth|gt|labels|trimaps?"
 
 _UNLABELLED = frozenset({"unknown", "unlabeled", "unlabelled"})
-
-LABEL_ABOVE = 'label_from=r"^(?P<label>[^/]+)/"'
-LABEL_BELOW = 'label_from=r"^[^/]+/(?P<label>[^/]+)/"'
 
 
 class Unclear(Exception):  # noqa: N818  it becomes an ImageSetError
@@ -85,6 +82,11 @@ def splits_among(folders: Sequence[Folder]) -> dict[Folder, str]:
             by_rest[rest][folder] = split
     several = [of_rest for of_rest in by_rest.values() if len(set(of_rest.values())) > 1]
     return several[0] if len(several) == 1 else {}
+
+
+def label_at(folder: Folder) -> str:
+    """How to say that a folder, and those that lie as deep, are the labels."""
+    return f'label_from=r"^{"[^/]+/" * (folder.path.count("/") - 1)}(?P<label>[^/]+)/"'
 
 
 def split_of_path(name: str, label: str) -> str:
@@ -199,7 +201,7 @@ def _classes_beside(
     _check_masks([*splits, *others])
     raise Unclear(
         f"images lie in {splits_seen}, which is what a part to train or test on is called, and in {others_seen}",
-        f"If {splits_seen} is a label like the others, say so: {LABEL_ABOVE}. If it is not, move it, or them, "
+        f"If {splits_seen} is a label like the others, say so: {label_at(others[0])}. If it is not, move it, or them, "
         "elsewhere.",
     )
 
@@ -216,7 +218,7 @@ def _check(classes: Sequence[Folder]) -> None:
         raise Unclear(
             f"the name {_named(odd)}{f', beside {others},' * bool(others)} says nothing about what is shown: it may be "
             "no label",
-            f"If it is one, say so: {LABEL_ABOVE}. If not, move it elsewhere, or add a table (metadata.csv) with the "
+            f"If it is one, say so: {label_at(classes[0])}. If not, move it elsewhere, or add a metadata.csv with the "
             "columns file_name and label.",
         )
     inside = {folder: _seen_through(folder) for folder in classes}
@@ -227,17 +229,18 @@ def _check(classes: Sequence[Folder]) -> None:
             raise Unclear(
                 f"{folder.name}/ holds folders called like those beside it, {_named(below)}: it may be a copy of the "
                 "set, or a label",
-                f"If it is a label, say so: {LABEL_ABOVE}. If not, move it elsewhere.",
+                f"If it is a label, say so: {label_at(folder)}. If not, move it elsewhere.",
             )
     if holders := [folder for folder, place in inside.items() if len(place.filled) > 1 and not place.images]:
-        inner = [one.name for folder in holders for one in inside[folder].filled]
+        deeper = [one for folder in holders for one in inside[folder].filled]
+        inner = [one.name for one in deeper]
         rename = (
             f" If {_few(names)} are splits, call them train, valid and test." if len(set(inner)) < len(inner) else ""
         )
         raise Unclear(
             f"{_named(folder.name for folder in holders)} {_hold(holders)} no images but folders of images, "
             f"{_named(inner)}: either may be the labels",
-            f"Say which: {LABEL_ABOVE} for {_few(names)}, {LABEL_BELOW} for {_few(inner)}.{rename}",
+            f"Say which: {label_at(holders[0])} for {_few(names)}, {label_at(deeper[0])} for {_few(inner)}.{rename}",
         )
 
 
@@ -340,7 +343,11 @@ def _reading(
             continue
         if label is not None and label_named(label.name):
             spellings[label_named(label.name)].add(label.name)
-            reading.pictures += [Picture(name, label=label_named(label.name), split=split) for name in folder.images]
+            masks = masks_in(folder)
+            reading.pictures += [
+                Picture(name, label=label_named(label.name), split=split) for name in folder.images if name not in masks
+            ]
+            reading.skipped += masks.items()
         else:
             reading.skipped += [(name, reason) for name in folder.images]
         if folder is not root:

@@ -57,20 +57,24 @@ def _give(options: argparse.Namespace, values: dict[str, Any], text: str) -> Non
 
 def _open(options: argparse.Namespace) -> "ImageSet":
     """The data set that the words mean."""
-    from tl_course.errors import ImageSetError
     from tl_course.imageset import ImageSet
 
-    pairs = [text.partition("=") for text in options.column]
-    if wrong := [
-        name
-        for name, _, theirs in pairs
-        if name not in ("file_name", "label", "split") or (not theirs and name != "split")
-    ]:
-        raise ImageSetError(
-            f"--column {wrong[0]}: give file_name=NAME, label=NAME or split=NAME, a column of the table."
-        )
-    columns = {name: theirs for name, _, theirs in pairs}
-    return ImageSet.open(options.images, label_from=options.label_from, table=options.table, columns=columns)
+    return ImageSet.open(options.images, **_how(options))
+
+
+def _how(options: argparse.Namespace) -> dict[str, Any]:
+    """What the words say about how a folder is meant, as `ImageSet.open` takes it."""
+    from tl_course.errors import ImageSetError
+
+    columns = {}
+    for text in options.column:
+        name, _, theirs = text.partition("=")
+        if name not in ("file_name", "label", "split") or not (theirs or name == "split"):
+            raise ImageSetError(
+                f"--column {text}: give file_name=NAME, label=NAME or split=NAME, a column of the table."
+            )
+        columns[name] = theirs
+    return {"label_from": options.label_from, "table": options.table, "columns": columns}
 
 
 # ---- the commands ----------------------------------------------------------------------------------------------------
@@ -274,7 +278,7 @@ def _images_collect(options: argparse.Namespace) -> int:
     from tl_course.progress import Bar
     from tl_course.sources import Progress, source_of
 
-    source = source_of(options.source, api=options.api, sha256=options.sha256)
+    source = source_of(options.source, api=options.api, sha256=options.sha256, **_how(options))
     pairs = [text.partition("=") for text in options.labels]
     labels = {label: query or label for label, _, query in pairs} or None
     n = options.n if options.n is not None or not source.endless else 40
@@ -541,6 +545,7 @@ def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.Argume
     one.add_argument("--n", type=int, metavar="N", help="pictures each label shall have (40; all of a folder or zip)")
     one.add_argument("--api", metavar="URL", help="another address of openverse, commons or public, such as a mirror")
     one.add_argument("--sha256", metavar="HEX", help="what a zip must have")
+    _add_how(one)
     one = _add(verbs, "pack", _images_pack, "write a data set as one zip and print its sha256", json_option)
     _add_set(one, images)
     one.add_argument("out", metavar="ZIP", help="the zip to write")
@@ -548,7 +553,11 @@ def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.Argume
 
 def _add_set(one: Any, images: dict[str, str]) -> None:
     one.add_argument("images", **images)
-    group = one.add_argument_group("where a folder is not understood without it")
+    _add_how(one)
+
+
+def _add_how(one: Any) -> None:
+    group = one.add_argument_group("how a folder or zip is meant, where it is refused without")
     group.add_argument(
         "--label-from", metavar="PATTERN", help="names of files carry the label: (?P<label>…) in a regular expression"
     )

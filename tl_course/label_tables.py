@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tl_course.class_folders import Reading, split_of_path, splits_among
 from tl_course.errors import ImageSetError
-from tl_course.listing import Folder, is_image_name
+from tl_course.listing import Folder, is_image_name, masks_in
 from tl_course.names import label_named, nfc
 from tl_course.splits import split_named
 from tl_course.tables import (
@@ -223,8 +223,12 @@ def _add_unlisted(
         for folder in _folders_of(picture.file_name):
             whose[folder].add(picture.label)
     names = ", ".join(table.name for table in tables)
+    masks = {name: why for folder in root.walk() for name, why in masks_in(folder).items()}
     for name in root.all_images():
         if name in listed:
+            continue
+        if name in masks:
+            reading.skipped.append((name, masks[name]))
             continue
         if nfc(name) in collected:
             reading.pictures.append(replace(collected[nfc(name)], file_name=name))

@@ -33,7 +33,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from tl_course.class_folders import LABEL_ABOVE, Reading, Unclear, by_class_folder, says_nothing, split_of_path
+from tl_course.class_folders import Reading, Unclear, by_class_folder, label_at, says_nothing, split_of_path
 from tl_course.errors import ImageSetError
 from tl_course.label_tables import Files, Unread, by_table, conflict, other_tables, usable_roles
 from tl_course.listing import Folder, Skipped, few_of, list_folder, shortened
@@ -277,7 +277,7 @@ def _by_folders(root: Folder, path: Path, collected: Mapping[str, Picture], pass
         if told := conflict(reading or Reading(""), table, roles, files):
             raise Unclear(
                 f"folders and a table contradict each other: {told}",
-                f"Say which counts: table={table.name!r}, or {LABEL_ABOVE}; or remove the other."
+                f"Say which counts: table={table.name!r}, or {label_at(root.filled[0])}; or remove the other."
                 if roles.label or roles.one_hot
                 else f"Move {table.name} elsewhere, or give it a column of labels and remove the other.",
             )
@@ -286,6 +286,15 @@ def _by_folders(root: Folder, path: Path, collected: Mapping[str, Picture], pass
     if reading is not None:
         others = [one for one in reasons if one.roles]
         reading.skipped += [(one.name, f"not read, for folders say the labels; it {one.reason}") for one in others]
+        seen = {one.file_name for one in reading.pictures}
+        reading.skipped += [
+            (table.name, "not read, for folders say the labels; it has some for other images")
+            for table, roles in usable
+            if any(
+                (name := files.find(table, row.values[roles.file_name])[0]) in files and name not in seen
+                for row in table.rows
+            )
+        ]
     reading = reading or Reading("", skipped=[(name, "lies in no class folder") for name in uncollected.all_images()])
     if collected:
         reading.how = f"{COLLECTED}{' and ' * bool(reading.how)}{reading.how}"

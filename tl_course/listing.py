@@ -1,6 +1,7 @@
 """What lies in a folder, listed once: its folders, files and images, and what was passed over and why."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -9,9 +10,11 @@ from tl_course.errors import ImageSetError
 from tl_course.names import nfc
 from tl_course.pictures import SUFFIXES
 
-__all__ = ["LITTER", "Folder", "Skipped", "few_of", "is_image_name", "list_folder", "shortened"]
+__all__ = ["LITTER", "Folder", "Skipped", "few_of", "is_image_name", "list_folder", "masks_in", "shortened"]
 
 LITTER = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir", "$RECYCLE.BIN"})
+
+_MASK = re.compile(r"(.+?)[-_ ]?masks?([-_ ]?\d+)?", re.IGNORECASE)  # beside the image that it is of
 
 Skipped = tuple[str, str]  # a name relative to the folder, and the reason
 
@@ -93,6 +96,13 @@ def list_folder(root: Path, called: str = "") -> tuple[Folder, list[Skipped]]:
     for folder in reversed(done):  # the inner ones come after the outer ones
         folder.total = len(folder.images) + sum(inner.total for inner in folder.folders)
     return top, skipped
+
+
+def masks_in(folder: Folder) -> dict[str, str]:
+    """Images that are masks of others beside them, and why they are passed over."""
+    stems = {PurePosixPath(name).stem for name in folder.images}
+    found = {name: _MASK.fullmatch(PurePosixPath(name).stem) for name in folder.images if "mask" in name.lower()}
+    return {name: f"a mask of {of[1]}, beside it" for name, of in found.items() if of and of[1] in stems}
 
 
 def shortened(text: str, length: int = 120) -> str:

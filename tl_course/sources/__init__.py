@@ -39,7 +39,7 @@ def named(name: str, *arguments: Any, **options: Any) -> Source:
     return source
 
 
-def source_of(text: str | Path, *, api: str | None = None, sha256: str | None = None) -> Source:
+def source_of(text: str | Path, *, api: str | None = None, sha256: str | None = None, **how: Any) -> Source:
     """The source that a word means: a source's name, the path of a folder, or the path or address of a zip.
 
     Parameters
@@ -50,19 +50,24 @@ def source_of(text: str | Path, *, api: str | None = None, sha256: str | None = 
         Another address of a service ("openverse", "commons") or of a public set's archive, such as a mirror.
     sha256
         What a zip must have.
+    how
+        How a folder or a zip is meant: `label_from`, `table` and `columns`, as `ImageSet.open` takes them.
     """
     text = str(text)
     name = text.lower()
+    how = {key: value for key, value in how.items() if value}
     if name in SOURCES and name not in ("folder", "pack", "upload"):
         if api is not None and name not in ("openverse", "commons", "public"):
             raise ImageSetError(f"The source {name!r} has no address that could be another one. Leave it out.")
+        if how:
+            raise ImageSetError(f"The source {name!r} is no folder and no zip. Leave {' and '.join(how)} out.")
         return named(name, **({"api": api} if api is not None else {}))
     if name in SOURCES:
         raise ImageSetError(f"Where is the {name}? Give its path (or a zip's address) in place of the word {text!r}.")
     if sha256 is not None or "://" in text or text.lower().endswith(".zip"):
-        return named("pack", text, sha256=sha256)
+        return named("pack", text, sha256=sha256, **how)
     try:
-        return named("folder", text)
+        return named("folder", text, **how)
     except ImageSetError:
         close = difflib.get_close_matches(name, SOURCES, n=1)
         if close and not Path(text).exists():
