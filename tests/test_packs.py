@@ -57,7 +57,7 @@ def test_a_zip_of_class_folders_opens_with_or_without_a_folder_around(
 
 def zip_of_raw_names(path: Path, entries: dict[bytes, bytes]) -> Path:
     """A zip whose names are these bytes, with no word on their encoding: as macOS and old Windows make them."""
-    placeholders = [f"{number:0{len(name)}}" for number, name in enumerate(entries)]
+    placeholders = [chr(ord("A") + number) * len(name) for number, name in enumerate(entries)]
     data = zip_of(path, dict(zip(placeholders, entries.values(), strict=True))).read_bytes()
     for placeholder, name in zip(placeholders, entries, strict=True):
         data = data.replace(placeholder.encode(), name)
