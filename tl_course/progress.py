@@ -74,10 +74,13 @@ class Bar:
     def __init__(self, what: str, total: int | None = None, *, unit: str = "images", show: bool = True) -> None:
         self.what, self.total, self.unit = what, total, unit
         self.n = 0
+        self._show = show
         self._began = monotonic()
-        self._place: _Place | None = _place() if show else None
+        self._place: _Place | None = None
 
     def __enter__(self) -> "Bar":
+        self._began = monotonic()
+        self._place = _place() if self._show else None
         if self._place is not None:
             self._place.add(self)
         return self
@@ -187,7 +190,8 @@ class _Terminal:
             return
         from tqdm import tqdm
 
-        with tqdm(bar_format="{desc}", file=sys.stderr, leave=False) as line:
+        # Whatever happens to the line (a terminal that is closed), the work goes on.
+        with suppress(Exception), tqdm(bar_format="{desc}", file=sys.stderr, leave=False) as line:
             while True:
                 line.desc, line.n, line.total = str(bar), bar.n, bar.total
                 line.bar_format = "{bar:24} {desc}" if bar.total else "{desc}"
@@ -279,8 +283,7 @@ class _Kernel:
 
     def watch(self) -> None:
         """Hear of the beginning and the end of every cell."""
-        ipython = sys.modules.get("IPython")
-        shell: Any = ipython.get_ipython() if ipython is not None else None
+        shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
         if self.shell is not None or getattr(shell, "kernel", None) is None or _off():
             return
         self.shell = shell
