@@ -281,7 +281,7 @@ def still(
         parts.append(
             "<div style='width:150px;font-size:12px;line-height:1.35'>"
             f"<img src='data:image/jpeg;base64,{data}' alt='{about}' "
-            "style='width:150px;height:112px;object-fit:cover;border-radius:4px;margin:0'>"
+            "style='width:150px;height:112px;object-fit:contain;background:#8882;border-radius:4px;margin:0'>"
             f"<b>{html.escape(one['label'])}</b> · {html.escape(one['state'])}<br>{html.escape(one['reason'])}</div>"
         )
     said = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
