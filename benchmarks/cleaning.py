@@ -47,7 +47,7 @@ from reporting import RESULTS, machine, table, write
 
 from tl_course.backbones import Backbone
 from tl_course.devices import pick_device
-from tl_course.features import _Store, extract
+from tl_course.features import extract, kept_vectors
 from tl_course.imageset import ImageSet
 from tl_course.tables import METADATA, Picture, table_text
 
@@ -151,7 +151,7 @@ def repeated(originals: ImageSet, n: int, folder: Path) -> None:
     backbone, device = Backbone.get(), pick_device()
     vectors = extract([originals.path(one) for one in some], backbone).vectors
     noise = random.normal(size=(n, vectors.shape[1])) * vectors.std(0) * 0.8
-    store = _Store(backbone, device)
+    store = kept_vectors(backbone, device)
     jitter = (vectors[which] + noise).astype(np.float32)
     store.write({one.sha256: vector for one, vector in zip(images, jitter, strict=True)})
     store.close()

@@ -35,7 +35,7 @@ from reporting import RESULTS, machine, table, write
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tl_course.backbones import DEFAULT, Backbone, create
-from tl_course.features import _Store
+from tl_course.features import kept_vectors
 from tl_course.imageset import ImageSet
 from tl_course.suspects import Suspects
 from tl_course.tables import METADATA, Picture, table_text
@@ -344,7 +344,7 @@ def ask_speed(bench: Bench) -> Table:
             planted.add(Path(f"{i}.jpg"), labels[i], data=file.getvalue())
         images = planted.open()
         jitter = random.normal(size=(n, vectors.shape[1])) * vectors.std(0) * 0.8
-        store = _Store(backbone, "cpu")
+        store = kept_vectors(backbone, "cpu")
         store.write(
             {one.sha256: v for one, v in zip(images, (vectors[which] + jitter).astype(np.float32), strict=True)}
         )

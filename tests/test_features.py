@@ -14,10 +14,11 @@ import PIL
 import pytest
 from PIL import Image
 
-from tl_course import ImageSet, features
+from tl_course import ImageSet, features, kept
 from tl_course.backbones import Backbone
 from tl_course.errors import BackboneError
 from tl_course.features import extract
+from tl_course.files import sha256_of
 
 
 @pytest.fixture
@@ -64,21 +65,26 @@ def test_a_damaged_cache_costs_time_and_nothing_else(
     paths: list[Path], backbone: Backbone, cache: Path, damage: str
 ) -> None:
     good = extract(paths, backbone).vectors
-    (store,) = (cache / "features").glob("*.sqlite")
-    if damage == "no database":
-        store.write_bytes(b"this is not a database " * 1000)
-    elif damage == "cut off":
-        store.write_bytes(store.read_bytes()[: store.stat().st_size // 2])
-    elif damage == "empty":
-        store.write_bytes(b"")
-    elif damage == "read-only":
-        store.chmod(0o444)
-    else:
-        with sqlite3.connect(store) as connection:
-            connection.execute("UPDATE vectors SET vector = ?", (b"\x00\x01",))
-        connection.close()
+    hashes = [sha256_of(path) for path in paths]
+    looks = features.glimpses(paths, hashes=hashes)
+    stores = list((cache / "features").glob("*.sqlite"))
+    assert len(stores) == 2
+    for store in stores:
+        if damage == "no database":
+            store.write_bytes(b"this is not a database " * 1000)
+        elif damage == "cut off":
+            store.write_bytes(store.read_bytes()[: store.stat().st_size // 2])
+        elif damage == "empty":
+            store.write_bytes(b"")
+        elif damage == "read-only":
+            store.chmod(0o444)
+        else:
+            with sqlite3.connect(store) as connection:
+                connection.execute("UPDATE arrays SET array = ?", (b"\x00\x01",))
+            connection.close()
     for _ in range(2):  # the second time from what has healed
         np.testing.assert_allclose(extract(paths, backbone).vectors, good, atol=1e-5)
+        np.testing.assert_allclose(features.glimpses(paths, hashes=hashes), looks, atol=20)
 
 
 def test_an_unreadable_picture_is_named_and_costs_only_itself(
@@ -190,7 +196,7 @@ def test_another_way_to_the_backbone_takes_no_vectors_of_before(
 def test_vectors_that_were_used_longest_ago_make_room(
     paths: list[Path], backbone: Backbone, runs: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "_MOST", 0)
+    monkeypatch.setattr(kept, "_MOST", 0)
     extract(paths[:2], backbone)
     with monkeypatch.context() as later:
         now = time.time()
@@ -257,7 +263,7 @@ def test_what_reaches_the_backbone_changes_only_with_the_version_of_the_preproce
     seen = {}
     for name, data in awkward_images().items():
         (tmp_path / "image").write_bytes(data)
-        views = features._views(tmp_path / "image", plain)
+        views, _ = features._views(tmp_path / "image", plain)
         pixels = 255 * (views * std + mean)
         seen[name] = [
             round(float(pixels[v, c, y, x])) for v in (0, 1) for c, y, x in ((0, 0, 0), (1, 77, 200), (2, 250, 31))

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.drawn import jpeg
 from tl_course import pictures
 from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.imageset import ImageSet
@@ -466,6 +467,58 @@ def test_one_name_for_all_pictures_of_a_scene(class_folders: Maker) -> None:
     assert names["bird/0.jpg"] == names["bird/1.jpg"]
     assert names["bird/3.jpg"] == names["bird/copy.jpg"]
     assert len(set(names.values())) == 7
+
+
+def scenes_of(folder: Path, *names: str) -> list[set[str]]:
+    """Which files stay together in the split, of pictures that are all different."""
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(jpeg(number))
+    pictures = ImageSet.open(folder, warn=False)[:]
+    scenes: dict[str, set[str]] = {}
+    for picture, scene in zip(pictures, groups_of(pictures), strict=True):
+        scenes.setdefault(scene, set()).add(picture.file_name)
+    return sorted(scenes.values(), key=min)
+
+
+@pytest.mark.parametrize(
+    ("names", "together"),
+    [
+        (["a_jpg.rf.0123456789abcdef0123456789abcdef.jpg", "a_jpg.rf.fedcba9876543210fedcba9876543210.jpg"], True),
+        (["a_png.rf.0123456789abcdef0123456789abcdef.jpg", "b_png.rf.fedcba9876543210fedcba9876543210.jpg"], False),
+        (["a_jpg.rf.AbC123xyzAbC123xyz77.jpg", "a_jpg.rf.00C123xyzAbC123xyz77.jpg"], True),
+        (["a.jpg", "a copy.jpg"], True),
+        (["a.jpg", "a copy 2.jpg"], True),
+        (["a.jpg", "a - Copy.jpg"], True),
+        (["a.jpg", "a - Copy (3).jpg"], True),
+        (["a.jpg", "a Kopie.jpg"], True),
+        (["a.jpg", "Copy of a.jpg"], True),
+        (["a.jpg", "b copy.jpg"], False),
+        (["hard copy.jpg", "soft copy.jpg"], False),
+        (["images.jpg", "images (1).jpg"], False),
+        (["a_0_1234.jpg", "a_0_5678.jpg"], False),
+        (["1.jpg", "2.jpg"], False),
+        (["a.rf.jpg", "a.rf.2.jpg"], False),
+    ],
+)
+def test_names_that_say_so_make_copies_one_scene(tmp_path: Path, names: list[str], together: bool) -> None:
+    mine = {f"cat/{name}" for name in names}
+    scenes = scenes_of(tmp_path, *sorted(mine), f"dog/{names[1]}")
+    assert {f"dog/{names[1]}"} in scenes, "another label's are others"
+    assert (mine in scenes) == together
+
+
+def test_copies_of_one_photo_never_lie_on_both_sides_of_a_drawn_split(tmp_path: Path) -> None:
+    for number in range(60):
+        folder = tmp_path / ("cat" if number % 2 else "dog")
+        folder.mkdir(exist_ok=True)
+        (folder / f"IMG_{number // 6}_jpg.rf.{number:032x}.jpg").write_bytes(jpeg(number))
+    sides: dict[str, set[str]] = {}
+    for picture in ImageSet.open(tmp_path):
+        sides.setdefault(picture.file_name.partition(".rf.")[0], set()).add(picture.split)
+    assert len(sides) == 20
+    assert all(len(splits) == 1 for splits in sides.values())
+    assert {"train"} in sides.values() and {"valid"} in sides.values()
 
 
 def test_a_subset_keeps_the_validation_pictures(class_folders: Maker) -> None:

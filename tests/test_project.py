@@ -25,12 +25,13 @@ PACKAGE = ROOT / "tl_course"
 
 # The house from top to bottom: each room imports only from rooms above it.
 FLOORS = [
-    "versions", "progress", "errors", "files", "caches", "devices", "depths", "pictures", "names", "listing", "splits",
-    "tables", "credits", "journal", "present", "fetching", "downloads", "packs", "class_folders", "label_tables",
-    "layouts", "rendered", "shipped", "opening", "imageset", "collection", "sources", "pooling", "weights",
-    "onnx_models", "backbones", "features", "heads", "agreement", "history", "benefits", "model_files", "models",
-    "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners", "strategies", "training", "explain",
-    "plots", "widgets", "records", "notebooks", "links", "variants", "grading", "exercises", "doctor", "cli",
+    "versions", "progress", "errors", "files", "caches", "devices", "depths", "pictures", "names", "listing",
+    "splits", "tables", "credits", "journal", "present", "fetching", "downloads", "packs", "class_folders",
+    "label_tables", "layouts", "rendered", "shipped", "opening", "imageset", "collection", "sources", "pooling",
+    "weights", "onnx_models", "backbones", "kept", "features", "heads", "agreement", "history", "benefits",
+    "model_files", "models", "copies", "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners",
+    "strategies", "training", "explain", "plots", "widgets", "records", "notebooks", "links", "variants", "grading",
+    "exercises", "doctor", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what is taken from PyPI there too.

@@ -2,9 +2,11 @@
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 
-from tl_course import Classifier, ImageSet, features, train
+from tl_course import Classifier, ImageSet, features, train, training
 from tl_course.backbones import Backbone
 from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
 
@@ -31,7 +33,8 @@ def test_it_learns_what_it_is_shown(model: Classifier, birds: ImageSet) -> None:
 
 
 def test_measured_elsewhere_it_learns_from_all(model: Classifier, birds: ImageSet) -> None:
-    elsewhere = train(birds, test=birds)
+    with pytest.warns(TLCourseWarning, match=r"flatters: 40 pairs .* Leave one of each pair out"):
+        elsewhere = train(birds, test=birds)
     assert elsewhere.metrics["n_train"] == elsewhere.metrics["n_test"] == len(birds) > model.metrics["n_train"]
     assert elsewhere.metrics["tested_on"] == birds.name
 
@@ -277,3 +280,65 @@ def test_loading_is_timed_apart_and_stages_add_up(birds: ImageSet, backbone: Bac
     assert model.history.stages == {"loading": 1, "features": 0, "fit": 0, "test": 1}
     assert (model.metrics["loading_seconds"], model.metrics["seconds"]) == (1, 1)
     assert model.history.epochs[0]["seconds"] == 0
+
+
+def altered_copy(path: Path, way: int, into: Path) -> None:
+    """A copy as it is made to have more pictures, before somebody splits them."""
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    width, height = image.size
+    image = [
+        lambda: ImageOps.mirror(image),
+        lambda: ImageEnhance.Brightness(image).enhance(1.3),
+        lambda: image.crop((0, 0, round(0.9 * width), round(0.9 * height))),
+        lambda: image.resize((width // 2, height // 2)),
+        lambda: ImageEnhance.Brightness(ImageOps.mirror(image)).enhance(0.7),
+        lambda: image.transpose(Image.Transpose.ROTATE_90),
+    ][way]()
+    image.save(into, quality=70)
+
+
+@pytest.mark.parametrize("strategy", ["frozen", "scratch"])
+def test_copies_of_what_was_learnt_among_what_is_measured_on_are_said(
+    photos: Path, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    learnt = {}
+    for label in ("cat", "dog"):
+        paths = sorted((photos / "cats_dogs" / label).glob("*.jpg"))
+        learnt[label] = paths[:10]
+        for split, some in (("train", paths[:10]), ("valid", paths[10:14])):
+            (tmp_path / "set" / split / label).mkdir(parents=True)
+            for path in some:
+                shutil.copyfile(path, tmp_path / "set" / split / label / path.name)
+    if strategy == "scratch":  # what is looked at is not what the network has learnt
+        monkeypatch.setattr(training, "_by_steps", lambda *_, **__: train(ImageSet.open(tmp_path / "set")))
+    assert train(ImageSet.open(tmp_path / "set"), strategy=strategy).metrics["copies_in_test"] == 0
+    ways = range(6) if strategy == "frozen" else (0, 1, 3, 4, 5)
+    for way in ways:
+        altered_copy(learnt["cat"][way], way, tmp_path / "set" / "valid" / "cat" / f"{way}.jpg")
+    if strategy == "frozen":
+        with pytest.warns(TLCourseWarning, match=rf"The score flatters: 6 pairs.*{learnt['cat'][0].name}.*cat/0\.jpg"):
+            model = train(ImageSet.open(tmp_path / "set"))
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TLCourseWarning)
+            model = train(ImageSet.open(tmp_path / "set"), strategy="scratch")
+    assert model.metrics["copies_in_test"] == len(ways)
+
+
+def test_copies_of_one_photo_stay_together_in_cross_validation(
+    photos: Path, backbone: Backbone, tmp_path: Path
+) -> None:
+    """Labels that mean nothing cannot be learnt, however often each photo is there."""
+    for number, path in enumerate(sorted((photos / "cats_dogs" / "cat").glob("*.jpg"))[:24]):
+        folder = tmp_path / "set" / "train" / ("heads" if number % 2 else "tails")
+        folder.mkdir(parents=True, exist_ok=True)
+        for way in range(3 if number < 20 else 0):
+            altered_copy(path, way, folder / f"{number}-{way}.jpg")
+        if number >= 20:
+            valid = tmp_path / "set" / "valid" / folder.name
+            valid.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, valid / path.name)
+    model = train(ImageSet.open(tmp_path / "set"))
+    assert model.metrics["cross_validated_accuracy"] < 0.75
+    assert model.metrics["copies_in_test"] == 0

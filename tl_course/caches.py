@@ -30,6 +30,8 @@ ABANDONED_DAYS = 1.0  # an unfinished file that is older belongs to no process a
 
 _HEX = "[0-9a-f]"
 _EXPORT = re.compile(r"backbone\.(onnx|json)|timm-[\w.+]+\.json|\d+-torch-[\w.+]+\.(onnx|sha256)")
+_VECTORS = rf".+-\d+(-\d-views)?-(cpu|cuda)(-{_HEX}{{12}})?"
+_GLIMPSES = rf"glimpses-{_HEX}{{12}}"
 _PART = re.compile(rf"\..+\.{_HEX}{{32}}\.part")
 
 
@@ -62,7 +64,7 @@ class Kind:
 
 KINDS = {
     "features": Kind(
-        "vectors of images", "features", r".+-\d+(-\d-views)?-(cpu|cuda)(-[0-9a-f]{12})?\.sqlite(-journal)?", _is_file
+        "vectors and small versions of images", "features", rf"({_VECTORS}|{_GLIMPSES})\.sqlite", _is_file
     ),
     "backbones": Kind("networks, exported to run quickly", "backbones", r"[\w.-]+", _is_export),
     "downloads": Kind("what was fetched", "downloads", rf"{_HEX}{{24}}\.(part|json|lock)|{_HEX}{{64}}\.zip", _is_file),

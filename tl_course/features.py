@@ -6,13 +6,10 @@ are decoded in threads while the backbone works on the batch before.
 
 import hashlib
 import json
-import re
-import sqlite3
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import ceil
@@ -27,14 +24,15 @@ from tl_course.backbones import Backbone, create, onnx_model
 from tl_course.caches import tidy
 from tl_course.devices import cores, pick_device
 from tl_course.errors import ImageSetError
-from tl_course.files import cache_dir, hold, sha256_of, touch
+from tl_course.files import cache_dir, hold, sha256_of
+from tl_course.kept import Kept
 from tl_course.progress import Bar
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import nn
 
-__all__ = ["PREPROCESSING", "Features", "extract", "fingerprint"]
+__all__ = ["GLIMPSE", "PREPROCESSING", "Features", "extract", "fingerprint", "glimpses", "kept_vectors"]
 
 Array = NDArray[np.float32]
 _BATCH = {"cpu": 2, "cuda": 64}  # on a CPU larger batches are no faster and need more memory: 4 need 50 MB more
@@ -45,8 +43,8 @@ PREPROCESSING = 2
 """To be raised whenever the same file comes to other numbers on its way to a backbone: decoding (`tl_course.pictures`,
 `tl_course.depths`), resizing, views, normalisation. Vectors from before are then not taken for those of now."""
 
-_MOST = 10**9  # bytes of one file of vectors, beyond which those that were used longest ago make room
-_WEEK = 7 * 86_400
+GLIMPSE = 40
+"""Side in pixels of what is kept of each image besides: small, grey, squeezed to a square (`glimpses`)."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def extract(
                 keys[i] = hashes[i] if hashes else sha256_of(Path(source))
             except OSError as error:
                 failed[i] = f"{source}: {error.strerror}"
-    with closing(_Store(backbone, device)) as store:
+    with kept_vectors(backbone, device) as store, kept_glimpses() as looks:
         known = store.read(set(keys.values()))
         for i, key in keys.items():
             if key in known:
@@ -118,16 +116,19 @@ def extract(
         todo = [i for i in range(len(sources)) if i not in failed and keys.get(i) not in known]
         if todo:
             unwritten: dict[str, Array] = {}
+            glimpsed: dict[str, NDArray[np.uint8]] = {}
             with Bar(f"features from {backbone.name}", len(todo), show=progress) as bar:
                 with loading or nullcontext():
                     run = _runner(backbone, device, body)
-                for batch, arrays in _decoded(sources, todo, backbone, failed, _BATCH[device], bar):
+                for batch, arrays, seen in _decoded(sources, todo, backbone, failed, _BATCH[device], bar):
                     vectors[batch] = fresh = np.mean([run(view) for view in arrays], axis=0)
                     unwritten |= {keys[i]: vector for i, vector in zip(batch, fresh, strict=True) if i in keys}
+                    glimpsed |= {keys[i]: glimpse for i, glimpse in zip(batch, seen, strict=True) if i in keys}
                     if len(unwritten) >= _WRITTEN:
                         store.write(unwritten)
                         unwritten.clear()
             store.write(unwritten)
+            looks.write(glimpsed)
     if todo:
         tidy()
     return Features(vectors, failed)
@@ -140,13 +141,13 @@ def _decoded(
     failed: dict[int, str],
     size: int,
     bar: Bar,
-) -> Iterator[tuple[list[int], Array]]:
-    """Batches of (indices, prepared pictures (views, m, 3, side, side)); meanwhile the next are decoded."""
+) -> Iterator[tuple[list[int], Array, list[NDArray[np.uint8]]]]:
+    """Batches of (indices, prepared pictures (views, m, 3, side, side), glimpses); meanwhile the next are decoded."""
     batches = [todo[start : start + size] for start in range(0, len(todo), size)]
     lead = ceil(cores() / size)  # batches, so that each core has a picture to decode
     with ThreadPoolExecutor(cores()) as pool:
 
-        def submit(batch: list[int]) -> "list[Future[Array]]":
+        def submit(batch: list[int]) -> "list[Future[tuple[Array, NDArray[np.uint8]]]]":
             return [pool.submit(_views, sources[i], backbone) for i in batch]
 
         ahead = deque(submit(batch) for batch in batches[:lead])
@@ -154,15 +155,17 @@ def _decoded(
             current = ahead.popleft()
             if number + lead < len(batches):
                 ahead.append(submit(batches[number + lead]))
-            good, arrays = [], []
+            good, arrays, seen = [], [], []
             for i, future in zip(batch, current, strict=True):
                 try:
-                    arrays.append(future.result())
+                    array, glimpse = future.result()
+                    arrays.append(array)
+                    seen.append(glimpse)
                     good.append(i)
                 except ImageSetError as error:
                     failed[i] = str(error)
             if good:
-                yield good, np.stack(arrays, axis=1)
+                yield good, np.stack(arrays, axis=1), seen
             bar.update(len(batch))
 
 
@@ -171,18 +174,17 @@ def prepare(source: "Path | str | Image.Image", backbone: Backbone) -> Array:
     return _square(pictures.load(source, size=backbone.picture_size), backbone)
 
 
-def _views(source: "Path | str | Image.Image", backbone: Backbone) -> Array:
-    """As many views of one picture as the backbone asks for, as (views, 3, side, side) float32."""
-    if backbone.views == 1:
-        return prepare(source, backbone)[None]
-    picture = pictures.load(source, size=ceil(backbone.picture_size / _CROP))
+def _views(source: "Path | str | Image.Image", backbone: Backbone) -> tuple[Array, NDArray[np.uint8]]:
+    """As many views of one picture as the backbone asks for, as (views, 3, side, side) float32, and its glimpse."""
+    side = backbone.picture_size
+    picture = pictures.load(source, size=side if backbone.views == 1 else ceil(side / _CROP))
     width, height = picture.size
     across, down = width * (1 - _CROP), height * (1 - _CROP)
     boxes = [(0.0, 0.0, float(width), float(height))] + [
         (x * across, y * down, width - (1 - x) * across, height - (1 - y) * down)
         for x, y in ((0.5, 0.5), (0, 0), (1, 0), (0, 1), (1, 1))
     ]
-    return np.stack([_square(picture, backbone, box) for box in boxes[: backbone.views]])
+    return np.stack([_square(picture, backbone, box) for box in boxes[: backbone.views]]), _glimpse(picture)
 
 
 def _square(picture: "Image.Image", backbone: Backbone, box: tuple[float, float, float, float] | None = None) -> Array:
@@ -231,117 +233,63 @@ def _in_torch(body: "nn.Module", device: str) -> Callable[[Array], Array]:
     return run
 
 
+# ---- what is kept ----------------------------------------------------------------------------------------------------
+
+
 def fingerprint(backbone: Backbone, device: str) -> str:
     """What vectors of the same file depend on, besides the device's last bits: equal texts, equal vectors.
 
     Also on Pillow, whose decoders and filters change from version to version, and on timm, which makes the network.
     """
+    return _digest(_CROP, device, version("timm"), backbone.to_json())
+
+
+def kept_vectors(backbone: Backbone, device: str) -> Kept:
+    """The vectors that are kept of one backbone."""
+    hold(cache_dir("backbones").joinpath(backbone.key))
+    views = f"-{backbone.views}-views" if backbone.views > 1 else ""
+    name = f"{backbone.key}-{backbone.picture_size}{views}-{device}"
+    return Kept(name, fingerprint(backbone, device), shape=(backbone.dim,), dtype="float32")
+
+
+def kept_glimpses() -> Kept:
+    """The glimpses that are kept."""
+    return Kept("glimpses", _digest(GLIMPSE), shape=(GLIMPSE, GLIMPSE), dtype="uint8")
+
+
+def glimpses(sources: Sequence[Path], *, hashes: Sequence[str]) -> NDArray[np.uint8]:
+    """A small grey version of each image file, squeezed to a square, as (n, 40, 40) uint8; 0 where it cannot be read.
+
+    They come with features, and are computed here where they are not kept. `hashes` are as in `extract`.
+    """
+    out = np.zeros((len(sources), GLIMPSE, GLIMPSE), np.uint8)
+    with kept_glimpses() as kept, ThreadPoolExecutor(cores()) as pool:
+        known = kept.read(set(hashes))
+        missing = [i for i, key in enumerate(hashes) if key not in known]
+
+        def look(i: int) -> NDArray[np.uint8] | None:
+            try:
+                return _glimpse(pictures.load(sources[i], size=4 * GLIMPSE))
+            except ImageSetError:
+                return None
+
+        fresh = {hashes[i]: seen for i, seen in zip(missing, pool.map(look, missing), strict=True) if seen is not None}
+        kept.write(fresh)
+    for i, key in enumerate(hashes):
+        if (seen := known.get(key, fresh.get(key))) is not None:
+            out[i] = seen
+    return out
+
+
+def _glimpse(picture: "Image.Image") -> NDArray[np.uint8]:
+    from PIL import Image
+
+    small = picture.resize((GLIMPSE, GLIMPSE), Image.Resampling.BOX, reducing_gap=2.0)
+    return np.asarray(small.convert("L"))
+
+
+def _digest(*told: object) -> str:
     import PIL
 
-    told = [PREPROCESSING, PIL.__version__, _CROP, device, version("timm"), backbone.to_json()]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
-
-
-class _Store:
-    """Vectors by the SHA-256 of the picture's file: an SQLite file a `fingerprint`, which survives killed writers.
-
-    A file that is damaged, locked for long or on a full disk only costs time: it is set aside or left alone, and the
-    vectors are computed again. Of one that grows too large, those vectors go that were used longest ago.
-    """
-
-    def __init__(self, backbone: Backbone, device: str) -> None:
-        self._bytes = 4 * backbone.dim
-        views = f"-{backbone.views}-views" if backbone.views > 1 else ""
-        begins = f"{backbone.key}-{backbone.picture_size}{views}-{device}"
-        self._path = cache_dir("features") / f"{begins}-{fingerprint(backbone, device)}.sqlite"
-        self._today = int(time.time())
-        self._connection: sqlite3.Connection | None = None
-        if not self._path.exists():
-            _remove_outdated(self._path, begins)
-        touch(self._path)
-        hold(self._path.parents[1] / "backbones" / backbone.key)
-        for attempt in ("as it is", "anew"):
-            try:
-                self._connection = sqlite3.connect(self._path, timeout=5)
-                self._connection.execute(
-                    "CREATE TABLE IF NOT EXISTS vectors (sha256 TEXT PRIMARY KEY, vector BLOB, used INTEGER)"
-                )
-                self._connection.execute("SELECT sha256, vector, used FROM vectors LIMIT 1").fetchall()
-                return
-            except sqlite3.OperationalError:
-                break  # locked, read-only or full: the file itself is sound
-            except sqlite3.DatabaseError:
-                if attempt == "as it is":
-                    self._set_aside()
-        self.close()
-
-    def read(self, keys: set[str]) -> dict[str, Array]:
-        """Those of `keys` that are kept, with their vectors."""
-        if self._connection is None:
-            return {}
-        found: dict[str, Array] = {}
-        unmarked: list[tuple[int, str]] = []
-        try:
-            wanted = sorted(keys)
-            for start in range(0, len(wanted), 500):  # SQLite bounds the number of variables in a statement
-                some = wanted[start : start + 500]
-                marks = ",".join("?" * len(some))
-                rows = self._connection.execute(
-                    f"SELECT sha256, vector, used FROM vectors WHERE sha256 IN ({marks})", some
-                )
-                for key, blob, used in rows:
-                    if len(blob) == self._bytes:
-                        found[key] = np.frombuffer(blob, np.float32)
-                    if used < self._today - _WEEK:
-                        unmarked.append((self._today, key))
-            with suppress(sqlite3.OperationalError), self._connection:
-                self._connection.executemany("UPDATE vectors SET used = ? WHERE sha256 = ?", unmarked)
-        except sqlite3.DatabaseError:
-            self._set_aside()
-        return {key: vector for key, vector in found.items() if np.isfinite(vector).all()}
-
-    def write(self, vectors: dict[str, Array]) -> None:
-        """Keep `vectors`."""
-        if self._connection is None:
-            return
-        try:
-            with self._connection:
-                rows = [
-                    (key, np.ascontiguousarray(vector, np.float32).tobytes(), self._today)
-                    for key, vector in vectors.items()
-                ]
-                self._make_room(len(rows))
-                self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-        except sqlite3.OperationalError:
-            self.close()
-        except sqlite3.DatabaseError:
-            self._set_aside()
-
-    def _make_room(self, n: int) -> None:
-        """Remove as many vectors as are to come, where there are enough; the file reuses their place."""
-        assert self._connection is not None
-        if self._path.stat().st_size > _MOST:
-            self._connection.execute(
-                "DELETE FROM vectors WHERE sha256 IN (SELECT sha256 FROM vectors ORDER BY used LIMIT ?)", (n,)
-            )
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _set_aside(self) -> None:
-        self.close()
-        self._path.unlink(missing_ok=True)
-
-
-def _remove_outdated(path: Path, begins: str) -> None:
-    """Remove vectors that no other version of the course, of Pillow or of timm has asked for within a week."""
-    for old in path.parent.iterdir():
-        rest = old.name.removeprefix(begins)
-        with suppress(OSError):
-            unknown_version = rest == ".sqlite"  # of the first versions of the course, which nothing reads any more
-            if unknown_version or (
-                re.fullmatch(r"-[0-9a-f]{12}\.sqlite", rest) and time.time() - old.stat().st_mtime > _WEEK
-            ):
-                old.unlink()
+    text = json.dumps([PREPROCESSING, PIL.__version__, *told], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

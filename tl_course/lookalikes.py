@@ -18,28 +18,25 @@ from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from tl_course.copies import find_copies
 from tl_course.devices import cores
-from tl_course.errors import ImageSetError
+from tl_course.features import glimpses
 from tl_course.files import atomic_path, cache_dir, touch
 from tl_course.pictures import load
 from tl_course.progress import Bar
 
-__all__ = ["Lookalikes", "compact", "look"]
+__all__ = ["Lookalikes", "compact", "look", "merged"]
 
 DIMENSIONS = 128  # principal components that are looked at: ten times faster than all, and no worse on planted errors
 SAMPLE = 4096  # pictures that they are found from; the others are only projected
 PAIRS = 2**22  # whose cosines are in memory at a time, in each thread
 NEIGHBOURS = 15
-TWIN = 0.9  # cosine of features: crops by 4 %, mirror images and brighter copies lie above, other photos below .88
-NEARLY = 0.6  # cosine of principal components from which on that of the features themselves is looked at: it is slower
-HINT = 0.6  # from here on pixels are compared: copies that were compressed again and again lie between
-ALIKE = 0.98  # correlation of pixels
 MIN_SIDE, MAX_ASPECT = 32, 4.0  # pixels; width by height
 GONE = "the file cannot be read any more"
 
 LARGE = 1000  # pictures from which on what was found is kept
 KEPT = 20  # sets
-VERSION = 1  # of what is kept: to be raised whenever something else would be found
+VERSION = 2  # of what is kept: to be raised whenever something else would be found
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -75,10 +72,11 @@ def look(
     paths: Sequence[Path],
     groups: Sequence[str],
     *,
-    of_what: Sequence[str],
+    hashes: Sequence[str],
+    of_what: str,
     progress: bool = True,
 ) -> Lookalikes:
-    """What is alike, from `compact` features, and from pixels where these only hint at it.
+    """What is alike, from `compact` features and from pixels.
 
     Parameters
     ----------
@@ -87,19 +85,22 @@ def look(
     paths : sequence of n paths
     groups : sequence of n str
         Pictures that are known to show the same scene have the same one.
-    of_what : sequence of str
-        What all of this follows from, contents of files included: where it is the same, what was kept is right.
+    hashes : sequence of n str
+        SHA-256 of each file.
+    of_what : str
+        What features are computed by. Where that, `hashes` and `groups` are the same, what was kept is right.
     progress : bool
         Show a bar where somebody may look (see `tl_course.progress`).
     """
     if len(paths) < LARGE:  # as quickly found again
-        return _look(unit, components, paths, groups, progress)
+        return _look(unit, components, paths, groups, hashes, progress)
     folder = cache_dir("suspects")
-    path = folder / f"{sha256(chr(10).join([str(VERSION), *of_what]).encode(errors='surrogatepass')).hexdigest()}.npz"
+    told = "\n".join([str(VERSION), of_what, *hashes, *groups])
+    path = folder / f"{sha256(told.encode(errors='surrogatepass')).hexdigest()}.npz"
     with suppress(OSError, EOFError, ValueError, KeyError, BadZipFile), np.load(path) as kept:
         touch(path)
         return Lookalikes(**{field.name: kept[field.name] for field in fields(Lookalikes)})
-    looked = _look(unit, components, paths, groups, progress)
+    looked = _look(unit, components, paths, groups, hashes, progress)
     if GONE not in looked.odd:
         with suppress(OSError):
             with atomic_path(path) as part, part.open("wb") as file:
@@ -109,7 +110,14 @@ def look(
     return looked
 
 
-def _look(unit: Array, components: Array, paths: Sequence[Path], groups: Sequence[str], progress: bool) -> Lookalikes:
+def _look(
+    unit: Array,
+    components: Array,
+    paths: Sequence[Path],
+    groups: Sequence[str],
+    hashes: Sequence[str],
+    progress: bool,
+) -> Lookalikes:
     with (
         Bar("comparing", len(paths), show=progress) as bar,
         ThreadPoolExecutor(1) as beside,  # one: Python waits for itself here, while what follows computes
@@ -120,8 +128,8 @@ def _look(unit: Array, components: Array, paths: Sequence[Path], groups: Sequenc
             return _oddity(path)
 
         odd = beside.submit(lambda: [oddity(path) for path in paths])
-        twins = _twins(unit, components, paths)
-        scenes = _merged(groups, twins)
+        twins = find_copies(glimpses(paths, hashes=hashes), hashes, unit)
+        scenes = merged(groups, twins)
         near, nearness = _neighbours(components, scenes)
         return Lookalikes(twins, np.array(scenes, np.int64), near, nearness, np.array(odd.result(), str))
 
@@ -157,51 +165,6 @@ def _with_all(vectors: Array, use: Callable[[int, Array], Part]) -> list[Part]:
         return list(pool.map(lambda first: use(first, unit[first : first + rows] @ unit.T), range(0, len(unit), rows)))
 
 
-def _twins(unit: Array, compact: Array, paths: Sequence[Path]) -> Indices:
-    """Pairs (n, 2) of pictures that are the same or nearly so: the features say it, or hint at it and pixels tell."""
-    n = len(unit)
-
-    def use(first: int, cosines: Array) -> tuple[Indices, Indices]:
-        rows = np.arange(len(cosines))
-        cosines[rows, first + rows] = -1
-        pairs = np.stack(np.divmod(np.flatnonzero(cosines >= NEARLY), n), axis=1) + np.array([first, 0])
-        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-        return cosines.argmax(1), pairs[_cosines(unit, pairs) >= TWIN]
-
-    parts = _with_all(compact, use)
-    nearest = np.concatenate([np.zeros(0, np.int64), *(part for part, _ in parts)])
-    found = [pairs for _, pairs in parts]
-    if n == 2:  # whose principal component holds them apart, whatever they show
-        found = [np.array([[0, 1]])[_cosines(unit, np.array([[0, 1]])) >= TWIN]]
-    mine = np.arange(n)
-    mutual = (nearest[nearest] == mine) & (mine < nearest)
-    pairs = np.stack([mine[mutual], nearest[mutual]], axis=1)
-    cosine = _cosines(unit, pairs)
-    pairs = pairs[(cosine >= HINT) & (cosine < TWIN)]
-    with ThreadPoolExecutor(cores()) as pool:
-        glimpses = list(pool.map(_glimpse, (paths[i] for i in pairs.ravel().tolist())))
-    alike = [bool(one @ two >= ALIKE) for one, two in zip(glimpses[::2], glimpses[1::2], strict=True)]
-    return np.concatenate([*found, pairs[np.array(alike, bool)]])
-
-
-def _cosines(unit: Array, pairs: Indices) -> Array:
-    parts = [
-        np.einsum("ij,ij->i", unit[some[:, 0]], unit[some[:, 1]])
-        for some in np.split(pairs, range(1024, len(pairs), 1024))
-    ]
-    return np.concatenate(parts)
-
-
-def _glimpse(path: Path) -> Array:
-    """A picture at 16 x 16 pixels without its mean and contrast; zeros where there is none, or no picture."""
-    try:
-        pixels = np.asarray(load(path, size=32).resize((16, 16), Image.Resampling.BOX), np.float32).ravel()
-    except ImageSetError:
-        return np.zeros(16 * 16 * 3, np.float32)
-    pixels -= pixels.mean()
-    return np.asarray(pixels / max(float(np.linalg.norm(pixels)), 16 * 16.0))
-
-
 def _neighbours(vectors: Array, groups: Sequence[int]) -> tuple[Indices, Array]:
     """For each picture its nearest of other scenes (n, k), and how near they are: cosines, 0 at least."""
     n = len(vectors)
@@ -228,8 +191,8 @@ def _neighbours(vectors: Array, groups: Sequence[int]) -> tuple[Indices, Array]:
     return np.concatenate(index), np.concatenate(nearness).clip(0)
 
 
-def _merged(groups: Sequence[str], twins: Indices) -> list[int]:
-    """Groups as numbers, those of twins made one."""
+def merged(groups: Sequence[str], twins: Indices) -> list[int]:
+    """Groups of pictures as numbers, those of twins made one."""
     first: dict[str, int] = {}
     leader = [first.setdefault(group, i) for i, group in enumerate(groups)]
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Protocol
 
 __all__ = ["SPLITS", "VALID_SHARE", "draw_splits", "groups_of", "split_named", "split_within"]
@@ -23,10 +24,16 @@ _SAYS_NOTHING = re.compile(  # beside the word for a split
     "|(un)?label(l?ed|s)?|annotations?|metadata|jpe?g|png|csv"
 )
 
+_ROBOFLOW = re.compile(r"(.+)\.rf\.[0-9A-Za-z]{16,}")
+_WORD = "copy|kopie|copie|copia"
+_COPY = re.compile(rf"(.+?)(?: -)? (?:{_WORD})(?: \d+| \(\d+\))?|(?:{_WORD}) (?:of|von|de|di) (.+)", re.IGNORECASE)
+
 
 class Splittable(Protocol):
     """What has to be known about a picture."""
 
+    @property
+    def file_name(self) -> str: ...
     @property
     def label(self) -> str: ...
     @property
@@ -71,9 +78,10 @@ def draw_splits(pictures: Sequence[Splittable], *, valid: float = VALID_SHARE) -
 
     About the share `valid` of each label goes to "valid", chosen by hash and so independent of file order. Pictures
     from one source photo (the same `url`, or else the same path or address in `source`, up to a ``#``) stay together,
-    and so do pictures with the same bytes: a crop of a training photo in the validation split would flatter the model.
-    Where pictures have their splits but none is "valid", it is drawn from "train". Each label with two or more such
-    groups ends up in both splits, unless splits that were there before make it impossible.
+    and so do pictures with the same bytes, and those whose names say that they are copies: a crop of a training photo
+    in the validation split would flatter the model. Where pictures have their splits but none is "valid", it is drawn
+    from "train". Each label with two or more such groups ends up in both splits, unless splits that were there before
+    make it impossible.
     """
     given = [picture.split for picture in pictures]
     if "valid" not in given:
@@ -145,6 +153,7 @@ def _groups(pictures: Sequence[Splittable]) -> dict[str, list[int]]:
     scenes = {origin for picture, origin in zip(pictures, origins, strict=True) if "#" in picture.url}
     collections = {origin for (label, origin), count in shared.items() if count == count_of[label] > 1} - scenes
 
+    originals = _originals(pictures)
     leader = list(range(len(pictures)))
 
     def find(index: int) -> int:
@@ -156,6 +165,8 @@ def _groups(pictures: Sequence[Splittable]) -> dict[str, list[int]]:
     first: dict[str, int] = {}
     for index, (picture, origin) in enumerate(zip(pictures, origins, strict=True)):
         keys = [f"sha256:{picture.sha256}"] if picture.sha256 else []
+        if original := originals.get(picture.file_name):
+            keys.append(f"copy of:{original}")
         for key in [*keys, *([origin] if origin and origin not in collections else [])]:
             leader[find(index)] = find(first.setdefault(key, index))
 
@@ -163,6 +174,26 @@ def _groups(pictures: Sequence[Splittable]) -> dict[str, list[int]]:
     for index in range(len(pictures)):
         by_leader[find(index)].append(index)
     return {min(_key(pictures[index]) for index in indices): indices for indices in by_leader.values()}
+
+
+def _originals(pictures: Sequence[Splittable]) -> dict[str, str]:
+    """A name for the photo that a file is a copy of, where its own name leaves no doubt, by file name.
+
+    Roboflow calls what it makes of ``a.jpg`` ``a_jpg.rf.HASH.jpg``, each time with another hash, in any split folder.
+    What a file manager calls "a copy.jpg" or "a - Copy (2).jpg" is one where there is an ``a.jpg`` in its folder too. A
+    mere number, as in "a (1).jpg", says nothing: browsers call all that they save so, and cameras count.
+    """
+    there = {picture.file_name for picture in pictures}
+    found = {}
+    for picture in pictures:
+        path = PurePosixPath(picture.file_name)
+        if made := _ROBOFLOW.fullmatch(path.stem):
+            found[picture.file_name] = f"{picture.label}/{made[1]}"
+        elif made := _COPY.fullmatch(path.stem):
+            original = str(path.with_name((made[1] or made[2]) + path.suffix))
+            if original in there:
+                found[picture.file_name] = found[original] = original
+    return found
 
 
 def _key(picture: Splittable) -> str:

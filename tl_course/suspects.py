@@ -148,8 +148,10 @@ class Suspects:
         self._index = {picture.file_name: i for i, picture in enumerate(pictures)}
         self._unit, self._compact = compact(found.vectors[good])
         groups = groups_of(pictures)
-        of_what = [fingerprint(model, pick_device(device)), *(hashes[i] for i in good), *groups]
-        looked = look(self._unit, self._compact, paths, groups, of_what=of_what, progress=progress)
+        looked = look(
+            self._unit, self._compact, paths, groups, hashes=[hashes[i] for i in good],
+            of_what=fingerprint(model, pick_device(device)), progress=progress,
+        )  # fmt: skip
         self._twins, self._groups = looked.twins, looked.scenes
         self._near, self._nearness = looked.near, looked.nearness
         self._odd: list[str] = looked.odd.tolist()

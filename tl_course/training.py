@@ -3,6 +3,7 @@
 import importlib
 import random
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tl_course.backbones import DEFAULT, Backbone
+from tl_course.copies import find_copies
 from tl_course.devices import pick_device
 from tl_course.errors import ModelError, TLCourseWarning
-from tl_course.features import extract
+from tl_course.features import extract, glimpses
 from tl_course.heads import fit_head
 from tl_course.history import History
+from tl_course.lookalikes import merged
 from tl_course.models import Classifier, backbone_and_body, score
 from tl_course.pictures import altered, load
 from tl_course.progress import Bar, redirect_bars
@@ -56,6 +59,10 @@ def train(
     progress: bool = True,
 ) -> Classifier:
     """Train a classifier on a data set and measure it on pictures that it has not seen.
+
+    Copies of one photo that were made before the set was split (mirrored, brightened, cropped a little …) stay together
+    in cross-validation; where there are some among what it learns from and among what it is measured on, a warning says
+    that the score flatters, and `metrics["copies_in_test"]` how many pairs there are.
 
     Parameters
     ----------
@@ -133,17 +140,69 @@ def train(
         with model.history.timing("test"):
             measured_on, split = (images, "valid") if test is None else (test, None)
             result = model.evaluate(measured_on, split=split, device=device)
+            learnt = list(images) if test is not None else images.train
+            eyes = None if strategy == "scratch" else backbone_and_body(backbone, views=views, pooling=pooling)
+            copied = _copied(images, learnt, measured_on, split, eyes, device)
     model.metrics |= {
         "accuracy": result.accuracy,
         "balanced_accuracy": result.balanced_accuracy,
         "log_loss": result.log_loss,
         "confusion": result.confusion,
         "n_test": result.n,
+        "copies_in_test": len(copied),
         "tested_on": measured_on.name if split is None else f"the validation split of {images.name}",
         "seconds": model.history.seconds,
         "loading_seconds": model.history.stages["loading"],
     }
+    if copied:
+        few = "; ".join(f"{one!r} and {other!r}" for one, other in copied[:3]) + "; …" * (len(copied) > 3)
+        warnings.warn(
+            f"The score flatters: {len(copied)} pair{'s' * (len(copied) != 1)} of copies of one photo (mirrored, "
+            f"brightened, resized or the like) lie on both sides, one learnt from and one measured on: {few}. "
+            + (
+                "Drop one of each pair: tl-course suspects, and the cleaner, list them as leaks."
+                if test is None
+                else "Leave one of each pair out."
+            ),
+            TLCourseWarning,
+            stacklevel=2,
+        )
     return model
+
+
+def _copied(
+    images: "ImageSet",
+    learnt: "Sequence[Picture]",
+    measured_on: "ImageSet",
+    split: str | None,
+    eyes: "tuple[Backbone, nn.Module | None] | None",
+    device: str,
+) -> list[tuple[str, str]]:
+    """File names of copies of one photo, of which one was learnt from and one measured on."""
+    measured = [picture for picture in measured_on if split in (None, picture.split)]
+    paths = [*(images.path(one) for one in learnt), *(measured_on.path(one) for one in measured)]
+    hashes = [one.sha256 for one in (*learnt, *measured)]
+    vectors = None
+    if eyes is not None:
+        backbone, body = eyes
+        network = (lambda: body) if body is not None else None
+        vectors = np.nan_to_num(extract(paths, backbone, device=device, hashes=hashes, body=network).vectors)
+    apart = np.arange(len(paths)) >= len(learnt)
+    pairs = find_copies(glimpses(paths, hashes=hashes), hashes, vectors, apart=apart)
+    return [(learnt[i].file_name, measured[j - len(learnt)].file_name) for i, j in pairs.tolist()]
+
+
+def _scenes(paths: "Sequence[Path]", pictures: "Sequence[Picture]", vectors: "NDArray[np.float32]") -> list[str]:
+    """A name for each picture, the same for those that show one scene: by what is known of them, and by their pixels.
+
+    Where all pictures of a label would be one scene, as of a camera that stood still, pixels are left out of account:
+    such a label could not be cross-validated at all.
+    """
+    known = groups_of(pictures)
+    hashes = [picture.sha256 for picture in pictures]
+    seen = [str(number) for number in merged(known, find_copies(glimpses(paths, hashes=hashes), hashes, vectors))]
+    counts = Counter(label for label, _ in {(one.label, scene) for one, scene in zip(pictures, seen, strict=True)})
+    return seen if min(counts.values(), default=0) > 1 else known
 
 
 def _by_steps(
@@ -200,8 +259,9 @@ def _frozen(
     good = [i for i in range(len(pictures)) if i not in features.failed]
     labels = sorted({pictures[i].label for i in good})
     targets = np.array([labels.index(pictures[i].label) for i in good])
-    groups = groups_of([pictures[i] for i in good])
     vectors = features.vectors[good]
+    with history.timing("features"):
+        groups = _scenes([paths[i] for i in good], [pictures[i] for i in good], vectors)
     if augment is not None:
         with history.timing("augmentation"), _seeded(seed), Bar("altered copies", len(good) * copies) as bar:
             batches = _altered([paths[i] for i in good], augment, copies, bar)

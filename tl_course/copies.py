@@ -1,0 +1,195 @@
+"""Which images are copies of one photo: mirrored, turned, brightened, recompressed, resized, or cropped a little.
+
+Features or coarse pixels propose pairs, and small grey pixels decide: one image is looked for in the other, at every
+place where it may have been cut from, whatever its brightness and contrast (normalised cross correlation: Lewis 1995,
+"Fast normalized cross-correlation"). Two photos of one thing, taken one after the other, agree as features but not as
+pixels. What is proposed and where the line runs was chosen by measuring: ``benchmarks/copies.py`` makes copies of
+photos of eleven sets, and looks for them.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from tl_course.devices import cores
+
+__all__ = ["find_copies"]
+
+NEAR = 0.7  # cosine of features from which on pixels are compared: crops lie above, whatever their pixels look like
+COARSE = 8  # pixels of the side at which all images are compared, in all orientations
+LIKE = 0.85  # correlation there from which on pixels are compared
+MOST = 6  # images that are compared with each one, the likeliest first, for either reason
+GLANCE = 0.75  # correlation at half the size from which on it is looked at closely
+COPY = 0.97  # correlation from which on two images are copies: photos that are none stay below .965
+CROPPED = 0.15  # of its width and height, at most, may be missing from an image
+FLAT = 2.0  # standard deviation of grey, of 255, below which an image shows nothing that could be compared
+
+Array = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Proposals = dict[tuple[int, int], set[int]]  # orientations of the second, by the pair
+
+_USUAL = (0, 1)  # as it is, and mirrored: where only features say that two images are alike
+
+
+def find_copies(
+    glimpses: NDArray[np.uint8],
+    hashes: Sequence[str],
+    vectors: Array | None = None,
+    *,
+    apart: NDArray[np.bool_] | None = None,
+) -> Indices:
+    """Pairs (n_pairs, 2) of indices, the smaller first, of images that are copies of each other.
+
+    Parameters
+    ----------
+    glimpses : array of shape (n, 40, 40), uint8
+        As `tl_course.features.glimpses` gives them.
+    hashes : sequence of n str
+        SHA-256 of each file: the same files are copies, whatever they show.
+    vectors : array of shape (n, dim), float32, optional
+        Their features. Without them, copies that were cropped by more than a twentieth are not found.
+    apart : array of shape (n,), bool, optional
+        Only pairs of one for which it is true and one for which it is not, such as of two splits.
+    """
+    grey = soft(glimpses)
+    unit = None if vectors is None else vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    seen = grey.std(axis=(1, 2)) >= FLAT
+    first, second = np.flatnonzero(seen), np.flatnonzero(seen)
+    if apart is not None:
+        first, second = np.flatnonzero(seen & apart), np.flatnonzero(seen & ~apart)
+    proposed: Proposals = {}
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+        steps = range(0, len(first), 512) if len(second) else range(0)
+        for found in pool.map(lambda start: _proposals(grey, unit, first[start : start + 512], second), steps):
+            for pair, orientations in found.items():
+                proposed.setdefault(pair, set()).update(orientations)
+        pairs = sorted(proposed)
+        likeness = list(pool.map(lambda pair: _likeness(grey[pair[0]], grey[pair[1]], proposed[pair]), pairs))
+    copied = {pair for pair, like in zip(pairs, likeness, strict=True) if like >= COPY} | _same_files(hashes, apart)
+    return np.array(sorted(copied), np.int64).reshape(-1, 2)
+
+
+def _same_files(hashes: Sequence[str], apart: NDArray[np.bool_] | None) -> set[tuple[int, int]]:
+    """Pairs by which all files that are the same hang together."""
+    found = set()
+    last: dict[tuple[str, bool], int] = {}
+    for i, digest in enumerate(hashes):
+        side = bool(apart[i]) if apart is not None else False
+        before = last.get((digest, side if apart is None else not side))
+        if digest and before is not None:
+            found.add((before, i))
+        last[digest, side] = i
+    return found
+
+
+def _proposals(grey: Array, unit: Array | None, rows: Indices, columns: Indices) -> Proposals:
+    """Pairs of one of `rows` and one of `columns` that may be copies, each pair once."""
+    mine = _normalised(_shrunk(grey[rows], COARSE).reshape(len(rows), -1))
+    theirs = _shrunk(grey[columns], COARSE)
+    best = np.full((len(rows), len(columns)), -1, np.float32)
+    orientation = np.zeros(best.shape, np.int8)
+    for number in range(8):
+        turned = _turned(theirs, number).reshape(len(columns), -1)
+        likeness = mine @ _normalised(turned).T
+        orientation[likeness > best] = number
+        np.maximum(best, likeness, out=best)
+    found: Proposals = {}
+    for i, j in _likeliest(best, rows, columns, LIKE):
+        found.setdefault(_pair(rows[i], columns[j]), set()).add(
+            int(orientation[i, j]) if rows[i] < columns[j] else _back(int(orientation[i, j]))
+        )
+    if unit is not None:
+        for i, j in _likeliest(unit[rows] @ unit[columns].T, rows, columns, NEAR):
+            found.setdefault(_pair(rows[i], columns[j]), set()).update(_USUAL)
+    return found
+
+
+def _likeliest(likeness: Array, rows: Indices, columns: Indices, least: float) -> Iterator[tuple[int, int]]:
+    """The places of the largest values of each row that are not less than `least`."""
+    likeness[rows[:, None] == columns] = -1
+    if likeness.shape[1] > MOST:
+        least_of_row = np.partition(likeness, -MOST, axis=1)[:, -MOST]
+        chosen = likeness >= np.maximum(least_of_row, least)[:, None]
+    else:
+        chosen = likeness >= least
+    yield from ((int(i), int(j)) for i, j in np.argwhere(chosen))
+
+
+def _pair(i: np.int64, j: np.int64) -> tuple[int, int]:
+    return (int(i), int(j)) if i < j else (int(j), int(i))
+
+
+def _likeness(one: Array, other: Array, orientations: set[int]) -> float:
+    """The highest correlation of two images, `other` turned in some ways; 0 where a glance says that they differ."""
+    turned = [_turned(other, number) for number in orientations]
+    close = [each for each in turned if _best_match(_halved(one), _halved(each)) >= GLANCE]
+    return max((_best_match(one, each) for each in close), default=0.0)
+
+
+def _best_match(one: Array, other: Array) -> float:
+    """The highest correlation of either image, made smaller, with a window of the other."""
+    side = len(one)
+    best = -1.0
+    for size in range(side, side - round(CROPPED * side) - 1, -1):
+        for large, small in ((one, other), (other, one)) if size < side else ((one, other),):
+            windows = np.lib.stride_tricks.sliding_window_view(large, (size, size)).reshape(-1, size * size)
+            template = _normalised(_shrunk(small[None], size).reshape(1, -1))[0]
+            mean = windows.mean(axis=1)
+            spread = np.sqrt(np.maximum(np.einsum("ij,ij->i", windows, windows) - size * size * mean**2, 0))
+            spread = np.maximum(spread, FLAT * size)  # a flat corner is like any other
+            best = max(best, float((windows @ template / spread).max()))
+    return best
+
+
+def soft(glimpses: NDArray[np.uint8]) -> Array:
+    """Images blurred a little, so that half a pixel more or less makes no difference; as float32."""
+    soft: Array = np.pad(glimpses.astype(np.float32), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    soft = ((soft[:, :-2] + 2 * soft[:, 1:-1] + soft[:, 2:]) / 4).astype(np.float32)
+    return np.asarray((soft[:, :, :-2] + 2 * soft[:, :, 1:-1] + soft[:, :, 2:]) / 4, np.float32)
+
+
+def _normalised(rows: Array) -> Array:
+    """Each row without its mean, at length 1: then products are correlations."""
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), np.float32)
+
+
+@lru_cache(maxsize=64)
+def _shares(side: int, size: int) -> Array:
+    """How much each of `side` pixels counts for each of `size`, as (size, side)."""
+    edges, pixels = np.linspace(0, side, size + 1), np.arange(side)
+    share = np.clip(np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels), 0, 1)
+    return np.asarray(share / share.sum(axis=1, keepdims=True), np.float32)
+
+
+def _shrunk(images: Array, size: int) -> Array:
+    """Square images (n, side, side) at a smaller size, each pixel the mean of what it covers."""
+    if size == images.shape[-1]:
+        return images
+    share = _shares(images.shape[-1], size)
+    return np.asarray(share @ images @ share.T, np.float32)
+
+
+def _halved(image: Array) -> Array:
+    half: Array = _shrunk(image[None], len(image) // 2)[0]
+    return half
+
+
+def _turned(images: Array, number: int) -> Array:
+    """Images in one of eight orientations: 1 mirrored, 2 upside down, 3 turned by half, 4 to 7 by a quarter."""
+    if number >= 4:
+        images = images.swapaxes(-1, -2)
+    if number & 1:
+        images = images[..., ::-1]
+    if number & 2:
+        images = images[..., ::-1, :]
+    return np.asarray(images, np.float32)
+
+
+def _back(number: int) -> int:
+    """The orientation that takes an image back: but for the two turns by a quarter, its own."""
+    return {5: 6, 6: 5}.get(number, number)
