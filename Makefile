@@ -8,10 +8,10 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test test-quick test-versions lint format links lock clean
+.PHONY: help run lab test test-quick test-versions test-widgets-old lint format links lock clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 run: $(READY) ## run the first lesson headless and say where the result lies
 	$(BIN)/tl-course run 01_birds --source rendered --param folder=runs/my_pictures
@@ -27,6 +27,19 @@ test-quick: $(READY) ## the tests that take seconds
 
 test-versions: $(READY) ## the quick tests with the oldest versions, Colab's, Kaggle's (SET=colab: only those)
 	$(BIN)/python tools/test_versions.py $(SET)
+
+# A student's browser and kernel as in Colab; the tests themselves, and what is not named here, stay those of .venv.
+OLD := .venv-old
+test-widgets-old: $(READY) $(OLD)/.ready ## the widgets in a browser with Colab's ipywidgets 7.7 and ipykernel 6.17
+	TL_COURSE_BROWSER_PYTHON=$(CURDIR)/$(OLD)/bin/python $(BIN)/pytest tests/browser/test_widgets.py tests/browser/test_try_it.py
+
+$(OLD)/.ready: | $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLD)
+	$(BIN)/uv pip install --quiet --python $(OLD)/bin/python \
+	  ipywidgets==7.7.1 ipykernel==6.17.1 anywidget==0.9.13 'jupyterlab_widgets<3' 'jupyterlab==3.6.*' 'setuptools<80'
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+	  > "$$($(OLD)/bin/python -c 'import site; print(site.getsitepackages()[0])')/zz_everything_else.pth"
+	@touch $@
 
 lint: $(READY) ## ruff and mypy, nothing changed
 	$(BIN)/ruff check
@@ -47,7 +60,7 @@ lock: $(READY) ## resolve requirements.lock again, to the newest versions
 	  --custom-compile-command "make lock" --generate-hashes --output-file requirements.lock pyproject.toml
 
 clean: ## remove .venv/ and everything else that can be made again
-	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(OLD) build dist runs .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The file $(READY) appears last, so an install that was interrupted is never taken for a finished one: without it the

@@ -6,7 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tl_course.agreement import Answer, agreement, append_answer, consistency, order_for, read_answers
+from tl_course.agreement import (
+    CANNOT_TELL,
+    NEITHER,
+    Answer,
+    agreement,
+    append_answer,
+    consistency,
+    order_for,
+    read_answers,
+)
 from tl_course.errors import ImageSetError
 
 
@@ -73,3 +82,28 @@ def test_nothing_comes_again_at_once() -> None:
         assert min(where[name, 2] - where[name, 1] for name in names) >= 5
     assert orders[0] != orders[1] != orders[2] and order_for(names, "Ada") == orders[1]
     assert len(order_for(["a", "b"], "")) == 4
+
+
+def test_neither_is_a_label_and_not_being_able_to_tell_is_none() -> None:
+    def judged(first: str, second: str) -> list[str]:
+        names = {"o": "open", "c": "closed", "n": NEITHER, "?": CANNOT_TELL}
+        return [Answer(who="Ada", file_name=str(i), time=t, label=names[key])
+                for t, keys in ((1, first), (2, second)) for i, key in enumerate(keys)]  # fmt: skip
+
+    table = {  # first and second answers: judged, set aside, contradictions, kappa
+        ("oocc", "oocc"): (4, 0, 0, 1.0),
+        ("oocn", "oocn"): (4, 0, 0, 1.0),  # agreed on "neither"
+        ("oocn", "oocc"): (4, 0, 1, 0.6),
+        ("oocc?", "oocco"): (4, 1, 0, 1.0),  # one could not tell: no contradiction, and no agreement
+        ("oocc?", "oocc?"): (4, 1, 0, 1.0),  # nor is it agreement not to know twice
+        ("o?c?", "c?oc"): (2, 2, 2, -1.0),
+        ("?n", "nn"): (1, 1, 0, math.nan),
+        ("??", "oc"): (0, 2, 0, math.nan),
+    }
+    for (first, second), (n, aside, contradictions, kappa) in table.items():
+        report = consistency(judged(first, second))
+        found = report.people["Ada"]
+        assert (found.n, found.set_aside, len(report.contradictions["Ada"])) == (n, aside, contradictions), first
+        assert found.kappa == pytest.approx(kappa, nan_ok=True), first
+        assert f"{aside} set aside" in str(report) if aside else "set aside" not in str(report)
+    assert "no picture was judged by both" in str(consistency(judged("??", "oc")))

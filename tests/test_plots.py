@@ -1,8 +1,6 @@
 """Figures hold what they are said to show; what they look like is for eyes."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -12,14 +10,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tl_course import Classifier, ImageSet, pictures, plots
+from tl_course import Classifier, ImageSet, plots
 from tl_course.benefits import benefits
 from tl_course.errors import TLCourseError
 from tl_course.explain import occlusion_map
 from tl_course.groups import LayerGroup
 from tl_course.history import History
 from tl_course.models import Evaluation, Prediction
-from tl_course.widgets import TryIt
 
 
 @pytest.mark.slow
@@ -230,25 +227,3 @@ def test_covering_what_the_answer_rests_on_weakens_it(model: Classifier, birds: 
     assert np.isfinite(values).all()
     assert values.max() > 0
     plots.heat([birds.path(picture)] * 2, [values] * 2)
-
-
-def test_try_it_answers_uploads_and_leaves_a_still_picture(model: Classifier, birds: ImageSet) -> None:
-    box = TryIt(model)
-    assert "no picture yet" in box._repr_mimebundle_()["text/plain"]
-    data = birds.path(birds[0]).read_bytes()
-    box._button.value = (upload("a.jpg", data),)
-    assert box.prediction == model.predict(pictures.load(data))[0]
-    still = box._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in still
-    assert "data:image/jpeg;base64," in still["text/html"]
-    assert "http" not in still["text/html"]
-    before = box.prediction
-    box._button.value = (upload("b.txt", b"hi"),)
-    assert box.prediction == before
-    assert "role='alert'" in box._answer.value
-
-
-def upload(name: str, data: bytes) -> dict[str, Any]:
-    """What the browser sends (ipywidgets' documentation of FileUpload)."""
-    now = datetime.now(UTC)
-    return {"name": name, "type": "", "size": len(data), "content": memoryview(data), "last_modified": now}

@@ -1,6 +1,11 @@
 """How well people agree with each other and with themselves: answers on record, and kappa with its uncertainty.
 
 Answers lie in ``answers.jsonl`` beside the data set, one JSON object a line, only ever appended to.
+
+Two answers are no label of the set. "neither" says what an image shows, namely nothing that has a label here: it
+counts as one more label, on which people agree or not. "cannot tell" says nothing of the image: where one of two
+answers is that, the image is set aside, neither agreed on nor contradicted. How many were set aside is said beside
+kappa, for whoever sets much aside agrees easily on the rest.
 """
 
 import json
@@ -19,11 +24,14 @@ from tl_course.errors import ImageSetError
 from tl_course.journal import append_line
 
 __all__ = [
-    "ANSWERS", "Agreement", "Answer", "ConsistencyReport", "agreement", "append_answer", "consistency", "order_for",
+    "ANSWERS", "CANNOT_TELL", "NEITHER", "Agreement", "Answer", "ConsistencyReport",
+    "agreement", "append_answer", "consistency", "order_for",
     "read_answers",
 ]  # fmt: skip
 
 ANSWERS = "answers.jsonl"
+NEITHER = "neither"
+CANNOT_TELL = "cannot tell"
 Z = 1.959964  # of a 95 % interval
 
 
@@ -93,7 +101,7 @@ class Agreement:
     Attributes
     ----------
     n : int
-        Pictures.
+        Pictures that both have judged.
     share : float
         Of them on which both agree.
     kappa : float
@@ -103,6 +111,8 @@ class Agreement:
     labels : tuple of str
     confusion : array of shape (n_labels, n_labels), int
         Rows for the first series, columns for the second.
+    set_aside : int
+        Further pictures of which one of the two, or both, could not tell.
     """
 
     n: int
@@ -112,8 +122,15 @@ class Agreement:
     high: float
     labels: tuple[str, ...]
     confusion: NDArray[np.int64]
+    set_aside: int = 0
 
     def __str__(self) -> str:
+        aside = f"; {self.set_aside} set aside, where one could not tell" if self.set_aside else ""
+        return f"{self._in_words()}{aside}"
+
+    def _in_words(self) -> str:
+        if not self.n:
+            return "no picture was judged by both"
         agreed = f"{np.trace(self.confusion)} of {self.n} picture{'s' * (self.n != 1)} called the same"
         if math.isnan(self.kappa):
             return f"{agreed}; kappa says nothing where only one label is used"
@@ -121,7 +138,7 @@ class Agreement:
 
 
 def agreement(first: Sequence[str], second: Sequence[str]) -> Agreement:
-    """Compare two series of labels, given in the same order of pictures.
+    """Compare two series of labels, given in the same order of pictures; `CANNOT_TELL` sets a picture aside.
 
     The interval takes the agreement that chance would give as known, as Cohen's own standard error does (Cohen 1960,
     A coefficient of agreement for nominal scales, Educ. Psychol. Meas. 20), and has Wilson's limits for the share on
@@ -135,11 +152,14 @@ def agreement(first: Sequence[str], second: Sequence[str]) -> Agreement:
     """
     if len(first) != len(second) or not first:
         raise ImageSetError("To compare two series of labels, both need a label for each of the same pictures.")
-    labels = sorted({*first, *second})
+    judged = [pair for pair in zip(first, second, strict=True) if CANNOT_TELL not in pair]
+    n, aside = len(judged), len(first) - len(judged)
+    labels = sorted({label for pair in judged for label in pair})
     confusion = np.zeros((len(labels), len(labels)), np.int64)
-    for one, two in zip(first, second, strict=True):
+    for one, two in judged:
         confusion[labels.index(one), labels.index(two)] += 1
-    n = len(first)
+    if not n:
+        return Agreement(0, math.nan, math.nan, math.nan, math.nan, (), confusion, aside)
     share = float(np.trace(confusion) / n)
     chance = float(confusion.sum(0) @ confusion.sum(1) / n**2)
     middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
@@ -149,7 +169,7 @@ def agreement(first: Sequence[str], second: Sequence[str]) -> Agreement:
         return (agreed - chance) / (1 - chance) if chance < 1 else math.nan
 
     return Agreement(
-        n, share, kappa(share), kappa(middle - half), kappa(min(middle + half, 1.0)), tuple(labels), confusion
+        n, share, kappa(share), kappa(middle - half), kappa(min(middle + half, 1.0)), tuple(labels), confusion, aside
     )
 
 
@@ -164,7 +184,7 @@ class ConsistencyReport:
     pairs : dict of (str, str) to Agreement
         The first answers of each two people on the pictures that both saw.
     contradictions : dict of str to list of (file name, first label, second label)
-        The pictures on which a person was not of the same mind twice.
+        The pictures on which a person was not of the same mind twice; not being able to tell is no contradiction.
     """
 
     people: dict[str, Agreement]
@@ -192,7 +212,11 @@ def consistency(answers: Sequence[Answer]) -> ConsistencyReport:
     for who, (first, second) in said.items():
         if twice := [name for name in first if name in second]:
             people[who] = agreement([first[name] for name in twice], [second[name] for name in twice])
-            contradictions[who] = [(n, first[n], second[n]) for n in twice if first[n] != second[n]]
+            contradictions[who] = [
+                (name, first[name], second[name])
+                for name in twice
+                if first[name] != second[name] and CANNOT_TELL not in (first[name], second[name])
+            ]
     pairs = {
         (a, b): agreement([said[a][0][name] for name in both], [said[b][0][name] for name in both])
         for a, b in combinations(said, 2)

@@ -15,6 +15,8 @@ from typing import Any
 import nbformat
 import pytest
 
+# Whose JupyterLab and kernel: another Python's, to see the widgets with other versions (make test-widgets-old).
+PYTHON = os.environ.get("TL_COURSE_BROWSER_PYTHON") or sys.executable
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -37,7 +39,7 @@ def lab(tmp_path: Path, cache: Path) -> Iterator[str]:
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
+        PYTHON, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}",
     ]  # fmt: skip
     with (tmp_path / "lab.log").open("w") as log:

@@ -1,18 +1,22 @@
 """The consistency check without a browser: its methods, and the messages that a page would send."""
 
+import io
 import json
 import shutil
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tl_course import ImageSet
 from tl_course.backbones import Backbone
 from tl_course.errors import ImageSetError
 from tl_course.widgets import Consistency
+from tl_course.widgets.thumbnails import Thumbnails
 
 
 @pytest.fixture
@@ -198,3 +202,30 @@ def test_what_cannot_be_checked_is_said(own: ImageSet) -> None:
         own.relabel(picture, "forest")
     with pytest.raises(ImageSetError, match="one label"):
         Consistency(own)
+
+
+def test_neither_and_cannot_tell_are_answers_besides_the_labels(check: Consistency) -> None:
+    assert check._state["besides"] == {"neither": "neither", "cannot_tell": "cannot tell"}
+    first, place = check.next, check._state["place"]
+    check._message(None, {"do": "neither", "place": place}, [])
+    check._message(None, {"do": "cannot_tell", "place": place}, [])  # held down: the place has gone on
+    assert [one.label for one in check.answers] == ["neither"] and check.next != first
+    check.cannot_tell()
+    assert check.status == "cannot tell."
+    while check.next:
+        check.answer(check.labels[0])
+    found = check.report().people["Ada"]
+    assert found.set_aside == 1 and "neither" in found.labels
+    assert "1 set aside" in check._still()["text/html"]
+    check.undo()
+    assert check.next
+
+
+def test_small_images_keep_their_pixels(class_folders: Callable[..., Path], tmp_path: Path) -> None:
+    from PIL import Image
+
+    views = Thumbnails(class_folders(bird=1, size=24), side=512)
+    (data,) = views(["bird/0.jpg"]).values()
+    made, given = Image.open(io.BytesIO(data)), Image.open(views.root / "bird/0.jpg")
+    assert made.size == given.size == (24, 24)
+    assert np.abs(np.asarray(made, float) - np.asarray(given, float)).mean() < 5, "of 255: no traces of JPEG"

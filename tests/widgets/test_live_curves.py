@@ -51,7 +51,7 @@ class Whole:
             run["points"] += news["points"]
             run["rows"] += news["rows"]
             if news["thin"]:
-                run["points"] = run["points"][::2]
+                run["points"] = run["points"][1::2]
             run["state"] = news["state"]
 
 
@@ -221,12 +221,26 @@ def test_the_page_hears_little_and_seldom(learner: Callable[..., Learner], monke
 
     monkeypatch.setattr(live_curves, "EVERY", 0.0)
     monkeypatch.setattr(live_curves, "MOST", 20)
-    run = live_curves.Run("long", History("long"), every=0.0)
+    run = live_curves.Run("long", History("long"))
     live._runs["long"] = run
-    for n in range(500):
-        live._point(run, [n, n, n, 1.0])
+    for n in range(1, 500):
+        if n % run.every == 0:
+            live._point(run, [n, n, n, 1.0])
     assert page.runs["long"]["points"] == run.points and len(run.points) <= 21
-    assert page.runs["long"]["points"][0][0] == 0
+    steps = [point[0] for point in run.points]
+    assert steps == list(range(run.every, 500, run.every)), "evenly, to the end"
+
+
+def test_a_run_of_milliseconds_is_drawn_whole(learner: Callable[..., Learner]) -> None:
+    live = LiveCurves()
+    early = Whole(live)
+    learn = learner()
+    learn.fit(3, cbs=live.callback("fast"))
+    batches = 3 * len(learn.dls.train)
+    assert len(early.runs["fast"]["points"]) == batches and early.runs["fast"]["rows"][-1][0] == 3
+    late = Whole(live)  # a page that is drawn when all is over
+    assert late.runs == early.runs and early.runs["fast"]["points"][-1][0] == 3
+    assert "fast: epoch 3" in live._still()["text/plain"]
 
 
 def test_what_cannot_be_asked_for_is_refused() -> None:

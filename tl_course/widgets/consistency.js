@@ -1,5 +1,7 @@
 // The page of the consistency check. It shows `_state` and one picture, `_view`, and sends what a click or a key means.
 
+const BESIDES = { neither: "n", cannot_tell: "c" }; // keys
+
 function render({ model, el }) {
   const state = () => model.get("_state");
   const ask = (what) => model.send(what);
@@ -17,9 +19,11 @@ function render({ model, el }) {
   const alarm = h("p", { className: "tlb-alert", role: "alert" });
 
   const picture = h("img", { className: "tlk-picture", draggable: false });
+  const box = h("div", { className: "tlk-box" }, picture);
+  crisp(picture, box);
   const question = h("p", { className: "tlk-question", id: `${idBase}-question` });
   const answers = h("div", { className: "tlk-answers", role: "group", "aria-labelledby": question.id });
-  const asking = h("div", { className: "tlk-asking" }, picture, h("div", { className: "tlk-side" }, question, answers));
+  const asking = h("div", { className: "tlk-asking" }, box, h("div", { className: "tlk-side" }, question, answers));
 
   const lines = h("div", { className: "tlk-lines" });
   const contradictions = h("ul", { className: "tlk-contradictions" });
@@ -53,7 +57,9 @@ function render({ model, el }) {
     event.stopPropagation();
     if (event.target.closest("input, textarea")) return;
     const label = /^[1-9]$/.test(event.key) && state().labels[Number(event.key) - 1];
+    const besides = Object.keys(state().besides).find((method) => BESIDES[method] === event.key);
     if (label) give(label);
+    else if (besides) say(besides);
     else if (event.key === "u") ask({ do: "undo" });
     else return;
     event.preventDefault();
@@ -62,6 +68,10 @@ function render({ model, el }) {
   // The place goes with the answer, so that a second click cannot answer for a picture that has not been seen.
   function give(label) {
     if (state().place < state().total) ask({ do: "answer", label, place: state().place });
+  }
+
+  function say(method) {
+    if (state().place < state().total) ask({ do: method, place: state().place });
   }
 
   let url = "";
@@ -88,13 +98,17 @@ function render({ model, el }) {
     if (active !== rule) set(rule, "value", now.rule);
     set(question, "textContent", "What is it?");
     set(picture, "alt", `Picture ${now.place + 1} of ${now.total}`);
-    const wanted = JSON.stringify(now.labels);
+    const wanted = JSON.stringify([now.labels, now.besides]);
     if (answers.dataset.labels !== wanted) {
       answers.dataset.labels = wanted;
       answers.replaceChildren(
         ...now.labels.map((label, at) => {
           const key = h("kbd", { className: "tlb-digit", textContent: String(at + 1), "aria-hidden": "true", hidden: at > 8 });
           return h("button", { type: "button", onclick: () => give(label), className: "tlk-answer" }, key, label);
+        }),
+        ...Object.entries(now.besides).map(([method, label]) => {
+          const key = h("kbd", { className: "tlb-digit", textContent: BESIDES[method], "aria-hidden": "true" });
+          return h("button", { type: "button", onclick: () => say(method), className: "tlk-answer tlk-besides" }, key, label);
         }),
       );
     }
@@ -104,7 +118,10 @@ function render({ model, el }) {
     contradictions.replaceChildren(
       ...now.contradictions.map((one) => {
         const words = `first ${one.first}, then ${one.second}`;
-        return h("li", {}, h("img", { src: one.src, alt: "" }), h("span", { textContent: words }));
+        const small = h("div", { className: "tlk-small" }, h("img", { alt: "" }));
+        crisp(small.firstChild, small);
+        small.firstChild.src = one.src;
+        return h("li", {}, small, h("span", { textContent: words }));
       }),
     );
     if (inside && left === 0) root.focus(); // the buttons that had the focus are gone

@@ -11,6 +11,8 @@ import traitlets
 
 from tl_course.agreement import (
     ANSWERS,
+    CANNOT_TELL,
+    NEITHER,
     Answer,
     ConsistencyReport,
     append_answer,
@@ -30,7 +32,15 @@ __all__ = ["Consistency"]
 SERIES = "series"  # the key of the lines that say which pictures are asked
 FEW = 12  # where nobody says how many
 MOST = 200
-ASKED = {"answer": {"label", "place"}, "undo": set(), "set_person": {"who"}, "set_rule": {"text"}}
+BESIDES = {"neither": NEITHER, "cannot_tell": CANNOT_TELL}  # what can be answered besides labels, by method
+ASKED = {
+    "answer": {"label", "place"},
+    "neither": {"place"},
+    "cannot_tell": {"place"},
+    "undo": set(),
+    "set_person": {"who"},
+    "set_rule": {"text"},
+}
 
 
 class Consistency(Page):
@@ -38,7 +48,9 @@ class Consistency(Page):
 
     Answers change no label: they go at once to ``answers.jsonl`` beside the data set, and whoever opens the set later
     goes on where they were. All people are asked about the same pictures, each in an order of their own; one that has
-    been dropped from the set is passed over. The rule by which labels are given is in view, and in ``rule.md``.
+    been dropped from the set is passed over. Where no label fits, `neither` counts as one more label; `cannot_tell`
+    sets the image aside (`tl_course.agreement` says how both count). The rule by which labels are given is in view, and
+    in ``rule.md``.
 
     Parameters
     ----------
@@ -144,13 +156,21 @@ class Consistency(Page):
         left = self._left()
         if not left:
             raise ImageSetError("All pictures were answered twice. See report(), or begin once more with anew=True.")
-        if label not in self.labels:
+        if label not in (*self.labels, *BESIDES.values()):
             raise ImageSetError(f"{label!r} is no label of {self._images.name}, which has {self.labels}.")
         name, time = left[0]
         append_answer(
             self._path, Answer(who=self.who, file_name=name, time=time, label=label, series=self._series.name)
         )
         self._say(f"{label}." if len(left) > 1 else f"{label}. That was the last one.")
+
+    def neither(self) -> None:
+        """Say that no label fits the picture; the next one comes."""
+        self.answer(NEITHER)
+
+    def cannot_tell(self) -> None:
+        """Set the picture aside, as one cannot tell what it shows; the next one comes."""
+        self.answer(CANNOT_TELL)
 
     def undo(self) -> Answer | None:
         """Take back this person's last answer and ask again; None where there is none."""
@@ -214,6 +234,7 @@ class Consistency(Page):
             "who": self.who,
             "people": sorted({one.who for one in self.answers} - {""}),
             "labels": self.labels,
+            "besides": {method: label for method, label in BESIDES.items() if label not in self.labels},
             "place": place,
             "total": total,
             "rule": self.rule,
@@ -242,7 +263,7 @@ class Consistency(Page):
 
     def _obey(self, do: object, asked: dict[str, Any]) -> None:
         method = self._method(do, asked)
-        if do == "answer" and asked.pop("place", None) != self._state["place"]:
+        if "place" in ASKED.get(str(do), ()) and asked.pop("place", None) != self._state["place"]:
             return  # a key that was held down, for a picture that nobody has seen yet
         method(**asked)
 

@@ -79,7 +79,7 @@ class LiveCallback(Callback):  # type: ignore[misc]  # fastai has no types
         self._mean = before.lerp(loss, 1 - _MOMENTUM)
         self._steps += 1
         self._pictures += find_bs(self.learn.yb or self.learn.xb)
-        if self._live._due(self._run):
+        if self._steps % self._run.every == 0:
             epochs = self._epochs + (self.learn.iter + 1) / self.learn.n_iter
             smooth = float(self._mean) / (1 - _MOMENTUM**self._steps)
             self._live._point(self._run, [epochs, self._now(), self._pictures, smooth])

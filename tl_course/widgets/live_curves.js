@@ -173,7 +173,7 @@ function render({ model, el }) {
     }
     run.points.push(...news.points);
     run.rows.push(...news.rows);
-    if (news.thin) run.points = run.points.filter((_, i) => i % 2 === 0);
+    if (news.thin) run.points = run.points.filter((_, i) => i % 2 === 1);
     Object.assign(run, { state: news.state, planned: news.planned, best: news.best });
     return true;
   }
@@ -185,11 +185,9 @@ function render({ model, el }) {
     show();
   }
 
-  let asked = 0;
+  let asking = 0; // what was missed is asked for soon, and only once; but always after the last miss
   function askForAll() {
-    if (Date.now() - asked < 1000) return;
-    asked = Date.now();
-    ask({ do: "show" });
+    asking ||= setTimeout(() => ((asking = 0), ask({ do: "show" })), 300);
   }
 
   // ---- what is shown --------------------------------------------------------------------------------------------
@@ -312,6 +310,7 @@ function render({ model, el }) {
   ask({ do: "show" });
   return mount({ model, el }, root, { "msg:custom": hear }, () => {
     resized.disconnect();
+    clearTimeout(asking);
     if (moving) cancelAnimationFrame(moving);
   });
 }

@@ -40,7 +40,7 @@ class Run:
     stopping: bool = False
     best: int | None = None  # the row of `history` with the best score after an epoch
     points: list[list[float | None]] = field(default_factory=list)  # epochs, seconds, pictures, smoothed training loss
-    every: float = EVERY  # seconds between two points
+    every: int = 1  # batches between two points; by count, not by time, so that a run of milliseconds has its curve too
     sent: list[int] = field(default_factory=lambda: [-1, -1])  # points and rows; -1: the page does not know this run
 
     def value(self, row: int = -1) -> float:
@@ -97,7 +97,7 @@ class LiveCurves(Page):
         self._runs: dict[str, Run] = {}
         self._running: Run | None = None
         self._x, self._keep_best = _axis(x), bool(keep_best)
-        self._sent = self._pointed = self._spoke = 0.0
+        self._sent = self._spoke = 0.0
         super().__init__()
         for name, history in (histories or {}).items():
             self.add(name, history)
@@ -214,12 +214,8 @@ class LiveCurves(Page):
         self._spoke = time.monotonic()
         self._say(f"{run.name} trains.")
 
-    def _due(self, run: Run) -> bool:
-        return time.monotonic() - self._pointed >= run.every
-
     def _point(self, run: Run, point: list[float]) -> None:
         with self._lock:
-            self._pointed = time.monotonic()
             run.points.append([_sound(value) for value in point])
         self._push(soon=True)
 
@@ -272,7 +268,7 @@ class LiveCurves(Page):
         anew = min(run.sent) < 0
         news = run.told([0, 0] if anew else run.sent) | {"anew": anew}
         if thin := len(run.points) > MOST:
-            run.points = run.points[::2]
+            run.points = run.points[1::2]
             run.every *= 2
         run.sent = [len(run.points), len(run.history.epochs)]
         return news | {"thin": thin}

@@ -29,6 +29,33 @@ function setOptions(select, options) {
   select.replaceChildren(...options.map(([value, text]) => h("option", { value, textContent: text })));
 }
 
+/** Show a small image in its `box` as large as whole multiples of its pixels fit, at most eight, and never blurred. */
+function crisp(image, box) {
+  image.addEventListener("load", () => {
+    const [width, height] = [image.naturalWidth, image.naturalHeight];
+    const fits = Math.floor(Math.min(box.clientWidth / width, box.clientHeight / height) || 1);
+    image.style.imageRendering = fits > 1 ? "pixelated" : "";
+    image.style.width = fits >= 1 ? `${width * Math.min(8, fits)}px` : "";
+  });
+}
+
+/** A function that asks the kernel and promises its answer, which carries the `ack` of the question. */
+function asker(model) {
+  const me = Math.random().toString(36).slice(2, 10);
+  const waiting = new Map();
+  let serial = 0;
+  model.on("msg:custom", (message) => {
+    waiting.get(message?.ack)?.(message);
+    waiting.delete(message?.ack);
+  });
+  return (what, buffers) =>
+    new Promise((resolve) => {
+      const ack = `${me}-${serial++}`;
+      waiting.set(ack, resolve);
+      model.send({ ...what, ack }, undefined, buffers);
+    });
+}
+
 // ---- whether the kernel is there ----------------------------------------------------------------------------------
 
 const PING = 4000; // milliseconds between two questions, while somebody looks
@@ -94,7 +121,8 @@ const AT_WORK = "The kernel is busy. What you click is done when it has finished
  * Put the root into the page and call each handler whenever its event comes, until what is returned is called.
  *
  * While the page lives, the still view below it is hidden. When the kernel has gone, everything in the root is disabled
- * and says so; a page that never had one gives way to the still view.
+ * and says so; a page that never had one gives way to the still view. The root hears "connection" with "on", "busy" or
+ * "off" as its detail, for what has to be let go of besides, such as a camera.
  */
 function mount({ model, el }, root, handlers, end) {
   const still = model.get("_still_name");

@@ -51,7 +51,8 @@ class Thumbnails:
             image = pictures.load(self.root / name, size=self.side)
         except ImageSetError:
             image = Image.new("RGB", (self.side, self.side), "#888888")
+        small = max(image.size) <= self.side // 2  # it may be shown larger, pixel by pixel: then JPEG's traces show too
         image.thumbnail((self.side, self.side), Image.Resampling.LANCZOS)
         file = io.BytesIO()
-        image.save(file, "JPEG", quality=80)
+        image.save(file, "JPEG", quality=95 if small else 80, subsampling=0 if small else 2)
         return file.getvalue()
