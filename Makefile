@@ -36,7 +36,7 @@ test-widgets-old: $(READY) $(OLD)/.ready ## the widgets in a browser with Colab'
 $(OLD)/.ready: | $(READY)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLD)
 	$(BIN)/uv pip install --quiet --python $(OLD)/bin/python \
-	  ipywidgets==7.7.1 ipykernel==6.17.1 anywidget==0.9.13 'jupyterlab_widgets<3' 'jupyterlab==3.6.*' 'setuptools<80'
+	  ipywidgets==7.7.1 ipykernel==6.17.1 anywidget==0.9.21 'jupyterlab_widgets<3' 'jupyterlab==3.6.*' 'setuptools<80'
 	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
 	  > "$$($(OLD)/bin/python -c 'import site; print(site.getsitepackages()[0])')/zz_everything_else.pth"
 	@touch $@

@@ -23,6 +23,7 @@ function render({ model, el }) {
   const camera = makeCamera({ longest: FRAME, quality: 0.85, ended: (why) => (close(), say(why, true)) });
   camera.video.className = "tlt-picture";
   const sight = h("figure", { className: "tlt-sight", id: `${idBase}-sight` }, empty, picture, camera.video, name);
+  crisp(picture, sight);
   const body = h("tbody");
   const more = h("p", { className: "tlb-muted" });
   const table = h("table", { className: "tlt-bars", "aria-label": "Probability of each label" }, body);
