@@ -31,8 +31,7 @@ items = list(zip(x, (x.sum(1) > 0).long()))
 dls = DataLoaders.from_dsets(items, items, bs=16, device='cpu', num_workers=0)
 learn = Learner(dls, torch.nn.Linear(8, 2), loss_func=torch.nn.CrossEntropyLoss(), metrics=accuracy)
 learn.logger = lambda row: None
-with learn.no_bar():
-    learn.fit(3, cbs=live.callback('fast'))"""
+learn.fit(3, cbs=live.callback('fast'))"""
 CELLS = [
     "from tl_course import Classifier, ImageSet\nfrom tl_course.widgets import *\nTryIt(Classifier.load('model'))",
     "Consistency(ImageSet.open('own'), pictures=ImageSet.open('own')[:3], who='Ada')",
