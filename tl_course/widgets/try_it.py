@@ -12,7 +12,7 @@ import traitlets
 
 from tl_course import pictures
 from tl_course.errors import ImageSetError
-from tl_course.widgets.builder_page import Arriving
+from tl_course.widgets.builder_files import Arriving
 from tl_course.widgets.look import Page, looks
 
 if TYPE_CHECKING:
