@@ -209,8 +209,12 @@ function render({ model, el }) {
   const cardOf = (picture) => cards().find((one) => one.dataset.name === picture);
   function focusOn(picture) {
     const card = cardOf(picture);
-    card?.focus({ preventScroll: true });
-    card?.scrollIntoView({ block: card.offsetHeight > scroller.clientHeight ? "start" : "nearest" });
+    if (!card) return;
+    card.focus({ preventScroll: true });
+    const [top, bottom] = [card.offsetTop - 4, card.offsetTop + card.offsetHeight + 4]; // only the grid scrolls
+    const high = scroller.clientHeight;
+    if (top < scroller.scrollTop || bottom - top > high) scroller.scrollTop = top;
+    else if (bottom > scroller.scrollTop + high) scroller.scrollTop = bottom - high;
   }
 
   function look(picture, focus = true) {
