@@ -112,12 +112,12 @@ def examined(folder: Path, backbone: Backbone, temporary: Path) -> dict[str, Any
     seconds = time.process_time() - start
 
     n = len(paths)
-    grey = copies.soft(looks)
+    grey, detail = copies.soft_and_detail(looks)
     scores: dict[str, Any] = {"copies": {way: {} for way in WAYS}, "others": [], "photos": []}
     altered = np.arange(len(files)) >= n
     for rows, columns in ((np.flatnonzero(altered), np.arange(n)), (np.arange(n), np.arange(n))):
         for (i, j), orientations in copies._proposals(grey, unit, rows, columns).items():
-            score = copies._likeness(grey[i], grey[j], orientations)
+            score = copies.likeness_of(grey, detail, (i, j), orientations)
             if j < n:
                 scores["photos"].append((score, files[i].name, files[j].name))
             elif origin[j - n][1] == i:

@@ -24,9 +24,11 @@ COARSE = 8  # pixels of the side at which all images are compared, in all orient
 LIKE = 0.85  # correlation there from which on pixels are compared
 MOST = 6  # images that are compared with each one, the likeliest first, for either reason
 GLANCE = 0.75  # correlation at half the size from which on it is looked at closely
-COPY = 0.97  # correlation from which on two images are copies: photos that are none stay below .965
+COPY = 0.905  # correlation of their details from which on two images are copies: photos that are none stay below .88
 CROPPED = 0.15  # of its width and height, at most, may be missing from an image
-FLAT = 2.0  # standard deviation of grey, of 255, below which an image shows nothing that could be compared
+FLAT = 1.0  # standard deviation of grey, of 255, below which an image shows nothing that could be compared
+WHOLE = 0.965  # correlation of all of them that copies have as well
+BROAD = 7  # pixels: what is broader is no detail, such as that a door is darker than its wall
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -55,7 +57,7 @@ def find_copies(
     apart : array of shape (n,), bool, optional
         Only pairs of one for which it is true and one for which it is not, such as of two splits.
     """
-    grey = soft(glimpses)
+    grey, detail = soft_and_detail(glimpses)
     unit = None if vectors is None else vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     seen = grey.std(axis=(1, 2)) >= FLAT
     first, second = np.flatnonzero(seen), np.flatnonzero(seen)
@@ -68,7 +70,7 @@ def find_copies(
             for pair, orientations in found.items():
                 proposed.setdefault(pair, set()).update(orientations)
         pairs = sorted(proposed)
-        likeness = list(pool.map(lambda pair: _likeness(grey[pair[0]], grey[pair[1]], proposed[pair]), pairs))
+        likeness = list(pool.map(lambda pair: likeness_of(grey, detail, pair, proposed[pair]), pairs))
     copied = {pair for pair, like in zip(pairs, likeness, strict=True) if like >= COPY} | _same_files(hashes, apart)
     return np.array(sorted(copied), np.int64).reshape(-1, 2)
 
@@ -123,11 +125,13 @@ def _pair(i: np.int64, j: np.int64) -> tuple[int, int]:
     return (int(i), int(j)) if i < j else (int(j), int(i))
 
 
-def _likeness(one: Array, other: Array, orientations: set[int]) -> float:
-    """The highest correlation of two images, `other` turned in some ways; 0 where a glance says that they differ."""
-    turned = [_turned(other, number) for number in orientations]
-    close = [each for each in turned if _best_match(_halved(one), _halved(each)) >= GLANCE]
-    return max((_best_match(one, each) for each in close), default=0.0)
+def likeness_of(grey: Array, detail: Array, pair: tuple[int, int], orientations: set[int]) -> float:
+    """How well the details of two images agree, the second turned in some ways; 0 where the rest says no."""
+    one, other = pair
+    glance = _halved(grey[one])
+    close = [each for each in orientations if _best_match(glance, _halved(_turned(grey[other], each))) >= GLANCE]
+    close = [each for each in close if _best_match(grey[one], _turned(grey[other], each)) >= WHOLE]
+    return max((_best_match(detail[one], _turned(detail[other], each)) for each in close), default=0.0)
 
 
 def _best_match(one: Array, other: Array) -> float:
@@ -145,11 +149,19 @@ def _best_match(one: Array, other: Array) -> float:
     return best
 
 
-def soft(glimpses: NDArray[np.uint8]) -> Array:
-    """Images blurred a little, so that half a pixel more or less makes no difference; as float32."""
-    soft: Array = np.pad(glimpses.astype(np.float32), ((0, 0), (1, 1), (1, 1)), mode="edge")
-    soft = ((soft[:, :-2] + 2 * soft[:, 1:-1] + soft[:, 2:]) / 4).astype(np.float32)
-    return np.asarray((soft[:, :, :-2] + 2 * soft[:, :, 1:-1] + soft[:, :, 2:]) / 4, np.float32)
+def soft_and_detail(glimpses: NDArray[np.uint8]) -> tuple[Array, Array]:
+    """Images blurred a little, so that half a pixel makes no difference; and these without all that is broad."""
+    soft = _blurred(glimpses.astype(np.float32), np.array([0.25, 0.5, 0.25], np.float32))
+    return soft, soft - _blurred(soft, np.full(BROAD, 1 / BROAD, np.float32))
+
+
+def _blurred(images: Array, weights: Array) -> Array:
+    """Images with the weighted mean around each pixel in its place; their edges go on."""
+    reach = len(weights) // 2
+    side = images.shape[-1]
+    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+    rows = sum(weight * padded[:, i : i + side] for i, weight in enumerate(weights))
+    return np.asarray(sum(weight * rows[:, :, i : i + side] for i, weight in enumerate(weights)), np.float32)
 
 
 def _normalised(rows: Array) -> Array:
