@@ -17,6 +17,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,8 @@ def main() -> None:
 def measured(lesson: str, load: str) -> dict[str, Any]:
     others = [subprocess.Popen([sys.executable, "-c", code]) for code in LOADS[load]]
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            # Into a folder of its own, and with a cache of its own, as for somebody who has just arrived.
-            given = {"source": "rendered", "folder": f"{folder}/images"}
-            (run,) = run_lessons([lesson], out=f"{folder}/out", parameters=given, enforce_budgets=True).lessons
+        with tempfile.TemporaryDirectory() as folder, chdir(folder):  # where nobody has worked before
+            (run,) = run_lessons([lesson], source="rendered", enforce_budgets=True).lessons
     finally:
         for other in others:
             other.kill()

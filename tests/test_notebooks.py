@@ -281,7 +281,7 @@ def test_a_page_that_cannot_be_made_costs_neither_the_other_lessons_nor_the_repo
 def test_broken_budgets_fail_in_plain_words_and_time_is_only_said(runs):
     run = by_name(runs, "wasteful")
     (slow,) = run.notes
-    assert re.match(r"was slow: \d s, where a quiet machine of two cores takes 0.5 s. This machine: \d+ cores, ", slow)
+    assert re.match(r"was slow: \d+ s, where a quiet machine of two cores takes 0.5 s. This machine: \d+ cores, ", slow)
     assert f"wasteful {slow}" in str(runs).splitlines()
     memory, accuracy = run.problems
     assert memory.startswith("held ") and memory.endswith("its budget is 1 MB")

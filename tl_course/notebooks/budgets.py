@@ -99,10 +99,8 @@ def slowness_of(budget: Mapping[str, float], measured: Mapping[str, Any], *, cor
         return None
     factor = measured["factor"]
     speed = "its speed unknown" if factor is None else f"each {factor:.2f} times as slow as the reference"
-    return (
-        f"was slow: {'; '.join(reasons)}. "
-        f"This machine: {cores} cores, {measured['busy_elsewhere']:.1f} of them busy with other work, {speed}."
-    )
+    busy = f"{cores} core{'s' * (cores != 1)}, {measured['busy_elsewhere']:.1f} of them busy with other work"
+    return f"was slow: {'; '.join(reasons)}. This machine: {busy}, {speed}."
 
 
 def _wasteful(budget: Mapping[str, float], measured: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Which lessons there are, and which parameters they have."""
 
 import ast
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -11,6 +12,7 @@ from tl_course.errors import LessonError
 
 __all__ = [
     "checkout",
+    "environment",
     "find_lesson",
     "find_lessons",
     "lessons_folder",
@@ -28,6 +30,13 @@ def checkout() -> Path | None:
     """The clone of the project that this package runs from, or None where it was installed."""
     root = PACKAGE.parent
     return root if (root / "pyproject.toml").is_file() else None
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment, in which a new Python finds this package, also where it is not installed."""
+    root = checkout()
+    own = {"PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))} if root else {}
+    return os.environ | own
 
 
 def lessons_folder() -> Path:

@@ -6,7 +6,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 from urllib.parse import unquote
 
@@ -45,11 +45,10 @@ def to_html(notebook: Any, *, title: str) -> str:
 @cache
 def _exporter() -> Any:
     """The exporter of nbconvert, with images pasted into text cells found as Jupyter finds them."""
-    from jinja2 import pass_context
     from nbconvert.exporters.html import HTMLExporter
 
     class Exporter(HTMLExporter):
-        @pass_context
+        @wraps(HTMLExporter.markdown2html)  # which also keeps its mark, for Jinja to hand over the context
         def markdown2html(self, context: Any, source: str) -> str:
             # nbconvert compares names letter by letter, and gives the whole page up where one is not found. It is
             # handed every name back instead, and what they stand for is put in afterwards, into images of HTML too.

@@ -21,7 +21,7 @@ from tl_course.errors import LessonError
 from tl_course.files import atomic_path
 from tl_course.notebooks.budgets import budget_of, problems_of, slowness_of
 from tl_course.notebooks.family import Family
-from tl_course.notebooks.files import check_parameters, checkout, find_lessons, parameters_of, read_notebook
+from tl_course.notebooks.files import check_parameters, environment, find_lessons, parameters_of, read_notebook
 from tl_course.notebooks.page import to_html
 from tl_course.notebooks.report import LessonRun, Report, without_colour
 from tl_course.notebooks.speed import Speed
@@ -148,10 +148,8 @@ def _run(
         nbformat.write(plan.notebook, folder / "notebook.ipynb")  # type: ignore[no-untyped-call]
         job = {"parameters": plan.parameters, "cell_timeout": cell_timeout, "timeout": timeout}
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        environment = _environment(folder)
-        if enforce_budgets:
-            environment["TL_COURSE_CACHE"] = str(folder / "cache")
-        state = _watched(folder, name, len(plan.notebook.cells), timeout, environment)
+        variables = _environment(folder, own_cache=bool(enforce_budgets))
+        state = _watched(folder, name, len(plan.notebook.cells), timeout, variables)
         try:
             executed = read_notebook(folder / "notebook.ipynb")
         except LessonError:  # killed in the middle of saving
@@ -198,7 +196,7 @@ def _page(notebook: Any, path: Path, name: str) -> tuple[Path | None, list[str]]
     return path, []
 
 
-def _watched(folder: Path, name: str, cells: int, timeout: float, environment: dict[str, str]) -> dict[str, Any]:
+def _watched(folder: Path, name: str, cells: int, timeout: float, variables: dict[str, str]) -> dict[str, Any]:
     """Start the notebook's process, follow it to its end, and leave none of its processes behind."""
     import psutil
     from tqdm import tqdm
@@ -216,7 +214,7 @@ def _watched(folder: Path, name: str, cells: int, timeout: float, environment: d
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=environment,
+            env=variables,
             # Ctrl-C in a terminal then reaches only this process, which stops the others in good order.
             start_new_session=True,
         )
@@ -271,15 +269,14 @@ def _kill(process: "subprocess.Popen[bytes]", state: Mapping[str, Any], family: 
     family.kill()
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, *, own_cache: bool) -> dict[str, str]:
     """The caller's environment, less what would make a lesson run differently for one user than for another."""
-    environment = dict(os.environ)
-    environment.pop("MPLBACKEND", None)  # one chosen for scripts would keep figures out of the notebook
-    environment["IPYTHONDIR"] = str(folder / "ipython")  # a user's own start-up files stay out
-    root = checkout()
-    if root is not None:
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH")]))
-    return environment
+    own = environment()
+    own.pop("MPLBACKEND", None)  # one chosen for scripts would keep figures out of the notebook
+    own["IPYTHONDIR"] = str(folder / "ipython")  # a user's own start-up files stay out
+    if own_cache:
+        own["TL_COURSE_CACHE"] = str(folder / "cache")
+    return own
 
 
 def _short_folder() -> str | None:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from statistics import median
 from typing import Self
 
+from tl_course.notebooks.files import environment
+
 __all__ = ["REFERENCE", "Speed", "piece_of_work"]
 
 REFERENCE = 0.060
@@ -45,7 +47,7 @@ class Speed:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             # One thread: several would also measure how long they wait for each other.
-            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+            env=environment() | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
             start_new_session=True,
         )
         threading.Thread(target=self._listen, daemon=True).start()
