@@ -117,14 +117,7 @@ def _inside_splits(root: Folder, splits: dict[Folder, str]) -> Reading | None:
         for folder in place.filled:
             _splits_below(folder, place.filled, allowed=False)
     classes = _classes_beside(splits, labels, others)
-    train = [labels[folder] for folder in labelled if splits[folder] == "train"]
-    known = set().union(*train) if train else None
-    rest = [labels[folder] for folder in labelled if splits[folder] != "train" and labels[folder] - _UNLABELLED]
-    if known is not None and rest and not known & set().union(*rest):
-        raise Unclear(
-            f"the folders inside {_named(folder.name for folder in labelled)} have no name in common",
-            "Give each label's folder the same name in every split.",
-        )
+    known = _labels_to_train_on(splits, labels)
     assigned: dict[Folder, tuple[Folder | None, str]] = dict.fromkeys(others, (None, ""))
     assigned |= {folder: (folder, "") for folder in classes}
     reasons = {
@@ -148,6 +141,24 @@ def _inside_splits(root: Folder, splits: dict[Folder, str]) -> Reading | None:
         f"{folder.name}/" + f" ({splits[folder]})" * (folder.name != splits[folder]) for folder in in_order
     )
     return _reading(how + " and beside" * bool(classes), root, assigned, reasons)
+
+
+def _labels_to_train_on(splits: Mapping[Folder, str], labels: Mapping[Folder, set[str]]) -> set[str] | None:
+    """The labels in folders to train on; None where there is no such folder.
+
+    Raises
+    ------
+    Unclear
+        The other folders have none of them.
+    """
+    train = [names for folder, names in labels.items() if splits[folder] == "train"]
+    rest = [names for folder, names in labels.items() if splits[folder] != "train" and names - _UNLABELLED]
+    if train and rest and not set().union(*train) & set().union(*rest):
+        raise Unclear(
+            f"the folders inside {_named(folder.name for folder in labels)} have no name in common",
+            "Give each label's folder the same name in every split.",
+        )
+    return set().union(*train) if train else None
 
 
 def _undoubled(folder: Folder, split: str) -> Folder:

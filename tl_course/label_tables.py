@@ -29,6 +29,7 @@ from tl_course.tables import (
 __all__ = ["Files", "Unread", "by_table", "conflict", "other_tables", "usable_roles"]
 
 _SUFFIXES = (".csv", ".tsv", ".jsonl")
+_LONGEST = 256 * 2**20  # bytes
 _OURS = ("collected.jsonl", "edits.jsonl", "truth.jsonl")
 
 Match = tuple[str, str]  # the file's name, and what keeps it from being used
@@ -123,6 +124,9 @@ def other_tables(root: Folder, base: Path, files: Files) -> tuple[list[tuple[Tab
     for name in (name for place in places for name in place.files):
         path = PurePosixPath(name)
         if path.suffix.lower() not in _SUFFIXES or path.name in _OURS:
+            continue
+        if (base / name).stat().st_size > _LONGEST:
+            unread.append(Unread(name, "is too long to be a table of labels"))
             continue
         if "submission" in path.name.lower():
             unread.append(Unread(name, "looks like a form for answers, whose labels are made up"))

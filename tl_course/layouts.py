@@ -270,37 +270,42 @@ def _by_folders(root: Folder, path: Path, collected: Mapping[str, Picture], pass
         reading = by_table(root, _one_or_splits(usable), files, collected, _told(usable))
         reading.skipped += [(one.name, one.reason) for one in reasons]
         return reading
+    if doubt is not None and (told := [f"{one.name} {one.reason}" for one in reasons if one.roles]):
+        raise Unclear(str(doubt).removesuffix("."), f"A table there could say the labels, but {told[0]}.")
     if doubt is not None:
         raise doubt
-    about = [(one.table, one.roles) for one in reasons if one.table and one.roles]
-    for table, roles in [*usable, *about] if reading is not None else ():
-        if told := conflict(reading or Reading(""), table, roles, files):
-            raise Unclear(
-                f"folders and a table contradict each other: {told}",
-                f"Say which counts: table={table.name!r}, or {label_at(root.filled[0])}; or remove the other."
-                if roles.label or roles.one_hot
-                else f"Move {table.name} elsewhere, or give it a column of labels and remove the other.",
-            )
     if reading is None and not collected:
         raise _no_labels(root, reasons, passed)
     if reading is not None:
-        others = [one for one in reasons if one.roles]
-        reading.skipped += [(one.name, f"not read, for folders say the labels; it {one.reason}") for one in others]
-        seen = {one.file_name for one in reading.pictures}
-        reading.skipped += [
-            (table.name, "not read, for folders say the labels; it has some for other images")
-            for table, roles in usable
-            if any(
-                (name := files.find(table, row.values[roles.file_name])[0]) in files and name not in seen
-                for row in table.rows
-            )
-        ]
+        _heed_tables(reading, usable, reasons, files, root)
     reading = reading or Reading("", skipped=[(name, "lies in no class folder") for name in uncollected.all_images()])
     if collected:
         reading.how = f"{COLLECTED}{' and ' * bool(reading.how)}{reading.how}"
         here = {name: collected[nfc(name)] for name in root.all_images() if nfc(name) in collected}
         reading.pictures += [replace(row, file_name=name) for name, row in here.items()]
     return reading
+
+
+def _heed_tables(
+    reading: Reading, usable: Sequence[tuple[Table, Roles]], others: Sequence[Unread], files: Files, root: Folder
+) -> None:
+    """Let tables beside folders that say the labels contradict them, or else name those that say more than is read."""
+    about = [(one.table, one.roles) for one in others if one.table and one.roles]
+    for table, roles in [*usable, *about]:
+        if told := conflict(reading, table, roles, files):
+            raise Unclear(
+                f"folders and a table contradict each other: {told}",
+                f"Say which counts: table={table.name!r}, or {label_at(root.filled[0])}; or remove the other."
+                if roles.label or roles.one_hot
+                else f"Move {table.name} elsewhere, or give it a column of labels and remove the other.",
+            )
+    not_read = "not read, for folders say the labels; it"
+    reading.skipped += [(one.name, f"{not_read} {one.reason}") for one in others if one.roles]
+    seen = {one.file_name for one in reading.pictures}
+    for table, roles in usable:
+        names = (files.find(table, row.values[roles.file_name])[0] for row in table.rows)
+        if any(name in files and name not in seen for name in names):
+            reading.skipped.append((table.name, f"{not_read} has some for other images"))
 
 
 def _without(root: Folder, collected: Mapping[str, Picture]) -> Folder:
