@@ -227,7 +227,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a wrapper beside its documents": ("PetImages/{cat,dog}/2\ndocs/2", "name docs, .*says nothing about what"),
     "splits in another language": ("{entrenamiento,prueba}/{gato,perro}/2", "call them train, valid and test"),
     "folds": ("fold{1,2,3}/{cat,dog}/2", "name fold1, fold2 and fold3 says nothing"),
-    "parts": ("HAM_part_{1,2}/2\nHAM.csv: image_id,dx | 0,nv", "says nothing about what .*but HAM.csv lacks the column label"),
+    "parts": ("HAM_part_{1,2}/2\nHAM.csv: image_id,dx | 0,nv", "says nothing about .*HAM.csv lacks the column label"),
     "split and label in one": ("{train,test}_{cat,dog}/2", r"a split and a label in one.*\(\?P<split>"),
     "a split for one label only": ("cat/{train,val}/2\ndog/2", "cat/train/ and cat/val/.* one for each label"),
     "a split inside a label": ("{cat,dog}/2\ncat/test/1", "some images lie in cat/test/"),
