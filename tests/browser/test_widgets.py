@@ -155,7 +155,7 @@ def test_all_widgets_live_and_without_a_kernel(widgets: Any, birds: ImageSet, la
     picture_of(page, "main", "widgets_page")
 
     # Opened again: with a kernel in which no cell has run, and, for the second one, without a kernel at all.
-    saved.metadata.pop("kernelspec")
+    saved.metadata = {"kernelspec": {"name": "none-such", "display_name": "none here", "language": "none"}}
     nbformat.write(saved, tmp_path / "without.ipynb")
     for name in ("notebook.ipynb", "without.ipynb"):
         page.goto(f"{lab}/lab/tree/{name}?reset")
