@@ -24,11 +24,12 @@ COARSE = 8  # pixels of the side at which all images are compared, in all orient
 LIKE = 0.85  # correlation there from which on pixels are compared
 MOST = 6  # images that are compared with each one, the likeliest first, for either reason
 GLANCE = 0.75  # correlation at half the size from which on it is looked at closely
-COPY = 0.905  # correlation of their details from which on two images are copies: photos that are none stay below .88
+COPY = 0.86  # correlation of their details from which on two images are copies: in photos that are none it is below .82
 CROPPED = 0.15  # of its width and height, at most, may be missing from an image
 FLAT = 1.0  # standard deviation of grey, of 255, below which an image shows nothing that could be compared
-WHOLE = 0.965  # correlation of all of them that copies have as well
+WHOLE = 0.95  # correlation of all of them that copies have as well
 BROAD = 7  # pixels: what is broader is no detail, such as that a door is darker than its wall
+FAINT = 3.0  # levels of grey, of 255: the contrast below which details count less and less
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -59,7 +60,11 @@ def find_copies(
     """
     grey, detail = soft_and_detail(glimpses)
     unit = None if vectors is None else vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    seen = grey.std(axis=(1, 2)) >= FLAT
+    sides = np.zeros(len(grey), bool) if apart is None else apart
+    once = {(digest or str(i), bool(side)): i for i, (digest, side) in enumerate(zip(hashes, sides, strict=True))}
+    seen = np.zeros(len(grey), bool)
+    seen[list(once.values())] = True  # one of those that are the same file stands for all
+    seen &= grey.std(axis=(1, 2)) >= FLAT
     first, second = np.flatnonzero(seen), np.flatnonzero(seen)
     if apart is not None:
         first, second = np.flatnonzero(seen & apart), np.flatnonzero(seen & ~apart)
@@ -150,9 +155,16 @@ def _best_match(one: Array, other: Array) -> float:
 
 
 def soft_and_detail(glimpses: NDArray[np.uint8]) -> tuple[Array, Array]:
-    """Images blurred a little, so that half a pixel makes no difference; and these without all that is broad."""
+    """Images blurred a little, so that half a pixel makes no difference; and their details, strong or faint alike.
+
+    Details are what is left without the mean around each pixel, divided by the contrast there: otherwise the outline of
+    a dark door in a light wall would count for more than all that is on it.
+    """
     soft = _blurred(glimpses.astype(np.float32), np.array([0.25, 0.5, 0.25], np.float32))
-    return soft, soft - _blurred(soft, np.full(BROAD, 1 / BROAD, np.float32))
+    around = np.full(BROAD, 1 / BROAD, np.float32)
+    detail = soft - _blurred(soft, around)
+    contrast = np.sqrt(_blurred(detail**2, around)) + FAINT
+    return soft, np.asarray(20 * detail / contrast, np.float32)
 
 
 def _blurred(images: Array, weights: Array) -> Array:
