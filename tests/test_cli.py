@@ -115,26 +115,29 @@ def test_doctor_names_the_backbones_here(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("fastai", "fastcore", "works"),
+    ("fastai", "fastcore", "fasttransform", "bad"),
     [
-        ("2.8.7", "1.14.5", True),  # Kaggle
-        ("2.8.8", "2.2.41", True),  # Colab
-        ("2.10.0", "3.0", True),
-        ("2.8.7", "2.0.0", False),
-        ("2.8.8", "1.14.6", False),
-        ("2.8.10.dev1", "1.9", False),
+        ("2.8.7", "1.14.5", "0.0.2", ""),  # Kaggle
+        ("2.8.8", "2.2.41", "0.0.2", ""),  # Colab
+        ("2.8.12", "2.2.41", "0.0.5", ""),
+        ("2.10.0", "3.0", "1.0", ""),
+        ("2.8.7", "2.0.0", "0.0.2", "fastcore"),
+        ("2.8.8", "1.14.6", "0.0.2", "fastcore"),
+        ("2.8.10.dev1", "1.9", "0.0.2", "fastcore"),
+        ("2.8.10", "2.2.41", "0.0.3", "fasttransform"),
     ],
 )
-def test_fastai_and_fastcore_that_do_not_fit_are_refused_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fastai: str, fastcore: str, works: bool
+def test_packages_of_fastai_that_do_not_fit_are_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fastai: str, fastcore: str, fasttransform: str, bad: str
 ) -> None:
-    for name, version in (("fastai", fastai), ("fastcore", fastcore)):
+    versions = {"fastai": fastai, "fastcore": fastcore, "fasttransform": fasttransform}
+    for name, version in versions.items():
         (tmp_path / f"{name}-{version}.dist-info").mkdir()
         (tmp_path / f"{name}-{version}.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert conflict() is None or not works
-    if not works:
-        with pytest.raises(ModelError, match=f"fastai {fastai} does not work with fastcore {fastcore}.*pip install"):
+    assert conflict() is None or bad
+    if bad:
+        with pytest.raises(ModelError, match=f"fastai {fastai} does not work with {bad} {versions[bad]}.*pip install"):
             runpy.run_module("tl_course.learners")
         assert not examine().ok
 

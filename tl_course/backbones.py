@@ -8,6 +8,7 @@ import difflib
 import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -102,7 +103,7 @@ class Backbone:
         except (OSError, ValueError, KeyError, TypeError, BackboneError):
             with Bar(f"looking at {name}, this once"):
                 backbone = _described(create(name, pooling=pooling), name, pooling, key=key, weights=weights)
-        with atomic_path(kept) as part:
+        with suppress(OSError), atomic_path(kept) as part:  # a full disk costs time the next time, and no more
             part.write_text(json.dumps(backbone.to_json(), indent=1), encoding="utf-8")
         return backbone
 
