@@ -18,7 +18,7 @@ def conflict() -> str | None:
     """What does not work together here and how to mend it, in words; None where all is well.
 
     fastai 2.8.6 and 2.8.7 allow fastcore 2 and break with it, with a `KeyError` from inside (fastai issue 4154). Before
-    2.8.12 it allows fasttransform 0.0.3, with which its resizing ends in a `RecursionError`.
+    2.8.11 it allows fasttransform 0.0.3, with which its resizing ends in a `RecursionError`.
     """
     fastai, fastcore, fasttransform = map(installed, ("fastai", "fastcore", "fasttransform"))
     if not fastai:
@@ -29,9 +29,9 @@ def conflict() -> str | None:
             f"fastai {fastai} does not work with fastcore {fastcore}: fastai before 2.8.8 needs fastcore before 2, "
             f"later ones need fastcore 2. {mend}"
         )
-    if fasttransform and _numbers(fastai) < (2, 8, 12) and _numbers(fasttransform) >= (0, 0, 3):
+    if fasttransform and _numbers(fastai) < (2, 8, 11) and _numbers(fasttransform) >= (0, 0, 3):
         return (
-            f"fastai {fastai} does not work with fasttransform {fasttransform}: fastai before 2.8.12 needs "
+            f"fastai {fastai} does not work with fasttransform {fasttransform}: fastai before 2.8.11 needs "
             f"fasttransform before 0.0.3. {mend}"
         )
     return None
