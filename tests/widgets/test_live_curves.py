@@ -283,7 +283,12 @@ def test_an_executed_notebook_holds_the_last_figure() -> None:
     cells = ["from tl_course.widgets import LiveCurves\nlive = LiveCurves()\nlive", TRAIN]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=120).execute()
-    page, still = notebook.cells[0].outputs
+    # A cell that takes long on a busy machine says so in an output of its own.
+    page, still = (
+        one
+        for one in notebook.cells[0].outputs
+        if one.data.get("text/html", "").startswith(("<span>", '<div class="tl-still'))
+    )
     assert "application/vnd.jupyter.widget-view+json" in page.data and page.data["text/html"] == "<span></span>"
     assert still.data["text/html"].count("data:image/png;base64,") == 2
     assert "mine: epoch 2" in still.data["text/plain"]
