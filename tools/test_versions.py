@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 HOSTS = ROOT / "tests" / "versions"
 SETS = ("oldest", "locked", "colab", "kaggle")
 FIRST_PYTHON, LAST_PYTHON = 11, 19  # 3.11 to 3.18
-TOOLS = ["pytest>=8.3", "pytest-xdist>=3.6", "packaging>=24", "pyyaml>=6.0.2"]
+TOOLS = ["pytest>=8.3", "pytest-xdist>=3.6", "packaging>=24", "pyyaml>=6.0.2", "ruff>=0.9"]
 UV = [sys.executable, "-m", "uv"]
 
 
