@@ -4,9 +4,10 @@
 
 IMAGES is cut into folds (one scene stays in one fold): each is measured on by models trained on the others, and all are
 counted together. Each run is a process of its own, one after the other. "Training" counts from the pictures' files to
-the trained network, libraries loaded; "process" counts from its start to its answers. The backbone's export to ONNX,
-made once on a machine, is there; nothing else is. fastai is not held up: it validates nothing while it trains; ours
-measure the fold that is left out after each epoch, and that is within the process, not within training.
+the trained network, libraries loaded; "process" counts from its start to its answers. What a backbone leaves in the
+cache once on a machine (an export, where its graph does not ship) is there; nothing else is. fastai is not held up: it
+validates nothing while it trains; ours measure the fold that is left out after each epoch, and that is within the
+process, not within training.
 
 Every row after fastai's adds one means to the row before it.
 """
@@ -68,10 +69,11 @@ def main() -> None:
     results: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         temporary = Path(name)
-        weights, exported = temporary / "weights.pth", temporary / "exported"
+        weights, once = temporary / "weights.pth", temporary / "once"
         torch.save(create(DEFAULT).state_dict(), weights)
-        export = f"from tl_course.backbones import Backbone; Backbone.get({DEFAULT!r})"
-        subprocess.run([sys.executable, "-c", export], check=True, env=environment(exported))
+        once.mkdir()
+        prepare = f"from tl_course.backbones import Backbone, onnx_model; onnx_model(Backbone.get({DEFAULT!r}))"
+        subprocess.run([sys.executable, "-c", prepare], check=True, env=environment(once))
         for fold in range(options.folds):
             train, test = temporary / f"train-{fold}", temporary / f"test-{fold}"
             for part, folder in ((fold_of != fold, train), (fold_of == fold, test)):
@@ -80,7 +82,7 @@ def main() -> None:
                     shutil.copy(images.path(pictures[i]), folder / pictures[i].label)
             for number in options.rows:
                 cache = temporary / "cache"
-                shutil.copytree(exported, cache)
+                shutil.copytree(once, cache)
                 start = time.perf_counter()
                 done = subprocess.run(
                     [sys.executable, __file__, "run", str(number), train, test, weights, str(options.seed)],

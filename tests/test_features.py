@@ -22,6 +22,12 @@ from tl_course.files import sha256_of
 
 
 @pytest.fixture
+def backbone(cache: Path) -> Backbone:
+    """The default backbone, and no features that an earlier test has computed: these tests count them."""
+    return Backbone.get()
+
+
+@pytest.fixture
 def paths(birds: ImageSet) -> list[Path]:
     return [birds.path(picture) for picture in birds][:5]
 

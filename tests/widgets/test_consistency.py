@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -229,3 +232,15 @@ def test_small_images_keep_their_pixels(class_folders: Callable[..., Path], tmp_
     made, given = Image.open(io.BytesIO(data)), Image.open(views.root / "bird/0.jpg")
     assert made.size == given.size == (24, 24)
     assert np.abs(np.asarray(made, float) - np.asarray(given, float)).mean() < 5, "of 255: no traces of JPEG"
+
+
+def test_thumbnails_for_later_do_not_complain_when_the_interpreter_ends(class_folders: Callable[..., Path]) -> None:
+    """A pool of threads takes no work any more by then, and a thread of its own would say so with a traceback."""
+    code = (
+        "import atexit, sys, time; from tl_course.widgets.thumbnails import Thumbnails; "
+        "atexit.register(time.sleep, 0.5); atexit.register(Thumbnails(sys.argv[1]).prepare, ['bird/0.jpg'])"
+    )
+    command = [sys.executable, "-c", code, str(class_folders(bird=1))]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert not ended.stderr

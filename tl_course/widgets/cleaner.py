@@ -1,7 +1,6 @@
 """Find what is wrong in a data set and decide what is right; each click and key is a method with the same name."""
 
 import math
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import index
@@ -412,8 +411,7 @@ class Cleaner(Page):
 
     def _look_ahead(self) -> None:
         """Have the next page's thumbnails ready when it is turned to."""
-        names = self._on_page(self._page + 1)
-        threading.Thread(target=self._thumbnails, args=(names,), daemon=True).start()
+        self._thumbnails.prepare(self._on_page(self._page + 1))
 
     def _on_page(self, number: int = 0) -> list[str]:
         number = number or self._page

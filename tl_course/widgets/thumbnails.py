@@ -1,6 +1,7 @@
 """Small pictures for the page that is shown: names in, JPEG bytes out."""
 
 import io
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -35,9 +36,23 @@ class Thumbnails:
 
     def __call__(self, names: Iterable[str]) -> dict[str, bytes]:
         """A JPEG for each name: a grey square where it cannot be read; names that lead outside are left out."""
-        inside = [name for name in dict.fromkeys(names) if (self.root / name).resolve().is_relative_to(self.root)]
+        inside = self._inside(names)
         with ThreadPoolExecutor(cores()) as pool:
             return dict(zip(inside, pool.map(self._one, inside), strict=True))
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Make them in the background, to have them ready when they are asked for."""
+        names = list(names)
+
+        def work() -> None:
+            # One after the other: a pool takes no more work once the interpreter is about to end.
+            for name in self._inside(names):
+                self._one(name)
+
+        threading.Thread(target=work, daemon=True).start()
+
+    def _inside(self, names: Iterable[str]) -> list[str]:
+        return [name for name in dict.fromkeys(names) if (self.root / name).resolve().is_relative_to(self.root)]
 
     def _one(self, name: str) -> bytes:
         try:
