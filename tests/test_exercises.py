@@ -124,6 +124,8 @@ def test_an_error_when_an_answer_is_read_is_the_answers_and_one_of_the_check_is_
         raise LookupError("no more")
 
     assert "Your answer raised LookupError: no more" in cats_and_dogs.q1.check(one_by_one).text
+    helper = runpy.run_path(str(Path(__file__).with_name("drawn.py")))["jpeg"]  # as from another cell
+    assert "Your answer raised TypeError" in cats_and_dogs.q1.check(lambda _: map(helper, "a")).text
     result = ps3_doors.q4.check(lambda *_: "text")
     assert result.text.startswith("What your answer gave cannot be judged") and "raised" not in result.text
 
@@ -135,6 +137,13 @@ def test_what_an_answer_prints_is_shown(capsys: pytest.CaptureFixture[str]) -> N
 
     assert birds.q1.check(answer)
     assert "counting 40" in capsys.readouterr().out
+
+
+def test_only_the_students_own_code_says_that_it_is_not_written_yet() -> None:
+    from torch import nn
+
+    assert birds.q1.check(raising(NotImplementedError())).status == "not attempted"
+    assert "raised NotImplementedError" in birds.q1.check(lambda labels: nn.Module()(*labels)).text
 
 
 def test_hints_come_one_after_another() -> None:

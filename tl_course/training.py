@@ -17,7 +17,7 @@ import numpy as np
 from tl_course.backbones import DEFAULT, Backbone
 from tl_course.copies import find_copies
 from tl_course.devices import pick_device
-from tl_course.errors import ModelError, TLCourseWarning
+from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
 from tl_course.features import extract, glimpses
 from tl_course.heads import fit_head
 from tl_course.history import History
@@ -110,7 +110,7 @@ def train(
     Raises
     ------
     ImageSetError
-        The set cannot be trained on (a single label, say).
+        It is no set, or one that cannot be trained on (a single label, say).
     ModelError
         There is no such strategy, a label has too few pictures, `augment` is not for this strategy or gives no
         pictures, or `copies` is no number of copies.
@@ -120,6 +120,9 @@ def train(
     if strategy not in STRATEGIES:
         raise ModelError(f"There is no strategy {strategy!r}: choose {', '.join(STRATEGIES)}.")
     _check_augment(augment, copies, strategy)
+    if not hasattr(images, "check_trainable"):  # a list of pictures, say
+        kind = type(images).__name__
+        raise ImageSetError(f"train() takes an ImageSet, and was given a {kind}. Part of one is images.subset(n).")
     images.check_trainable()
     device = pick_device(device)
     by_steps = partial(

@@ -4,13 +4,15 @@ Each row is an answer, what `check` must say of it ("right", "not yet", "not att
 """
 
 import heapq
+import itertools
 import math
 import statistics
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import partial, wraps
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,21 @@ from tl_course.exercises.doors import kappa, least_believed, mended_and_spoilt
 
 Row = tuple[Any, str, str]
 
+
+class Lazy:
+    """An answer that is an object, to be called as a function is."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.answer(*arguments)
+
+
+async def in_its_own_time(*_: Any) -> float:
+    return 0.5
+
+
 # A function, or a single thing: mistakes that can be made with any question.
 ANYWHERE: list[Row] = [
     (..., "not attempted", "Replace the ..."),
@@ -32,6 +49,9 @@ ANYWHERE: list[Row] = [
     (lambda *_: 1 / 0, "not yet", "Your answer raised ZeroDivisionError: division by zero"),
     (0.5, "not yet", "takes your function itself, and was given 0.5"),
     ("baseline", "not yet", "takes your function itself, and was given 'baseline'"),
+    (Lazy(lambda *_: 1 / 0), "not yet", "Your answer raised ZeroDivisionError"),
+    (Lazy(lambda *_: print("0.75")), "not yet", "It prints “0.75”, but nobody can go on"),
+    (in_its_own_time, "not yet", "Write “def” alone"),
     (lambda *_: undefined, "not yet", "raised NameError"),  # type: ignore[name-defined]  # noqa: F821
 ]
 
@@ -44,6 +64,14 @@ def baseline_by_loop(labels: list[str]) -> float:
     for label in labels:
         best = max(best, labels.count(label))
     return best / len(labels)
+
+
+def with_length(function: Any) -> Any:
+    @wraps(function)
+    def answer(labels: list[str]) -> float:
+        return float(function(labels, len(labels)))
+
+    return answer
 
 
 class Shares(list[float]):
@@ -76,7 +104,7 @@ BASELINE: list[Row] = [
     (lambda labels: 1j, "not yet", "A number is wanted"),
     (lambda labels: max(labels, key=labels.count), "not yet", "which is text"),
     (lambda labels: max(map(labels.count, labels)), "not yet", "What share of all 40 is that?"),
-    (lambda labels: 1 / len(set(labels)), "not yet", "more often or less often"),
+    (lambda labels: 1 / len(set(labels)), "not yet", "says 0.5; the laziest classifier is right more often"),
     (
         lambda labels: labels.count(labels[0]) / len(labels),
         "not yet",
@@ -84,9 +112,18 @@ BASELINE: list[Row] = [
     ),
     (lambda labels: labels.count(min(labels)) / len(labels), "not yet", "For 2 cat, 5 dog, 1 cow"),
     (lambda: 0.5, "not yet", "Your function takes (), and is called with (labels)"),
-    (lambda labels: baseline_by_loop, "not yet", "A number is wanted"),
+    (lambda labels: baseline_by_loop, "not yet", "returned <function baseline_by_loop>, which has yet to be called"),
     (lambda labels: labels.value_counts(), "not yet", "raised AttributeError"),
-    (lambda labels: (yield 0.5), "not yet", "A single number is wanted"),
+    (lambda labels: (yield 0.5), "not yet", "return in the place of yield"),
+    (Lazy(birds.baseline), "right", ""),
+    (with_length(lambda labels, n: n * baseline_by_loop(labels) / n), "right", ""),
+    (len, "not yet", "says 40. An accuracy is a share"),
+    (lambda labels: len(labels) // 20 and 0.5, "not yet", "the laziest classifier is right more often"),
+    (lambda labels: 1.0, "not yet", "the laziest classifier is right less often"),
+    (lambda labels: np.array("0.5"), "not yet", "which is text"),
+    (lambda labels: 10**5000, "not yet", "returned an int. That is too large a number"),
+    (lambda labels: Fraction(10**400, 3), "not yet", "too large a number"),
+    (lambda labels: max, "not yet", "has yet to be called"),
 ]
 
 
@@ -101,6 +138,17 @@ def one_at_a_time(predictions: list[Any], n: int) -> Iterator[Any]:
     yield from birds.least_sure(predictions, n)
 
 
+def by_second_label(predictions: list[Any], n: int) -> list[Any]:
+    for one in predictions:
+        del one.probabilities[one.label]
+    return sorted(predictions, key=lambda p: p.confidence)[:n]
+
+
+def into_one_list(predictions: list[Any], n: int, chosen: list[Any] = []) -> list[Any]:  # noqa: B006
+    chosen += birds.least_sure(predictions, n)
+    return chosen
+
+
 def ahead(prediction: Any) -> float:
     first, second, *_ = sorted(prediction.probabilities.values(), reverse=True)
     return float(first - second)
@@ -113,6 +161,11 @@ def by(key: Any, predictions: list[Any], n: int) -> list[Any]:
 LEAST_SURE: list[Row] = [
     (birds.least_sure, "right", ""),
     (taken_out_one_by_one, "right", ""),
+    (by_second_label, "right", ""),
+    (into_one_list, "not yet", "Each call returns the same list again"),
+    (lambda predictions, n: itertools.cycle(predictions), "not yet", "which goes on and on"),
+    (lambda predictions, n: map(int, ["x"]), "not yet", "Your answer raised ValueError: invalid literal"),
+    (lambda predictions, n: pd.DataFrame(predictions).nsmallest(n, "confidence"), "not yet", "Return a list of"),
     (one_at_a_time, "right", ""),
     (lambda predictions, n: heapq.nsmallest(n, predictions, key=lambda p: p.confidence), "right", ""),
     (lambda predictions, n: tuple(birds.least_sure(predictions, n)), "right", ""),
@@ -190,18 +243,24 @@ READ_CURVE: list[Row] = [
     (lambda rows: pd.Series(read_curve(rows)), "right", ""),
     (lambda rows: tuple(map(np.float64, read_curve(rows))), "right", ""),
     (lambda rows: by_index(rows, [row["epoch"] for row in rows].index(1)), "right", ""),
-    (lambda rows: by_index(rows, 1), "not yet", "0.75 at step 2, the slope is 0.1"),
+    (lambda rows: by_index(rows, 1), "not yet", "0.75 at step 2 (epoch 1), the slope is 0.1"),
     (lambda rows: by_index(rows, -1), "not yet", "over the whole run"),
     (over_all, "not yet", "over the whole run"),
     (with_slope(lambda slope, rows: slope * 9), "not yet", "a gain *a step*"),
     (with_slope(lambda slope, rows: round(slope, 1)), "not yet", "the slope is 0.02"),
     (with_slope(lambda slope, rows: round(slope, 3)), "not yet", "That is rounded"),
     (with_slope(lambda slope, rows: str(slope)), "not yet", "Among yours is '0.0"),
-    (with_slope(lambda slope, rows: None), "not attempted", ""),
+    (with_slope(lambda slope, rows: None), "not yet", "Among yours is None"),
+    (with_slope(lambda slope, rows: ...), "not attempted", ""),
+    (with_slope(lambda slope, rows: slope * 10), "not yet", "a gain *a step*"),
+    (lambda rows: (*read_curve(rows)[:2], 0.8), "not yet", "the level is 0.86; your function says 0.8."),
+    (lambda rows: (*read_curve(rows)[:2], round(rows[-1]["accuracy"], 1)), "not yet", "rounded. Return it as it is."),
+    (lambda rows: pd.DataFrame([read_curve(rows)]), "not yet", "Yours returned 0 1 2"),
+    (lambda rows: map(float, "x"), "not yet", "Your answer raised ValueError: could not convert"),
     (with_slope(lambda slope, rows: math.nan), "not yet", "Among yours is nan"),
     (lambda rows: tuple(map(str, read_curve(rows))), "not yet", "Among yours is '0.62', which is text"),
     (lambda rows: [100 * one for one in read_curve(rows)], "not yet", "no percent"),
-    (lambda rows: (0.62, 0.02, max(r["accuracy"] for r in rows)), "not yet", "the level is 0.84"),
+    (lambda rows: (0.62, 0.02, max(r["accuracy"] for r in rows)), "not yet", "the level is 0.86"),
     (lambda rows: read_curve(rows)[:2], "not yet", "Return three numbers"),
     (lambda rows: rows[0]["accuracy"], "not yet", "Return three numbers"),
     (lambda rows: {"start": 0.62, "slope": 0.02, "level": 0.84}, "not yet", "Return three numbers"),
@@ -271,9 +330,11 @@ LAYER_RATES: list[Row] = [
     (lambda n, rate, by: [rate * by**i for i in range(n)], "not yet", "learns at 0.8"),
     (lambda n, rate, by: [rate] * n, "not yet", "divided by 2"),
     (lambda n, rate, by: np.linspace(rate / by ** (n - 1), rate, n), "not yet", "divided by 2"),
-    (lambda n, rate, by: [rate] * (n - 1), "not yet", "4 groups need 4"),
-    (lambda n, rate, by: [rate / by**i for i in range(n + 1)][::-1], "not yet", "4 groups need 4"),
-    (lambda n, rate, by: [], "not yet", "4 groups need 4"),
+    (lambda n, rate, by: [rate] * (n - 1), "not yet", "a list of 4 rates, one for each group"),
+    (lambda n, rate, by: [0.1, 0.2, 0.4, 0.8], "not yet", "should be a list of 1 rate, one for each group"),
+    (lambda n, rate, by: (rate * by**-i for i in itertools.count()), "not yet", "goes on and on"),
+    (lambda n, rate, by: [rate / by**i for i in range(n + 1)][::-1], "not yet", "your function gave 5"),
+    (lambda n, rate, by: [], "not yet", "your function gave 0"),
     (lambda n, rate, by: rate / by ** (n - 1), "not yet", "should be a list of 4 rates. Yours returned 0.1"),
     (lambda n, rate, by: slice(rate / by ** (n - 1), rate), "not yet", "should be a list of 4 rates"),
     (lambda n, rate, by: [round(one, 4) for one in layer_rates(n, rate, by)], "not yet", "which is rounded"),
@@ -308,6 +369,8 @@ LEAST_BELIEVED: list[Row] = [
     (in_a_table, "right", ""),
     (lambda p, labels: tuple(least_believed(p, labels)), "right", ""),
     (lambda p, labels: iter(least_believed(p, labels)), "right", ""),
+    (lambda p, labels: list(map(Path, least_believed(p, labels))), "right", ""),
+    (lambda p, labels: pd.DataFrame(p).T, "not yet", "Return a list of the 5 file names. Yours returned open closed"),
     (lambda p, labels: np.array(least_believed(p, labels)), "right", ""),
     (lambda p, labels: dict.fromkeys(least_believed(p, labels)).keys(), "not yet", "Return a list"),
     (lambda p, labels: sorted(labels, key=lambda n: 1 - p[n][labels[n]], reverse=True), "right", ""),
@@ -372,10 +435,15 @@ KAPPA: list[Row] = [
     (agreed, "not yet", "Take off what chance"),
     (lambda a, b: 2 * agreed(a, b) - 1, "not yet", "both labels equally often"),
     (beyond_chance, "not yet", "1 - chance"),
-    (chance_of_the_first, "not yet", "so that kappa is"),
+    (chance_of_the_first, "not yet", "kappa is"),
+    (
+        lambda a, b: sum(a.count(x) for x in b) / len(a) ** 2,
+        "not yet",
+        "the second 14 “closed” and 7 “open”",
+    ),
     (lambda a, b: 1 - kappa(a, b), "not yet", "says 0"),
-    (lambda a, b: max(0, kappa(a, b)), "not yet", "so that kappa is -0.07143. Your function says 0"),
-    (lambda a, b: abs(kappa(a, b)), "not yet", "so that kappa is -0.07143"),
+    (lambda a, b: max(0, kappa(a, b)), "not yet", "on 85%: kappa is -0.07143. Your function says 0"),
+    (lambda a, b: abs(kappa(a, b)), "not yet", "kappa is -0.07143"),
     (lambda a, b: (kappa(a, b), agreed(a, b)), "not yet", "A single number is wanted"),
     (lambda a, b: math.nan, "not yet", "nan"),
     (lambda a, b: a == b, "not yet", "truth value"),
@@ -410,8 +478,12 @@ MENDED_AND_SPOILT: list[Row] = [
     (lambda *lists: pd.Series(mended_and_spoilt(*lists), index=["mended", "spoilt"]), "right", ""),
     (lambda truth, before, after: tuple(np.int64(one) for one in counted(truth, before, after)), "right", ""),
     (changed, "not yet", "Of 6 pictures"),
-    (lambda truth, before, after: mended_and_spoilt(truth, after, before), "not yet", "the other way round"),
-    (lambda *lists: mended_and_spoilt(*lists)[::-1], "not yet", "the other way round"),
+    (
+        lambda truth, before, after: mended_and_spoilt(truth, after, before),
+        "not yet",
+        "4 should be counted as mended and 1 as spoilt",
+    ),
+    (lambda *lists: mended_and_spoilt(*lists)[::-1], "not yet", "Turn the two round"),
     (lambda *lists: mended_and_spoilt(*lists)[0], "not yet", "Return two numbers"),
     (lambda *lists: tuple(map(str, mended_and_spoilt(*lists))), "not yet", "which is text"),
     (lambda *lists: "4 and 4", "not yet", "Return two numbers"),
@@ -453,6 +525,13 @@ MODEL_CARD: list[Row] = [
     (card("\n", "\r\n"), "right", ""),
     (card("\n", "\n    "), "right", ""),
     (card(MEASURED, "Nine of ten are right, on 112 pictures."), "right", ""),
+    (
+        card("## The rule", "## 3. The rule"),
+        "not yet",
+        "lacks: The rule. Each has a line of its own such as “## The rule”",
+    ),
+    (card(MEASURED, "Ninety-two percent of two-hundred pictures."), "right", ""),
+    (card(MEASURED, "Ninety-two percent of all the pictures."), "not yet", "needs two numbers"),
     (card("## The rule", ""), "not yet", "lacks: The rule"),
     (card("## The rule", "The rule"), "not yet", "lacks: The rule"),
     (card(MEASURED, "Good on ... pictures"), "not yet", "filled in, where the ... are: How good"),
@@ -517,6 +596,12 @@ def of_all(images: Any, n: int) -> float:
     return float(train(images).metrics["accuracy"])
 
 
+def of_a_list(images: Any, n: int) -> float:
+    from tl_course import train
+
+    return float(train(images.train[:n]).metrics["accuracy"])
+
+
 ACCURACY_WITH: list[Row] = [
     (birds.accuracy_with, "right", ""),
     (with_another_draw, "right", ""),
@@ -533,7 +618,7 @@ ACCURACY_WITH: list[Row] = [
     ),
     (lambda images, n: accuracy(images, 2 * n), "not yet", "trained on 16"),
     (of_all, "not yet", "trained on"),
-    (lambda images, n: 0.5, "not yet", "trained no model"),
+    (lambda images, n: 0.5, "not yet", "was not seen to train"),
     (trained, "not yet", "A number is wanted"),
     (lambda images, n: trained(images, n).metrics, "not yet", "A single number is wanted"),
     (lambda images, n: 100 * accuracy(images, n), "not yet", "no percent"),
@@ -542,6 +627,9 @@ ACCURACY_WITH: list[Row] = [
     (lambda images, n: trained(images, n) and math.nan, "not yet", "nan"),
     (lambda images, n: trained(images, n).evaluate(images, split="train").accuracy, "not yet", "other pictures"),
     (lambda images, n: trained(images, n).metrics["log_loss"], "not yet", "Return that accuracy"),
+    (lambda images, n: trained(images, n).evaluate(images).accuracy, "not yet", "was measured on other pictures"),
+    (lambda images, n: round(accuracy(images, n), 1), "not yet", "rounded"),
+    (of_a_list, "not yet", "raised ImageSetError: train() takes an ImageSet, and was given a list"),
     (lambda images, n: trained(images, 10_000), "not yet", "raised ImageSetError: 10000 training pictures"),
     (lambda images, n: images.subset(n).metrics["accuracy"], "not yet", "raised AttributeError"),
 ]

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
-from math import nan
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -45,8 +45,11 @@ def _check_baseline(answer: Callable[[Sequence[str]], float]) -> str:
             raise NotYet(f"{told}, which is {wanted:g} rounded. Return it as it is: who wants it shorter can round.")
         if got == max(Counter(labels).values()):
             raise NotYet(f"{told}: so many have the most frequent label. What share of all {len(labels)} is that?")
-        raise NotYet(f"{told}; always saying the same label is right more often or less often than that. Which label "
-                     "should it always say?")  # fmt: skip
+        if not 0 <= got <= 1:
+            raise NotYet(f"{told}. An accuracy is a share: 0 if nothing is right, 1 if everything is.")
+        often = "more" if got < wanted else "less"
+        raise NotYet(f"{told}; the laziest classifier is right {often} often. Which label does it always say, and what "
+                     "share of the pictures have that?")  # fmt: skip
     return "Right. Now you know what an accuracy has to beat: with 9 birds in 10 pictures, 0.90 is worth nothing."
 
 
@@ -97,16 +100,18 @@ def _check_least_sure(answer: "Callable[[Sequence[Prediction], int], Sequence[Pr
     for made_up in map(_made_up, _MADE_UP):
         everything = least_sure(made_up, len(made_up))
         for n in (3, 1, len(made_up)):
-            got = as_list(answer(list(made_up), n), wanted="Return a list of predictions.")
+            given = answer(deepcopy(made_up), n)  # it may take them apart
+            got = as_list(given, wanted="Return a list of predictions.")
             if not all(isinstance(one, Prediction) for one in got):
                 raise NotYet(f"Return the predictions themselves. Yours returned {brief(got)}.")
             if len(got) != n:
                 raise NotYet(f"Asked for {n} of {len(made_up)}, your function returned {len(got)}.")
-            if got == everything[:n]:
+            sources, in_order = [one.source for one in got], [one.source for one in everything]
+            if sources == in_order[:n]:
                 continue
-            if got == everything[::-1][:n] and n < len(made_up):
+            if sources == in_order[::-1][:n] and n < len(made_up):
                 raise NotYet("These are the ones it is most sure of. Turn the order round.")
-            if got == everything[:n][::-1]:
+            if sources == in_order[:n][::-1]:
                 raise NotYet("The right ones, but the least sure comes last. Turn the order round.")
             sure = [one.confidence for one in made_up]
             raise NotYet(f"Of confidences {sure} the {n} lowest, lowest first, were wanted; your function gave "
@@ -172,7 +177,7 @@ def _check_accuracy_with(answer: "Callable[[ImageSet, int], float]") -> str:
             got = as_number(answer(images, n))
         asked = f"Asked for {n} training pictures, your function"
         if not measured:
-            raise NotYet(f"{asked} trained no model. train(…) takes a set of pictures and returns a model.")
+            raise NotYet(f"{asked} was not seen to train. train(…) takes a set of pictures and returns a model.")
         if not any(one.n_train == n for one in measured):
             raise NotYet(f"{asked} trained on {measured[0].n_train}.")
         told = f"{asked} says {got:.4g}"
@@ -182,16 +187,19 @@ def _check_accuracy_with(answer: "Callable[[ImageSet, int], float]") -> str:
             continue
         if any(is_close(got / 100, one) for one in right):
             raise NotYet(f"{told}. An accuracy is a share between 0 and 1: no percent, please.")
-        if any(is_rounded([got], [one]) for one in right):
-            raise NotYet(f"{told}, which is the accuracy rounded. Return it as it is.")
         if any(one.cross_validated is not None and is_close(got, one.cross_validated) for one in measured):
             raise NotYet(f"{told}: that is the cross-validated accuracy, on the training pictures. The one on the "
                          "validation pictures was wanted.")  # fmt: skip
         if any(is_close(got, one.accuracy) for one in measured):
             raise NotYet(f"{told}: that was measured on other pictures than those to validate on, or by a model that "
                          f"learnt from another number than {n}.")  # fmt: skip
-        raise NotYet(f"{told}; on the rendered birds its model is right in {valid[0] if valid else nan:.3f} of the "
-                     "validation pictures. Return that accuracy.")  # fmt: skip
+        if any(is_rounded([got], [one]) for one in right):
+            raise NotYet(f"{told}, which is the accuracy rounded. Return it as it is.")
+        if not valid:
+            raise NotYet(f"{told}; no model of {n} was measured on the validation pictures, as train(images.subset(n)) "
+                         "does it.")  # fmt: skip
+        raise NotYet(f"{told}; on the rendered birds its model is right in {valid[0]:.4g} of the validation pictures. "
+                     "Return that accuracy.")  # fmt: skip
     return "Right. Call it with 4, 8, 16, 32 … and see where more pictures stop paying."
 
 

@@ -39,9 +39,10 @@ def _check_least_believed(answer: Callable[..., Sequence[str]]) -> str:
         labels = {name: label for name, (_, label) in case.items()}
         wanted = least_believed(probabilities, labels)
         given = answer({name: dict(said) for name, said in probabilities.items()}, dict(labels))
-        got = as_list(given, wanted=f"Return a list of the {len(wanted)} file names.")
-        if sorted(map(str, got)) != sorted(wanted):
-            raise NotYet(f"All {len(wanted)} file names were wanted, each once; your function gave {brief(got)}.")
+        listed = as_list(given, wanted=f"Return a list of the {len(wanted)} file names.")
+        got = [str(one) for one in listed]  # a Path is as good
+        if sorted(got) != sorted(wanted):
+            raise NotYet(f"All {len(wanted)} file names were wanted, each once; your function gave {brief(listed)}.")
         if got == wanted:
             continue
         if got == wanted[::-1]:
@@ -52,7 +53,7 @@ def _check_least_believed(answer: Callable[..., Sequence[str]]) -> str:
             raise NotYet("That is the order of how unsure the model is of its own answer. A model that is sure of "
                          "another label doubts the given one most: look up the probability of that.")  # fmt: skip
         place = next(i for i, (one, right) in enumerate(zip(got, wanted, strict=True)) if one != right)
-        right, instead = wanted[place], str(got[place])
+        right, instead = wanted[place], got[place]
         raise NotYet(f"In place {place + 1} {right} was wanted: it is called {labels[right]!r}, and the model gives "
                      f"that {probabilities[right][labels[right]]:.0%}. Your function has {instead} there, with "
                      f"{probabilities[instead][labels[instead]]:.0%} for {labels[instead]!r}.")  # fmt: skip
@@ -83,7 +84,7 @@ def kappa(first: Sequence[str], second: Sequence[str]) -> float:
 def _check_kappa(answer: Callable[[Sequence[str], Sequence[str]], float]) -> str:
     shut, wide = "closed", "open"
     cases = [
-        ([shut, wide] * 10, [shut, wide] * 10),
+        ([shut, wide, shut] * 7, [shut, wide, shut] * 7),
         ([shut] * 10 + [wide] * 10, [shut] * 7 + [wide] * 3 + [wide] * 8 + [shut] * 2),
         ([shut] * 18 + [wide] * 2, [shut] * 17 + [wide] + [shut] * 2),
         ([shut, wide] * 4, [wide, shut] * 4),
@@ -93,8 +94,9 @@ def _check_kappa(answer: Callable[[Sequence[str], Sequence[str]], float]) -> str
         got, wanted = as_number(answer(list(first), list(second))), kappa(first, second)
         if is_close(got, wanted):
             continue
-        told = f"Two people agree on {agreed:.0%} of {len(first)} pictures, so that kappa is {wanted:.4g}. Your "
-        told += f"function says {got:.4g}"
+        said = [f"{one.count(shut)} “closed” and {one.count(wide)} “open”" for one in (first, second)]
+        told = f"Of {len(first)} pictures the first calls {said[0]}, the second {said[1]}, and they agree on "
+        told += f"{agreed:.0%}: kappa is {wanted:.4g}. Your function says {got:.4g}"
         if is_rounded([got], [wanted]):
             raise NotYet(f"{told}, which is rounded. Return it as it is.")
         if is_close(got, agreed):
@@ -143,8 +145,9 @@ def _check_mended_and_spoilt(answer: Callable[..., Sequence[int]]) -> str:
         got = as_numbers(given, n=2, wanted="Return two numbers: how many were mended, and how many were spoilt.")
         wanted = mended_and_spoilt(right, b, a)
         if tuple(got) != wanted:
-            told = f"Of {len(right)} pictures {wanted[0]} were wrong before and right after, and {wanted[1]} the "
-            raise NotYet(f"{told}other way round; your function says {got[0]:g} and {got[1]:g}.")
+            told = f"Of {len(right)} pictures {wanted[0]} should be counted as mended and {wanted[1]} as spoilt; "
+            turn = " Turn the two round: first those mended." * (tuple(got) == wanted[::-1])
+            raise NotYet(f"{told}your function says {got[0]:g} and {got[1]:g}.{turn}")
     return "Right. The difference of the two is the gain; their sum says how much of a coin toss it may have been."
 
 
@@ -200,7 +203,8 @@ _FILLERS = frozenset(
 )  # fmt: skip
 _NUMBERS = frozenset(
     ("half", "third", "quarter", "quarters", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-     "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred")
+     "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred",
+     "dozen")
 )  # fmt: skip
 
 
@@ -243,7 +247,7 @@ def _check_model_card(answer: Callable[[], str]) -> str:
         raise NotYet(f"Return the card as text; your function returned {type(card).__name__}.")
     said = _sections(card)
     if missing := [section for section in SECTIONS if section not in said]:
-        raise NotYet(f"The card lacks: {', '.join(missing)}. Each is a line that begins with “## ”.")
+        raise NotYet(f"The card lacks: {', '.join(missing)}. Each has a line of its own such as “## {missing[0]}”.")
     blank = [section for section in SECTIONS if _is_unfilled(said[section])]
     if {"What it is for", "Where it fails", "Who made it"}.issubset(blank):  # which nobody but the student knows
         attempted(...)
@@ -252,7 +256,8 @@ def _check_model_card(answer: Callable[[], str]) -> str:
     if short := [section for section in SECTIONS if len(_telling_words(said[section])) < _WORDS[section]]:
         raise NotYet(f"A reader who was not here needs to be told more on: {', '.join(short)}.")
     numbers = re.findall(r"\d+(?:[.,]\d+)*", said["How good it is"])
-    numbers += [word for word in said["How good it is"].casefold().split() if word.strip(".,;") in _NUMBERS]
+    words = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", said["How good it is"].casefold())
+    numbers += [word for word in words if _NUMBERS.intersection(word.split("-"))]
     if len(numbers) < 2:
         raise NotYet("“How good it is” needs two numbers: how good, and on how many pictures that was measured.")
     return "A card that tells its reader what to rely on, and what not. Keep it with the model."

@@ -1,13 +1,17 @@
 """Reading what an answer returned, as a number or a list of things; a sentence says what it is where it is neither."""
 
+import inspect
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Any
 
-from tl_course.grading import NotYet, attempted, brief
+from tl_course.grading import NotYet, attempted, brief, running
 
 __all__ = ["as_list", "as_number", "as_numbers", "is_close", "is_rounded"]
+
+_MOST = 10_000  # things that are read of an answer, which may go on for ever
 
 
 def as_number(value: Any, *, what: str = "Your function returned") -> float:
@@ -20,18 +24,24 @@ def as_number(value: Any, *, what: str = "Your function returned") -> float:
     """
     attempted(value)
     said = f"{what} {brief(value)}"
-    if isinstance(value, str | bytes):
-        raise NotYet(f"{said}, which is text. Return the number itself: no quotes, no str(), no f-string.")
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and not shape and hasattr(value, "item"):
         value = value.item()
+    if isinstance(value, str | bytes):
+        raise NotYet(f"{said}, which is text. Return the number itself: no quotes, no str(), no f-string.")
     if isinstance(value, bool):
         raise NotYet(f"{said}, which is a truth value. A number is wanted.")
+    if inspect.isroutine(value) or inspect.isclass(value):
+        raise NotYet(f"{said}, which has yet to be called: with ( ) after its name. A number is wanted.")
+    if isinstance(value, Generator):
+        raise NotYet(f"{said}. A single number is wanted: return in the place of yield, or sum(…) around it.")
     if shape or isinstance(value, Iterable):
         raise NotYet(f"{said}. A single number is wanted: none in brackets, and not several.")
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:
+        raise NotYet(f"{said}. That is too large a number to go on with.") from None
+    except (TypeError, ValueError):
         raise NotYet(f"{said}. A number is wanted.") from None
     if not math.isfinite(number):
         raise NotYet(f"{what} {number}, which is no number that one can go on with. Was something divided by 0?")
@@ -49,6 +59,8 @@ def as_numbers(value: Any, *, wanted: str, n: int | None = None) -> list[float]:
     listed = as_list(value, wanted=wanted)
     if n is not None and len(listed) != n:
         raise NotYet(f"{wanted} Yours returned {brief(value)}.")
+    if any(one is None for one in listed):
+        raise NotYet(f"{wanted} Among yours is None, which is nothing: was something not found?")
     return [as_number(one, what=f"{wanted} Among yours is") for one in listed]
 
 
@@ -58,14 +70,18 @@ def as_list(value: Any, *, wanted: str) -> list[Any]:
     Raises
     ------
     NotYet
-        It is text, a number, or a dict or a set, which have no order; `wanted` says what it should be.
+        It is text, a number, a table, a dict or a set, or has no end; `wanted` says what it should be.
     """
     attempted(value)
     if isinstance(value, str | bytes | AbstractSet | Mapping) or not isinstance(value, Iterable):
         raise NotYet(f"{wanted} Yours returned {brief(value)}.")
-    if getattr(value, "shape", None) == ():
+    if getattr(value, "shape", None) == () or hasattr(value, "columns"):  # a table would give its columns' names
         raise NotYet(f"{wanted} Yours returned {brief(value)}.")
-    return list(value)
+    with running():
+        listed = list(islice(value, _MOST + 1))
+    if len(listed) > _MOST:
+        raise NotYet(f"{wanted} Yours returned {brief(value)}, which goes on and on.")
+    return listed
 
 
 def is_close(got: float, wanted: float, *, within: float = 5e-4) -> bool:

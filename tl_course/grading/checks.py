@@ -6,11 +6,11 @@ import html
 import inspect
 import io
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import accumulate
 from textwrap import dedent
 from traceback import walk_tb
@@ -19,7 +19,7 @@ from typing import Any
 from tl_course.grading.notes import SHOWN
 from tl_course.variants import GRADED_STUDENT
 
-__all__ = ["NotYet", "Question", "Result", "attempted", "brief"]
+__all__ = ["NotYet", "Question", "Result", "attempted", "brief", "running"]
 
 _SIGNS = {
     "right": ("✔", "#009E73"),
@@ -120,15 +120,15 @@ class Question:
         """Judge an answer. `...`, None, or a function that still returns one of them, counts as not attempted."""
         if answer is ... or answer is None or _is_blank(answer):
             return _BLANK
-        function = _Function(answer, self._solution) if _is_function(answer) else None
+        function = _Function(answer, self._solution) if callable(answer) else None
         try:
             return Result("right", self._check(function or answer))
         except NotYet as missing:
-            return Result("not yet", str(missing), share=missing.share)
+            return Result("not yet", str(missing) + (function.kept_hint if function else ""), share=missing.share)
         except _NotAttemptedError:
             return Result("not yet", _NOTHING + function.printed_hint) if function and function.unreturned else _BLANK
         except _RaisedError as raised:
-            return _BLANK if isinstance(raised.error, NotImplementedError) else self._raised(raised.error)
+            return _BLANK if _is_left_blank(answer, raised.error) else self._raised(raised.error)
         except Exception as error:  # raised by the check, over what it was given; it must not end the lesson either
             if isinstance(error, TypeError) and not callable(answer) and "not callable" in str(error):
                 return Result("not yet", self._wants_function(answer))
@@ -210,28 +210,40 @@ class _Function:
         self._solution = solution
         self._printed = _Printed()
         self.unreturned = False  # whether its last call returned None
+        self._returned: Any = None
+        self._kept = False  # whether its last call returned the very thing that the one before returned
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         self._check_arguments(arguments, named)
         self.unreturned = False
-        try:
-            with redirect_stdout(self._printed):
-                value = self._function(*arguments, **named)
-        except (Exception, SystemExit) as error:
-            raise _RaisedError(error) from error
+        self._printed.start = ""
+        with redirect_stdout(self._printed), running():
+            value = self._function(*arguments, **named)
+        if inspect.iscoroutine(value) or inspect.isasyncgen(value):
+            if inspect.iscoroutine(value):
+                value.close()  # else Python warns of it
+            raise NotYet("Your function returned what “async def” makes, which has not run. Write “def” alone.")
         self.unreturned = value is None
+        self._kept = isinstance(value, list | dict | set) and value is self._returned
+        self._returned = value
         return value
+
+    @property
+    def kept_hint(self) -> str:
+        """What to do where something was returned again, with what was put into it before."""
+        kind = type(self._returned).__name__
+        return f" Each call returns the same {kind} again: make a new one inside the function." if self._kept else ""
 
     @property
     def printed_hint(self) -> str:
         """What to do where nothing was returned."""
         if text := _cut(self._printed.start, 60):
-            return f"It prints “{text}”: write return in the place of print, so that others can go on with the answer."
+            return f"It prints “{text}”, but nobody can go on with what is printed: end it with return and the answer."
         return "End it with return and the answer, whichever way it goes through its code."
 
     def _check_arguments(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         try:
-            signature = inspect.signature(self._function)
+            signature = inspect.signature(self._function, follow_wrapped=False)  # a decorator may add an argument
         except (TypeError, ValueError):  # some functions written in C have none that could be read
             return
         try:
@@ -243,6 +255,15 @@ class _Function:
             raise NotYet(
                 f"Your function takes {signature}, and is called with {wanted}. Mend its first line."
             ) from None
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Marks what is raised as the student's: around code of theirs, also that which runs when an answer is read."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise _RaisedError(error) from error
 
 
 class _Printed(io.TextIOBase):
@@ -279,8 +300,11 @@ def _is_blank(answer: Any) -> bool:
     return used in ([...], [None])
 
 
-def _is_function(answer: Any) -> bool:
-    return inspect.isroutine(answer) or inspect.isclass(answer) or isinstance(answer, partial)
+def _is_left_blank(answer: Any, error: BaseException) -> bool:
+    """Whether the student's own code says that it is not written yet; a library says so of what it cannot do."""
+    code = getattr(answer, "__code__", None)
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return isinstance(error, NotImplementedError) and (code is None or frame.f_code.co_filename == code.co_filename)
 
 
 def _runs_code_of(answer: Any, error: BaseException) -> bool:
@@ -294,9 +318,10 @@ def _runs_code_of(answer: Any, error: BaseException) -> bool:
 def brief(value: Any) -> str:
     """`value` as Python writes it, on one short line, whatever its ``__repr__`` does."""
     try:
-        return _cut(repr(value), 120) or type(value).__name__
-    except Exception:  # the student's own __repr__
-        return f"a {type(value).__name__}"
+        return _cut(re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value)), 120) or type(value).__name__
+    except Exception:  # the student's own __repr__, or an integer of thousands of digits
+        kind = type(value).__name__
+        return f"a{'n' * (kind[0] in 'aeiouAEIOU')} {kind}"
 
 
 def _named(error: BaseException) -> str:
