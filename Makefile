@@ -77,6 +77,7 @@ $(READY): requirements.lock pyproject.toml
 	@rm -f $@
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
+	@echo "Some 240 packages. When they are there they are compiled, which says nothing and can take some minutes."
 	$(BIN)/uv pip sync --compile-bytecode --python $(BIN)/python requirements.lock || $(BIN)/pip install --requirement requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@

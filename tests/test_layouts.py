@@ -229,6 +229,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "folds": ("fold{1,2,3}/{cat,dog}/2", "name fold1, fold2 and fold3 says nothing"),
     "parts": ("HAM_part_{1,2}/2\nHAM.csv: image_id,dx | 0,nv", "says nothing about .*HAM.csv lacks the column label"),
     "split and label in one": ("{train,test}_{cat,dog}/2", r"a split and a label in one.*\(\?P<split>"),
+    "split and label in one, not for all": ("{train_cat,train_dog,test_dog}/2", r"a split and a label in one.*\(\?P<s"),
+    "splits without labels, and others": ("{train,test,plane}/2", r"If test and train are labels .* move them"),
     "a split for one label only": ("cat/{train,val}/2\ndog/2", "cat/train/ and cat/val/.* one for each label"),
     "a split inside a label": ("{cat,dog}/2\ncat/test/1", "some images lie in cat/test/"),
     "two sets": ("{small,large}/{train,val}/{cat,dog}/1", "a set of its own.*Open the one"),

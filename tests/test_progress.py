@@ -105,10 +105,10 @@ def test_nothing_of_it_is_in_a_log_or_in_the_notebook_that_is_kept(
     assert "of 4 images" not in kept and "running for" not in kept
 
 
-def in_terminal(code: str, **variables: str) -> tuple[bytes, bytes]:
+def in_terminal(code: str, *, size: tuple[int, int] = (24, 100), **variables: str) -> tuple[bytes, bytes]:
     """What a script writes to its standard output, and what a person sees of it at a terminal."""
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 100))
+    termios.tcsetwinsize(theirs, size)
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **variables},
@@ -133,6 +133,7 @@ def test_on_a_terminal_bars_come_and_go_on_standard_error_only() -> None:
     assert written == b"done\n"
     assert b"drawing <b>irds</b>" in seen and b" of 4 images" in seen and b"exporting, " in seen
     assert seen.rstrip(b" ").endswith(b"\r")  # the last is wiped off the line
+    assert b" of 4 images" in in_terminal(code, size=(0, 0))[1]  # a terminal that does not know how wide it is
     assert in_terminal(code, TL_COURSE_PROGRESS="off") == (b"done\n", b"")
     piped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert (piped.stdout, piped.stderr) == (b"done\n", b"")

@@ -184,6 +184,12 @@ def test_it_predicts_files_folders_and_pictures(model: Classifier, birds: ImageS
             model.predict(nothing)
 
 
+def test_a_model_says_in_a_line_what_it_is(model: Classifier) -> None:
+    said = repr(model)  # what a notebook shows of it
+    assert said == str(model)
+    assert "\n" not in said and "classifier of bird, forest on" in said and f"{model.metrics['accuracy']:.3f}" in said
+
+
 def test_what_is_saved_is_what_is_loaded(model: Classifier, birds: ImageSet, tmp_path: Path) -> None:
     folder = model.save(tmp_path / "model")
     again = Classifier.load(folder)
@@ -245,7 +251,7 @@ def test_a_broken_picture_among_good_ones_is_named_and_left_out(
     own = birds.copy_to(tmp_path / "own")
     path = own.path(own.train[0])
     path.write_bytes(path.read_bytes()[:1500])  # a good header, and half a picture
-    with pytest.warns(TLCourseWarning, match=f"without 1 picture.*{path.name}"):
+    with pytest.warns(TLCourseWarning, match=f"without 1 picture: .*{path.name}"):
         again = train(ImageSet.open(own.root))
     assert again.metrics["n_train"] == len(own.train) - 1 == model.metrics["n_train"] - 1
 

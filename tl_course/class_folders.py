@@ -210,10 +210,13 @@ def _classes_beside(
         return []
     splits_seen, others_seen = _named(folder.name for folder in splits), _named(folder.name for folder in others)
     _check_masks([*splits, *others])
+    _check_words([*splits, *others])
+    is_a_label, it = ("is a label", "it is not, move it, or them,")
+    if len(splits) > 1:
+        is_a_label, it = ("are labels", "they are not, move them, or the others,")
     raise Unclear(
         f"images lie in {splits_seen}, which is what a part to train or test on is called, and in {others_seen}",
-        f"If {splits_seen} is a label like the others, say so: {label_at(others[0])}. If it is not, move it, or them, "
-        "elsewhere.",
+        f"If {splits_seen} {is_a_label} like the others, say so: {label_at(others[0])}. If {it} elsewhere.",
     )
 
 
@@ -294,7 +297,7 @@ def _is_mask(words: Sequence[str]) -> bool:
 def _check_words(classes: Sequence[Folder]) -> None:
     """Folders such as train_cat, train_dog, test_cat: two things in one name."""
     within = {folder: split_within(folder.name) for folder in classes}
-    if len(classes) > 1 and all(split for split, _ in within.values()) and len({s for s, _ in within.values()}) > 1:
+    if all(split and rest for split, rest in within.values()) and len({split for split, _ in within.values()}) > 1:
         first = next(iter(within))
         raise Unclear(
             f"the names {_named(folder.name for folder in classes)} seem to hold a split and a label in one",

@@ -194,8 +194,9 @@ def _dataloaders(
 ) -> Any:
     decoded = _Decoded([path for path, _ in [*train, *valid]], backbone)
     if decoded.failed:
-        reasons = "; ".join(decoded.failed.values())
-        warnings.warn(f"Trained without {len(decoded.failed)} pictures: {reasons}", TLCourseWarning, stacklevel=4)
+        count, reasons = len(decoded.failed), "; ".join(decoded.failed.values())
+        without = f"Trained without {count} picture{'s' * (count > 1)}: {reasons}"
+        warnings.warn(without, TLCourseWarning, stacklevel=4)
     train, valid = ([item for item in some if item[0] not in decoded.failed] for some in (train, valid))
     label_of = dict([*train, *valid])
     on_picture, on_batch = _augmentation(augment, backbone.input_size)

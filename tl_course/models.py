@@ -195,7 +195,8 @@ class Classifier:
         chosen = [picture for picture in images if split in (None, picture.split)]
         if unknown := sorted({picture.label for picture in chosen} - set(self.labels)):
             raise ModelError(
-                f"{images.name} has the label {', '.join(map(repr, unknown))}, which this model was not trained on. It "
+                f"{images.name} has the label{'s' * (len(unknown) > 1)} {', '.join(map(repr, unknown))}, which this "
+                "model was not trained on. It "
                 f"knows {', '.join(map(repr, self.labels))}. Rename the label, or train with pictures of it."
             )
         if not chosen:
@@ -297,6 +298,8 @@ class Classifier:
     def __str__(self) -> str:
         measured = f", accuracy {self.metrics['accuracy']:.3f}" if "accuracy" in self.metrics else ""
         return f"{self.strategy} classifier of {', '.join(self.labels)} on {self.backbone.name}{measured}"
+
+    __repr__ = __str__  # the fields hold every weight of the head
 
 
 def backbone_and_body(

@@ -40,7 +40,7 @@ from types import FrameType
 from typing import Any, Protocol
 from uuid import uuid4
 
-__all__ = ["Bar", "redirect_bars", "watch"]
+__all__ = ["Bar", "redirect_bars", "room", "watch"]
 
 _PATIENCE = 0.9
 """Seconds after which a cell without a bar shows what it is at."""
@@ -170,6 +170,16 @@ _listener: ContextVar[Callable[[Bar], None] | None] = ContextVar("listener", def
 # ---- a terminal ------------------------------------------------------------------------------------------------------
 
 
+def room() -> dict[str, int]:
+    """How many columns and rows tqdm is to reckon with, where the terminal says that it has none, as some consoles do.
+
+    There tqdm would draw nothing. Empty: it asks the terminal itself.
+    """
+    with suppress(OSError, ValueError, AttributeError):  # no terminal
+        return {} if all(os.get_terminal_size(sys.stderr.fileno())) else {"ncols": 80, "nrows": 24}
+    return {}
+
+
 class _Terminal:
     """tqdm's bar, drawn by a thread of its own, so that it lives also where nothing moves."""
 
@@ -191,7 +201,7 @@ class _Terminal:
         from tqdm import tqdm
 
         # Whatever happens to the line (a terminal that is closed), the work goes on.
-        with suppress(Exception), tqdm(bar_format="{desc}", file=sys.stderr, leave=False) as line:
+        with suppress(Exception), tqdm(bar_format="{desc}", file=sys.stderr, leave=False, **room()) as line:
             while True:
                 line.desc, line.n, line.total = str(bar), bar.n, bar.total
                 line.bar_format = "{bar:24} {desc}" if bar.total else "{desc}"

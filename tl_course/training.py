@@ -257,8 +257,9 @@ def _frozen(
         loading = history.timing("loading")
         features = extract(paths, backbone, device=device, hashes=hashes, body=network, loading=loading)
     if features.failed:
-        reasons = "; ".join(features.failed.values())
-        warnings.warn(f"Trained without {len(features.failed)} pictures: {reasons}", TLCourseWarning, stacklevel=3)
+        count, reasons = len(features.failed), "; ".join(features.failed.values())
+        without = f"Trained without {count} picture{'s' * (count > 1)}: {reasons}"
+        warnings.warn(without, TLCourseWarning, stacklevel=3)
     good = [i for i in range(len(pictures)) if i not in features.failed]
     labels = sorted({pictures[i].label for i in good})
     targets = np.array([labels.index(pictures[i].label) for i in good])

@@ -25,6 +25,7 @@ from tl_course.notebooks.files import check_parameters, environment, find_lesson
 from tl_course.notebooks.page import to_html
 from tl_course.notebooks.report import LessonRun, Report, without_colour
 from tl_course.notebooks.speed import Speed
+from tl_course.progress import room
 from tl_course.records import records_of
 
 __all__ = ["run_lessons"]
@@ -207,7 +208,7 @@ def _watched(folder: Path, name: str, cells: int, timeout: float, variables: dic
     look = "{desc} |{bar:20}| cell {n} of {total}, {elapsed}"
     with (
         log.open("wb") as stderr,
-        tqdm(desc=name, total=cells, bar_format=look, leave=False, disable=None, file=sys.stderr) as bar,
+        tqdm(desc=name, total=cells, bar_format=look, leave=False, disable=None, file=sys.stderr, **room()) as bar,
     ):
         process = subprocess.Popen(
             [sys.executable, "-m", "tl_course.notebooks", str(folder)],

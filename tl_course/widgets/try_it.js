@@ -143,11 +143,11 @@ function render({ model, el }) {
     while (body.rows.length > rows.length) body.lastElementChild.remove();
     while (body.rows.length < rows.length) {
       const bar = h("td", { className: "tlt-bar", "aria-hidden": "true" }, h("span"));
-      body.append(h("tr", {}, h("th", { scope: "row" }), bar, h("td")));
+      body.append(h("tr", {}, h("th", { scope: "row" }, h("span")), bar, h("td")));
     }
     rows.forEach(([label, share], at) => {
       const [head, bar, number] = body.rows[at].cells;
-      set(head, "textContent", label);
+      set(head.firstChild, "textContent", label);
       bar.firstChild.style.width = percent(share);
       set(number, "textContent", percent(share));
     });
