@@ -98,7 +98,7 @@ def test_what_cannot_be_opened_says_what_to_do(tmp_path: Path, class_folders: Ma
         (tmp_path / "here").write_text("not a folder, not a zip")
     elif make == "address":
         place = "http://127.0.0.1:9/birds.zip"  # where nobody answers
-    advice = {"missing": "Check the spelling", "text": "make the zip again", "address": "by its path"}
+    advice = {"missing": "Check the spelling", "text": "is a file and no zip", "address": "by its path"}
     with pytest.raises(ImageSetError, match=advice.get(make, "into a folder named after it")):
         ImageSet.open(place)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from zipfile import is_zipfile
 
 from tl_course.errors import ImageSetError
 from tl_course.files import NEARBY
@@ -73,6 +74,8 @@ def find(where: str | Path, *, sha256: str | None = None) -> Place:
         if sha256 is not None:
             raise ImageSetError(f"{path} is a folder: a sha256 can be asked of a zip only. Leave it out.")
         return Place(path, path.resolve().name)
+    if is_file and path.suffix.lower() != ".zip" and not is_zipfile(path):
+        raise ImageSetError(f"{path} is a file and no zip. A set is a folder, or a zip of one. {ADVICE}")
     if is_file:
         return _unpacked(path, name=path.stem, sha256=sha256)
     if text in shipped_names():

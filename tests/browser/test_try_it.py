@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def test_files_photos_and_a_camera_are_answered(
     notebook: Callable[..., Any], model: Classifier, birds: ImageSet, tmp_path: Path
 ) -> None:
     axe()  # skips where there is none, before the page is made
+    model = replace(model, labels=["bird", "evergreen forest"])
     model.save(tmp_path / "model")
     page = notebook(CELL)
     page.locator(".tlt").wait_for(timeout=WAIT)
@@ -54,6 +56,8 @@ def test_files_photos_and_a_camera_are_answered(
     (expected,) = model.predict(photos[0])
     assert f"{expected.confidence:.1%}" in page.inner_text(".tlt-bars")
     assert expected.label in page.locator("img.tlt-picture").get_attribute("alt")
+    heights = page.eval_on_selector_all(".tlt-bars th span", "all => all.map(one => one.offsetHeight)")
+    assert len(heights) == 2 and max(heights) < 30, "a label stands on one line"
 
     give(page, "drop", photos[1], name="dropped.jpg")
     shown(page, "dropped.jpg")
