@@ -110,6 +110,9 @@ for turn in range(80):
         number = 1
         while True:
             numbered(backbone, number := number % 2 + 1).save(folder, card="# Another" * (number % 2))
+    before = (folder / "model.safetensors").stat().st_ino
+    while (folder / "model.safetensors").stat().st_ino == before:  # on a busy machine it may not have begun
+        time.sleep(0.001)
     time.sleep(random.random() / 30)
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
@@ -139,6 +142,59 @@ def test_what_is_nobodys_model_is_not_written_over(backbone: Backbone, tmp_path:
         with pytest.raises(ModelError, match="no saved model"):
             numbered(backbone, 1).save(folder)
         assert (folder / name).read_text() == '{"port": 80}'
+
+
+@pytest.mark.parametrize("litter", [".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/a", ".gitattributes"])
+def test_what_other_programs_leave_in_a_folder_hinders_nothing(backbone: Backbone, tmp_path: Path, litter: str) -> None:
+    folder = numbered(backbone, 1).save(tmp_path / "model")
+    (folder / litter).parent.mkdir(exist_ok=True)
+    (folder / litter).write_text("theirs")
+    assert number_of(numbered(backbone, 2).save(folder)) == 2
+    assert (folder / litter).read_text() == "theirs"
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ModelError, match=r"holds more than a model: notes\.txt\."):
+        numbered(backbone, 3).save(folder)
+    assert number_of(folder) == 2
+
+
+@pytest.mark.parametrize("wrong", ["a" * 300, "x\0y", "~nobody of this name/model", "file", "file/model", "loop/model"])
+def test_what_can_be_no_folder_is_said_so(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ModelError):
+        numbered(backbone, 1).save(wrong)
+    with pytest.raises(ModelError) as raised:
+        Classifier.load(wrong)
+    assert "damaged" not in str(raised.value)
+    assert "Errno" not in str(raised.value)
+
+
+def test_the_file_of_a_model_is_not_its_folder(backbone: Backbone, tmp_path: Path) -> None:
+    folder = numbered(backbone, 1).save(tmp_path / "model")
+    with pytest.raises(ModelError, match=r"model\.safetensors is no folder\. Give the one"):
+        Classifier.load(folder / "model.safetensors")
+
+
+SAVING = """
+import sys
+from tests.test_saving import numbered
+from tl_course.backbones import Backbone
+
+for turn in range(60):
+    numbered(Backbone.get(), turn % 2 + 1).save(sys.argv[1], card="# Another" * (turn % 2))
+"""
+
+
+def test_processes_that_save_in_one_place_do_not_hinder_each_other(backbone: Backbone, tmp_path: Path) -> None:
+    folder = numbered(backbone, 1).save(tmp_path / "model")
+    command, here = [sys.executable, "-c", SAVING, str(folder)], Path(__file__).parents[1]
+    writers = [subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    while any(writer.poll() is None for writer in writers):
+        assert number_of(folder) in (1, 2)
+    assert [writer.communicate()[1] for writer in writers] == ["", ""]
 
 
 def test_a_checkout_that_is_not_installed_saves_too(

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tl_course.files import atomic_path
+from tl_course.listing import LITTER
 
-__all__ = ["CARD", "CONFIG", "WEIGHTS", "is_for_models", "read_model", "write_model"]
+__all__ = ["CARD", "CONFIG", "WEIGHTS", "read_model", "what_is_no_model", "write_model"]
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 _PART = re.compile(rf"\.({re.escape(WEIGHTS)}|{re.escape(CONFIG)}|{re.escape(CARD)})\.[0-9a-f]{{32}}\.part")
@@ -27,27 +28,32 @@ _KEY = "config"  # in the metadata of the weights
 Tensors = dict[str, Any]
 
 
-def is_for_models(folder: Path) -> bool:
-    """Whether a model may be saved in a folder: it is empty, or holds one, or what a killed process left of one."""
+def what_is_no_model(folder: Path) -> str:
+    """Why no model may be saved in a folder that is there; empty where it holds one, or what a killed process left.
+
+    What file managers, Jupyter and git leave in a folder is nobody's work: it hinders no model, and stays.
+    """
     if not folder.is_dir():
-        return False
-    names = {path.name for path in folder.iterdir() if not _PART.fullmatch(path.name)}
-    if not names <= {WEIGHTS, CONFIG, CARD}:
-        return False
+        return "is a file"
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")} - LITTER
+    if others := sorted(names - {WEIGHTS, CONFIG, CARD}):
+        few = ", ".join(others[:3]) + ", …" * (len(others) > 3)
+        return f"holds more than a model: {few}" if WEIGHTS in names else f"is no saved model: it holds {few}"
     if not names or WEIGHTS in names:
-        return True
-    try:
-        return "backbone" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
+        return ""
+    with suppress(OSError, ValueError, TypeError):
+        if "backbone" in json.loads((folder / CONFIG).read_text(encoding="utf-8")):
+            return ""
+    return "is no saved model"
 
 
 def write_model(folder: Path, tensors: Tensors, config: Mapping[str, Any], *, card: str = "") -> None:
     """Save a model, in the place of the one that is there, if any; OSError where that fails, and that one is kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
-        if _PART.fullmatch(path.name) and time.time() - path.stat().st_mtime > _ABANDONED:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process that saves here was done with it
+            if _PART.fullmatch(path.name) and time.time() - path.stat().st_mtime > _ABANDONED:
+                path.unlink()
     _complete(folder)
     with atomic_path(folder / WEIGHTS) as weights:  # it comes last: with it the new model stands
         _write_weights(weights, tensors, config)

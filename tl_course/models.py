@@ -24,7 +24,7 @@ from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
 from tl_course.features import extract
 from tl_course.heads import Head
 from tl_course.history import History
-from tl_course.model_files import WEIGHTS, is_for_models, read_model, write_model
+from tl_course.model_files import WEIGHTS, read_model, what_is_no_model, write_model
 from tl_course.names import nfc
 from tl_course.pictures import SUFFIXES
 
@@ -223,7 +223,7 @@ class Classifier:
         """Write the classifier into `folder`: ``model.safetensors`` and ``config.json``, nothing that runs code.
 
         A model that is there already is replaced at one stroke: whatever happens meanwhile, `load` finds the old one
-        or the new one, whole. A folder with anything else in it is not touched. A `card` in Markdown goes with it as
+        or the new one, whole. A folder with anybody's work in it is not touched. A `card` in Markdown goes with it as
         ``README.md``, where Hugging Face's hub looks for model cards.
 
         Raises
@@ -231,9 +231,7 @@ class Classifier:
         ModelError
             `folder` holds something else, or cannot be written.
         """
-        target = Path(folder).expanduser()
-        if target.exists() and not is_for_models(target):
-            raise ModelError(f"{target} is there already and is no saved model. Choose another folder.")
+        target = _folder(folder)
         tensors = {"head.weight": self.head.weight, "head.bias": self.head.bias}
         if self.body is not None:
             tensors |= {f"body.{name}": tensor.cpu().numpy() for name, tensor in self.body.state_dict().items()}
@@ -248,9 +246,13 @@ class Classifier:
             "versions": _versions(),
         }
         try:
+            if target.exists() and (foreign := what_is_no_model(target)):
+                raise ModelError(f"{target} is there already and {foreign}. Choose another folder.")
             write_model(target, tensors, config, card=card)
         except OSError as error:
-            kept = " The model that was there is kept." if (target / WEIGHTS).exists() else ""
+            kept = ""
+            with suppress(OSError):
+                kept = " The model that was there is kept." if (target / WEIGHTS).exists() else ""
             raise ModelError(f"The model cannot be saved in {target}: {error.strerror or error}.{kept}") from error
         return target
 
@@ -265,7 +267,7 @@ class Classifier:
         BackboneError
             It stands on a backbone whose weights cannot be had here.
         """
-        path = Path(folder).expanduser()
+        path = _folder(folder)
         try:
             tensors, config = read_model(path)
             if config["format"] > _FORMAT:
@@ -281,7 +283,11 @@ class Classifier:
             )
         except FileNotFoundError as error:
             raise ModelError(f"{path} holds no saved model: there is no {Path(error.filename).name}.") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except NotADirectoryError as error:
+            raise ModelError(f"{path} is no folder. Give the one that the model was saved in.") from error
+        except OSError as error:
+            raise ModelError(f"The model in {path} cannot be read: {error.strerror or error}.") from error
+        except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"The model in {path} is damaged ({error}). Save it again, or train it again.") from error
         if tensors:
             model.body = _body_from(backbone, tensors)
@@ -333,6 +339,17 @@ def trained_backbone(backbone: Backbone, body: "nn.Module") -> Backbone:
         digest.update(name.encode())
         digest.update(tensor.cpu().numpy().tobytes())
     return replace(backbone, key=f"trained-{digest.hexdigest()[:16]}", weights=f"trained from {backbone.key}")
+
+
+def _folder(given: str | Path) -> Path:
+    """The folder that somebody means, as far as it can be one."""
+    try:
+        folder = Path(given).expanduser()
+    except RuntimeError as error:
+        raise ModelError(f"{given} is no folder: there is no user of that name here.") from error
+    if "\0" in str(folder):
+        raise ModelError(f"{str(given)!r} can be no folder's name.")
+    return folder
 
 
 def _versions() -> dict[str, str]:
