@@ -129,6 +129,7 @@ GREY = {  # values, type, and what they come out as at the first, the middle and
     "dark floats": (ramp(0, 0.05), np.float32, (0, 127, 255)),
     "floats up to 255": (ramp(0, 255), np.float32, (0, 128, 255)),
     "signed floats": (ramp(-1, 1), np.float32, (0, 127, 255)),
+    "the largest floats": (ramp(-3e38, 3e38), np.float32, (0, 127, 255)),
     "large floats": (ramp(0, 1e9), np.float32, (0, 127, 255)),
     "floats with infinity": (with_hot_pixels(ramp(0, 4095), np.inf), np.float32, (0, 127, 255)),
     "nothing but nan": (ramp(np.nan, np.nan), np.float32, (0, 0, 0)),
@@ -167,6 +168,26 @@ def test_deep_colours_are_scaled_together_and_keep_their_alpha(tmp_path: Path) -
         assert near(seen.getpixel((0, 0)), WHITE if name == "rgba" else (0, 0, 255)), name
     assert load(tmp_path / "la.png").getpixel((0, 0)) == WHITE
     assert np.ptp(np.asarray(load(tmp_path / "la.png"))[8:]) == 255
+
+
+@pytest.mark.parametrize("high", [4095, 65535])
+def test_where_a_tiff_says_that_0_is_white_it_is(tmp_path: Path, high: int) -> None:
+    Image.fromarray(ramp(high, 0).astype(np.uint16)).save(tmp_path / "xray.tif")
+    data = (tmp_path / "xray.tif").read_bytes()
+    written = struct.pack("<HHIHH", 262, 3, 1, 1, 0)
+    (tmp_path / "xray.tif").write_bytes(data.replace(written, struct.pack("<HHIHH", 262, 3, 1, 0, 0)))
+    for source in (tmp_path / "xray.tif", Image.open(tmp_path / "xray.tif")):
+        seen = np.asarray(load(source))[..., 0]
+        assert (seen[0, 0], seen[-1, -1]) == (0, 255)
+
+
+def test_a_tiff_that_cannot_be_read_is_called_one(tmp_path: Path) -> None:
+    Image.fromarray(ramp(0, 1).astype(np.float32)).save(tmp_path / "depth.tif")
+    data = (tmp_path / "depth.tif").read_bytes()
+    bits = struct.pack("<HHI", 258, 3, 1)
+    (tmp_path / "depth.tif").write_bytes(data.replace(bits + b"\x20", bits + b"\x40"))
+    with pytest.raises(ImageSetError, match=r"depth\.tif: the file is a TIFF of a kind .* floats .* save it as PNG"):
+        load(tmp_path / "depth.tif")
 
 
 def test_floats_and_long_integers_are_scaled(tmp_path: Path) -> None:

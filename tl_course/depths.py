@@ -11,6 +11,7 @@ of the format these come out all but black, or of one even grey. The rule is:
 - Floats have no fixed white either: it is 1 where none is larger, else 255; with negative or larger values, or where
   they use a quarter of that or less, their own range counts.
 - What is the same all over has no range of its own, and is scaled by that of its format.
+- Where a TIFF says that 0 is white, the outcome is inverted.
 - All channels of a colour image have one range; transparent pixels are left out of account.
 """
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["deepened", "is_deep", "raw_mode", "to_8_bit"]
+__all__ = ["deepened", "is_deep", "is_negative", "raw_mode", "to_8_bit"]
 
 LITTLE = 0.25  # of the range of the format: less is used by images of up to 14 bits
 OUTLIERS = 4, 1e-4  # pixels, or share of them, that do not count at either end
 WHITE = 65535.0  # of 16 bits
 
 _ORIENTATION = 0x0112  # in EXIF
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # in TIFF
 _OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # byte order
 
 
@@ -40,11 +42,16 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
+def is_negative(image: Image.Image) -> bool:
+    """Whether a TIFF says that 0 is white, as some X-ray scanners do: Pillow heeds that for 8 bits only."""
+    return getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
 def to_8_bit(image: Image.Image) -> Image.Image:
     """Such an image as grey with 8 bits, by the rule above."""
     import numpy as np
 
-    values = np.asarray(image).astype(np.float32 if image.mode == "F" else np.float64)
+    values = np.asarray(image).astype(np.float64)
     finite = values[np.isfinite(values)]
     low, high = _robust_range(finite)
     white = WHITE if image.mode != "F" else 1.0 if high <= 1 else 255.0

@@ -39,7 +39,7 @@ _BATCH = {"cpu": 2, "cuda": 64}  # on a CPU larger batches are no faster and nee
 _CROP = 0.8  # of the picture's width and height, in all views but the first
 _WRITTEN = 16  # vectors at a time: each time waits for the disk
 
-PREPROCESSING = 2
+PREPROCESSING = 3
 """To be raised whenever the same file comes to other numbers on its way to a backbone: decoding (`tl_course.pictures`,
 `tl_course.depths`), resizing, views, normalisation. Vectors from before are then not taken for those of now."""
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tl_course.depths import deepened, is_deep, raw_mode, to_8_bit
+from tl_course.depths import deepened, is_deep, is_negative, raw_mode, to_8_bit
 from tl_course.errors import ImageSetError, ModelError
 
 __all__ = ["MAX_BYTES", "SUFFIXES", "Augment", "altered", "load", "pixel_limit", "probe"]
@@ -39,6 +39,11 @@ MAX_BYTES = 512 * 2**20  # a longer file is refused before it is read into memor
 _FORMATS = ["JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF"]
 if find_spec("PIL.AvifImagePlugin"):  # Pillow 11.3 and later
     _FORMATS.append("AVIF")
+
+_STRANGE_TIFF = (
+    "the file is a TIFF of a kind that cannot be read, such as with floats of 16 or 64 bits, or with more bands than "
+    "colours; save it as PNG"
+)
 
 _header_lock = threading.Lock()
 
@@ -82,7 +87,7 @@ def load(source: str | Path | bytes | BinaryIO | Image.Image, *, size: int | Non
         raw = raw_mode(image)
         image.load()
         deep = deepened(image, raw, again) if raw and again else image
-        return _to_rgb(_upright(deep, in_place=deep is not source))
+        return _to_rgb(_upright(deep, in_place=deep is not source), negative=is_negative(image))
     except ImageSetError:
         raise
     except Exception as error:  # a damaged picture can raise nearly anything from inside Pillow
@@ -121,7 +126,12 @@ def _open(data: bytes) -> Image.Image:
     # threads, hence the lock, which is held for a header in memory and never for reading a disk.
     with _header_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Image.open(io.BytesIO(data), formats=_FORMATS)
+        try:
+            return Image.open(io.BytesIO(data), formats=_FORMATS)
+        except UnidentifiedImageError:
+            if data[:4] in (b"II*\0", b"MM\0*"):
+                raise ValueError(_STRANGE_TIFF) from None
+            raise
 
 
 def _too_large(image: Image.Image) -> str | None:
@@ -145,9 +155,10 @@ def _upright(image: Image.Image, *, in_place: bool) -> Image.Image:
         return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, *, negative: bool) -> Image.Image:
     if is_deep(image):
-        return to_8_bit(image).convert("RGB")
+        grey = to_8_bit(image)
+        return (ImageOps.invert(grey) if negative else grey).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
