@@ -112,7 +112,7 @@ def examined(folder: Path, backbone: Backbone, temporary: Path) -> dict[str, Any
     seconds = time.process_time() - start
 
     n = len(paths)
-    grey, detail = copies.soft_and_detail(looks)
+    grey, detail, _ = copies.soft_and_detail(looks)
     scores: dict[str, Any] = {"copies": {way: {} for way in WAYS}, "others": [], "photos": []}
     altered = np.arange(len(files)) >= n
     for rows, columns in ((np.flatnonzero(altered), np.arange(n)), (np.arange(n), np.arange(n))):

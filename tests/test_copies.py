@@ -52,6 +52,17 @@ def test_what_shows_nothing_is_a_copy_only_where_it_is_the_same_file() -> None:
     assert pairs_of(blank, ["a", "b", "b", "c"]) == [[1, 2]]
 
 
+def test_walls_and_skies_are_like_any_other() -> None:
+    random = np.random.default_rng(0)
+    plain = [
+        np.add.outer(np.linspace(a, a + b, 128), np.linspace(0, c, 128)) + random.normal(0, 2, (128, 128))
+        for a, b, c in random.uniform([0, 20, 20], [80, 120, 100], (30, 3))
+    ]
+    images = [Image.fromarray(pixels.clip(0, 255).astype(np.uint8)) for pixels in plain]
+    assert pairs_of(images) == []
+    assert pairs_of([*images, picture(1), ImageOps.mirror(picture(1))]) == [[30, 31]]
+
+
 def test_a_thousand_of_the_same_file_hang_together_without_being_compared() -> None:
     pairs = pairs_of([picture(1)] * 1000 + [ImageOps.mirror(picture(1))], ["same"] * 1000 + ["mirrored"])
     assert len(pairs) == 1000

@@ -30,6 +30,7 @@ FLAT = 1.0  # standard deviation of grey, of 255, below which an image shows not
 WHOLE = 0.95  # correlation of all of them that copies have as well
 BROAD = 7  # pixels: what is broader is no detail, such as that a door is darker than its wall
 FAINT = 3.0  # levels of grey, of 255: the contrast below which details count less and less
+PLAIN = 0.02  # share of an image, at least, in which contrast is above that: a wall or sky is like any other
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -58,13 +59,13 @@ def find_copies(
     apart : array of shape (n,), bool, optional
         Only pairs of one for which it is true and one for which it is not, such as of two splits.
     """
-    grey, detail = soft_and_detail(glimpses)
+    grey, detail, busy = soft_and_detail(glimpses)
     unit = None if vectors is None else vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     sides = np.zeros(len(grey), bool) if apart is None else apart
     once = {(digest or str(i), bool(side)): i for i, (digest, side) in enumerate(zip(hashes, sides, strict=True))}
     seen = np.zeros(len(grey), bool)
     seen[list(once.values())] = True  # one of those that are the same file stands for all
-    seen &= grey.std(axis=(1, 2)) >= FLAT
+    seen &= (grey.std(axis=(1, 2)) >= FLAT) & (busy >= PLAIN)
     first, second = np.flatnonzero(seen), np.flatnonzero(seen)
     if apart is not None:
         first, second = np.flatnonzero(seen & apart), np.flatnonzero(seen & ~apart)
@@ -154,8 +155,10 @@ def _best_match(one: Array, other: Array) -> float:
     return best
 
 
-def soft_and_detail(glimpses: NDArray[np.uint8]) -> tuple[Array, Array]:
-    """Images blurred a little, so that half a pixel makes no difference; and their details, strong or faint alike.
+def soft_and_detail(glimpses: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
+    """Images blurred a little, so that half a pixel makes no difference; their details, and the share that has any.
+
+    Details count strong or faint alike.
 
     Details are what is left without the mean around each pixel, divided by the contrast there: otherwise the outline of
     a dark door in a light wall would count for more than all that is on it.
@@ -163,8 +166,9 @@ def soft_and_detail(glimpses: NDArray[np.uint8]) -> tuple[Array, Array]:
     soft = _blurred(glimpses.astype(np.float32), np.array([0.25, 0.5, 0.25], np.float32))
     around = np.full(BROAD, 1 / BROAD, np.float32)
     detail = soft - _blurred(soft, around)
-    contrast = np.sqrt(_blurred(detail**2, around)) + FAINT
-    return soft, np.asarray(20 * detail / contrast, np.float32)
+    contrast = np.sqrt(_blurred(detail**2, around))
+    busy = np.asarray((contrast > FAINT).mean(axis=(1, 2)), np.float32)
+    return soft, np.asarray(20 * detail / (contrast + FAINT), np.float32), busy
 
 
 def _blurred(images: Array, weights: Array) -> Array:

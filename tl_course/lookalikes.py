@@ -36,7 +36,7 @@ GONE = "the file cannot be read any more"
 
 LARGE = 1000  # pictures from which on what was found is kept
 KEPT = 20  # sets
-VERSION = 2  # of what is kept: to be raised whenever something else would be found
+VERSION = 3  # of what is kept: to be raised whenever something else would be found
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
