@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256 as sha256_hash
 from itertools import chain, zip_longest
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -323,7 +324,7 @@ class ImageSet:
         pictures = [picture for picture in self if picture.label in wanted]
         train = [picture for picture in pictures if picture.split == "train"]
         if n is not None:
-            if not 0 < n <= len(train):
+            if not _is_count(n) or not 0 < n <= len(train):
                 raise ImageSetError(f"{n} training pictures were asked for; {self.name} has 1 to {len(train)} to give.")
             by_label = defaultdict(list)
             for picture in sorted(train, key=lambda one: sha256_hash(f"{seed}:{one.file_name}".encode()).digest()):
@@ -572,6 +573,10 @@ def _written(what: str, advice: str) -> Iterator[None]:
 def _write_text(path: Path, text: str) -> None:
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 def _count(things: Sized, noun: str) -> str:
