@@ -83,12 +83,29 @@ READ: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "annotations beside folders of images": (
         "Images/{cat,dog}/3\nAnnotation/{cat,dog}/{0,1,2}: <xml/>", PLAIN, "class folders, below Images/", {},
     ),
+    "words that mean something to some": (
+        "{none,other}/3", "none 3, other 3; 4 to train, 2 to validate", "class folders", {},
+    ),
     # ---- splits
     "train and val": ("{train,val}/{cat,dog}/3", SPLIT, "class folders inside train/ and val/ (valid)", {}),
     "train and eval": ("{train,eval}/{cat,dog}/3", TEST, "class folders inside train/ and eval/ (test)", {}),
     "Training Data and hold-out": (
         "{Training Data,hold-out}/{cat,dog}/3", TEST,
         "class folders inside Training Data/ (train) and hold-out/ (test)", {},
+    ),
+    "train and unseen": (
+        "{train,unseen}/{cat,dog}/3", TEST, "class folders inside train/ and unseen/ (test)", {},
+    ),
+    "what is not labelled, beside train": (
+        "train/{cat,dog}/3\nunlabeled/1\ndocs/1", PLAIN, "class folders inside train/",
+        {"unlabeled/0.jpg": "no split and no label", "docs/0.jpg": "no split and no label"},
+    ),
+    "lists that say what the folders say": (
+        "{train,val}/{cat,dog}/3\nval.txt: val/cat/0.jpg 0 | val/dog/1.jpg 1\ntrain.txt: cat/0.jpg | dog/0.jpg", SPLIT,
+        "class folders inside train/ and val/ (valid)", {},
+    ),
+    "prose about a test": (
+        "{cat,dog}/3\ntest_notes.txt: We made a test with cat/0.jpg and it was fine.", PLAIN, "class folders", {},
     ),
     "train1, train2 and test1": (
         "{train1,train2,test1}/{cat,dog}/2", "cat 6, dog 6; 6 to train, 2 to validate, 4 to test",
@@ -206,6 +223,45 @@ READ: dict[str, tuple[str, str, str, dict[str, str]]] = {
         "{a,b,c,d}.jpg\nlabels.csv: name,label,is_valid | a.jpg,x,False | b.jpg,y,0 | c.jpg,x,True | d.jpg,y,1", TWO,
         "labels.csv (files in 'name', labels in 'label')", {},
     ),
+    "a column that asks for a test": (
+        "{a,b,c,d}.jpg\nl.csv: file,label,is_test | a.jpg,x,0 | b.jpg,y,no | c.jpg,x,1 | d.jpg,y,True", HALF,
+        "l.csv (files in 'file', labels in 'label')", {},
+    ),
+    "a column that asks whether to train": (
+        "{a,b,c,d}.jpg\nl.csv: file,label,is_training_img | a.jpg,x,1 | b.jpg,y,1 | c.jpg,x,0 | d.jpg,y,0", HALF,
+        "l.csv (files in 'file', labels in 'label')", {},
+    ),
+    "a column of splits by what stands in it": (
+        "{a,b,c,d}.jpg\nl.csv: file,label,used for | a.jpg,x,Training | b.jpg,y,Training | c.jpg,x,Test | d.jpg,y,Test",
+        HALF, "l.csv (files in 'file', labels in 'label')", {},
+    ),
+    "files called like splits": (
+        "{train_1,train_2,test_1,test_2}.jpg\nl.csv: id,label | train_1,x | train_2,y | test_1,x | test_2,y", TWO,
+        "l.csv (files in 'id', labels in 'label')", {},
+    ),
+    "labels called like splits": (
+        "{a,b,c,d}.jpg\nl.csv: file,test,plane | a.jpg,1,0 | b.jpg,0,1 | c.jpg,1,0 | d.jpg,0,1",
+        "plane 2, test 2; 2 to train, 2 to validate", "l.csv (files in 'file', a column for each label)", {},
+    ),
+    "several labels in a cell, and none": (
+        "{a,b,c,d,e,f,g}.jpg\n"
+        "l.csv: file,label | a.jpg,x | b.jpg,y | c.jpg,x | d.jpg,y | e.jpg,x y | f.jpg,y;x | g.jpg,NaN",
+        TWO, "l.csv (files in 'file', labels in 'label')",
+        {"e.jpg": "2 labels (x, y)", "f.jpg": "2 labels (y, x)", "g.jpg": "no label (NaN)"},
+    ),
+    "a sign within each label": (
+        "{a,b,c,d}.jpg\nl.csv: file;label | a.jpg;cat, tabby | b.jpg;dog, pug | c.jpg;cat, tabby | d.jpg;dog, pug",
+        "cat, tabby 2, dog, pug 2; 2 to train, 2 to validate", "l.csv (files in 'file', labels in 'label')", {},
+    ),
+    "words that a label shares": (
+        "{a,b,c,d}.jpg\nl.csv: file,label | a.jpg,polar bear | b.jpg,bear | c.jpg,polar bear | d.jpg,bear",
+        "bear 2, polar bear 2; 2 to train, 2 to validate", "l.csv (files in 'file', labels in 'label')", {},
+    ),
+    "names in another case": (
+        "Train/{A,B,C,D}.JPG\n"
+        "metadata.csv: file_name,label | train/a.jpg,x | train/b.jpg,y | train/c.jpg,x | train/D.jpg,y",
+        TWO, "metadata.csv", {},
+    ),
     "a table a split": (
         "images/{a,b,c,d}.jpg\ntrain.csv: file,label | a.jpg,x | b.jpg,y\nvalid.csv: file,label | c.jpg,x | d.jpg,y",
         TWO,
@@ -224,10 +280,37 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "what has no label is none": ("{cat,dog,unlabelled}/2", "unlabelled, beside cat and dog, says nothing"),
     "a wrapper beside images": ("PetImages/{cat,dog}/2\nother/2", "PetImages holds no images but .*cat and dog"),
-    "a wrapper beside its documents": ("PetImages/{cat,dog}/2\ndocs/2", "name docs, .*says nothing about what"),
+    "a wrapper beside its documents": (
+        "PetImages/{cat,dog}/2\ndocs/2", "name docs, .*says nothing about what.*open PetImages itself",
+    ),
     "splits in another language": ("{entrenamiento,prueba}/{gato,perro}/2", "call them train, valid and test"),
-    "folds": ("fold{1,2,3}/{cat,dog}/2", "name fold1, fold2 and fold3 says nothing"),
-    "parts": ("HAM_part_{1,2}/2\nHAM.csv: image_id,dx | 0,nv", "says nothing about .*HAM.csv lacks the column label"),
+    "folds": ("fold{1,2,3}/{cat,dog}/2", "names fold1, fold2 and fold3 say nothing"),
+    "results beside labels": ("{cat,dog}/2\nresults/loss.png", "name results, beside cat and dog, says nothing"),
+    "what computers call a folder": ("{cat,dog,New folder (2)}/2", "name New folder .2., .*says nothing"),
+    "folders of a camera": ("DCIM/{100APPLE,101APPLE}/2", "names 100APPLE and 101APPLE say nothing"),
+    "folders of days": ("{2024-05-01,2024-05-02}/2", "names 2024-05-01 and 2024-05-02 say nothing"),
+    "folders of years": ("T/Photos from {2020,2021}/2", "say nothing about what is shown"),
+    "what is held out, by a text": (
+        "images/{cat,dog}/3\nmeta/train.txt: cat/0 | dog/0\nmeta/test.txt: cat/1 | dog/1",
+        r"meta/test\.txt keeps cat/1\.jpg for the test.*\^\(\?P<label>",
+    ),
+    "what is held out, by a table's name": (
+        "{cat,dog}/3\nvalid.csv: file,label | cat/2.jpg,cat", r"valid\.csv keeps cat/2\.jpg for validation",
+    ),
+    "what is held out, by a table's column": (
+        "images/{cat,dog}/3\na/all.csv: file,split | cat/0.jpg,train | dog/1.jpg,test",
+        r"a/all\.csv keeps dog/1\.jpg for",
+    ),
+    "what is held out, beside a table": (
+        "{a,b}.jpg\nlabels.csv: file,label | a.jpg,x | b.jpg,y\ntest.txt: b.jpg", "test.txt keeps b.jpg .*table=",
+    ),
+    "unknown parts": ("{a,b}.jpg\nl.csv: file,label,partition | a.jpg,x,0 | b.jpg,y,1", "'0', is not known.*columns="),
+    "files that are not there": ("{a,b}.png\nl.csv: file,label | a.jpg,x | b.jpg,y", "no file that is there in 'file'"),
+    "held out by a word in the name": (
+        "val-{cat,dog}/2", r"a split and a label in one.*<split>\[a-z\]\+\)-\(\?P<label",
+    ),
+    "two things in a name, and another folder": ("{train,test}_{cat,dog}/2\nx/2", "a split and a label in one"),
+    "parts": ("HAM_part_{1,2}/2\nHAM.csv: image_id,dx | 0,nv", "say nothing about .*HAM.csv lacks the column label"),
     "split and label in one": ("{train,test}_{cat,dog}/2", r"a split and a label in one.*\(\?P<split>"),
     "split and label in one, not for all": ("{train_cat,train_dog,test_dog}/2", r"a split and a label in one.*\(\?P<s"),
     "splits without labels, and others": ("{train,test,plane}/2", r"If test and train are labels .* move them"),
@@ -376,6 +459,14 @@ def test_no_training_on_what_is_to_validate_and_test_on(tmp_path: Path) -> None:
     images = ImageSet.open(grow(tmp_path / "set", "{valid,test}/{cat,dog}/3"))
     with pytest.raises(ImageSetError, match=r"no picture to train on.*inside valid/ and test/.*Add a folder train/"):
         images.check_trainable()
+
+
+def test_a_table_in_utf_16_is_read(tmp_path: Path) -> None:
+    root = grow(tmp_path / "set", "{a,b,c,d}.jpg")
+    (root / "l.csv").write_text(
+        "file\tlabel\na.jpg\tx\nb.jpg\ty\nc.jpg\tx\nd.jpg\ty\n", "utf-16"
+    )  # Excel's "Unicode text"
+    assert told(opened(root)[0]) == TWO
 
 
 def test_an_image_added_by_hand_is_taken_in_where_its_folder_says_what_it_is(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Zips: what is packed opens again, and a zip that means harm writes nothing anywhere."""
 
 import hashlib
+import re
 import stat
 import struct
 import warnings
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tl_course.errors import ImageSetError
+from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.imageset import ImageSet
 
 resource = pytest.importorskip("resource")  # not on Windows
@@ -84,6 +85,19 @@ def test_names_whose_encoding_a_zip_does_not_tell(
         images = ImageSet.open(archive)
     assert images.labels == labels
     assert [("6 names in the zip" in str(one.message)) for one in said] == [True] * (not certain)
+
+
+def test_a_letter_that_ends_in_the_byte_of_a_backslash_is_no_folder(tmp_path: Path, class_folders: Maker) -> None:
+    root = class_folders(表=3, dog=3)  # in Shift-JIS 表 is 95 5C, and 5C is the backslash
+    entries = {p.relative_to(root).as_posix().encode("shift_jis"): p.read_bytes() for p in everything_under(root)}
+    archive = zip_of_raw_names(tmp_path / "old.zip", entries)
+    data = bytearray(archive.read_bytes())
+    for found in re.finditer(b"PK\x01\x02", bytes(data)):
+        data[found.start() + 5] = 0  # made by Windows
+    archive.write_bytes(data)
+    with pytest.warns(TLCourseWarning, match="in an encoding that it does not tell"):
+        images = ImageSet.open(archive)
+    assert (images.labels, images.skipped) == (["dog", "ò\\"], [])
 
 
 def test_a_name_in_utf_8_beside_the_old_one_counts(tmp_path: Path, class_folders: Maker) -> None:

@@ -27,8 +27,8 @@ PACKAGE = ROOT / "tl_course"
 FLOORS = [
     "versions", "progress", "errors", "files", "caches", "devices", "depths", "pictures", "names", "listing",
     "splits", "tables", "credits", "journal", "present", "fetching", "downloads", "packs", "class_folders",
-    "label_tables", "layouts", "rendered", "shipped", "opening", "imageset", "collection", "sources", "pooling",
-    "weights", "onnx_models", "backbones", "kept", "features", "heads", "agreement", "history", "benefits",
+    "label_tables", "held_out", "layouts", "rendered", "shipped", "opening", "imageset", "collection", "sources",
+    "pooling", "weights", "onnx_models", "backbones", "kept", "features", "heads", "agreement", "history", "benefits",
     "model_files", "models", "copies", "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners",
     "strategies", "training", "explain", "plots", "widgets", "records", "notebooks", "links", "variants", "grading",
     "exercises", "doctor", "cli",

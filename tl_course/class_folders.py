@@ -18,10 +18,12 @@ __all__ = ["Reading", "Unclear", "by_class_folder", "label_at", "says_nothing", 
 # Words that say nothing about what the images in a folder show, and so are no labels.
 _CONTAINERS = (
     "images?|imgs?|data|datasets?|jpegimages|jpe?g|png|files|docs?|documentation|figures?|figs?|assets|screenshots?|previews?"
-    "|thumbnails?|thumbs|samples?|examples?|unlabell?ed"
+    "|thumbnails?|thumbs|samples?|examples?|unlabell?ed|unsorted|results?|outputs?|plots?|backups?|tmp|temp|duplicates?"
 )
+_NO_LABEL = re.compile("(new|untitled) folder.*|to[-_ ]?(sort|do)|node_modules|v?env|site-packages", re.IGNORECASE)
 _MEDIA = f"{_CONTAINERS}|photos?|pics?|pictures?|parts?|batch(es)?"
 _PARTS = "parts?|batch(es)?|folds?|chunks?|shards?|sessions?|volumes?|days?|runs?"
+_WHEN = re.compile(r"[1-9]\d\d[A-Z_]{5}|(photos from )?(19|20)\d\d([-_. ]?\d\d){0,2}", re.IGNORECASE)
 _MASKS = "masks?|annotations?|segmentations?|groundtruth|gt|labels|trimaps?"
 
 _UNLABELLED = frozenset({"unknown", "unlabeled", "unlabelled"})
@@ -98,6 +100,8 @@ def split_of_path(name: str, label: str) -> str:
 def says_nothing(name: str, words: str = _CONTAINERS) -> bool:
     """Whether a folder's name only says that something lies in it ("images", "img_part_2")."""
     split, rest = split_within(name)
+    if _NO_LABEL.fullmatch(name.strip()):
+        return True
     return not split and bool(rest) and all(re.fullmatch(words, word) for word in rest)
 
 
@@ -206,7 +210,7 @@ def _classes_beside(
         and (known | set(map(_name, splits))).issuperset(label_named(one.name) for one in folder.filled)
         for folder in others
     )  # fmt: skip
-    if common or (labels and copies):
+    if common or (labels and (copies or all(says_nothing(folder.name) for folder in others))):
         return []
     splits_seen, others_seen = _named(folder.name for folder in splits), _named(folder.name for folder in others)
     _check_masks([*splits, *others])
@@ -227,14 +231,6 @@ def _check(classes: Sequence[Folder]) -> None:
     """Raise `Unclear` where folders that would be labels may be something else."""
     _check_masks(classes)
     names = [folder.name for folder in classes]
-    if len(classes) > 1 and (odd := [name for name in names if says_nothing(name)] or _numbered_parts(names)):
-        others = _named(name for name in names if name not in odd)
-        raise Unclear(
-            f"the name {_named(odd)}{f', beside {others},' * bool(others)} says nothing about what is shown: it may be "
-            "no label",
-            f"If it is one, say so: {label_at(classes[0])}. If not, move it elsewhere, or add a metadata.csv with the "
-            "columns file_name and label.",
-        )
     inside = {folder: _seen_through(folder) for folder in classes}
     known = set(map(label_named, names))
     for folder, place in inside.items():
@@ -245,6 +241,18 @@ def _check(classes: Sequence[Folder]) -> None:
                 "set, or a label",
                 f"If it is a label, say so: {label_at(folder)}. If not, move it elsewhere.",
             )
+    if len(classes) > 1 and (odd := [name for name in names if says_nothing(name)] or _numbered_parts(names)):
+        others = _named(name for name in names if name not in odd)
+        sets = [folder.name for folder, place in inside.items() if len(place.filled) > 1 and not place.images]
+        said, if_so = ("says", "it is a label") if len(odd) == 1 else ("say", "they are labels")
+        raise Unclear(
+            f"the name{'s' * (len(odd) > 1)} {_named(odd)}{f', beside {others},' * bool(others)} {said} nothing about "
+            "what is shown",
+            f"If the folders in {sets[0]} are the labels, open {sets[0]} itself."
+            if len(sets) == 1
+            else f"If {if_so}, say so: {label_at(classes[0])}. If not, move what is no label elsewhere, or add a "
+            "metadata.csv with the columns file_name and label.",
+        )
     if holders := [folder for folder, place in inside.items() if len(place.filled) > 1 and not place.images]:
         deeper = [one for folder in holders for one in inside[folder].filled]
         inner = [one.name for one in deeper]
@@ -259,7 +267,12 @@ def _check(classes: Sequence[Folder]) -> None:
 
 
 def _numbered_parts(names: Sequence[str]) -> list[str]:
-    """The names, where they are parts of something that differ in their numbers alone ("HAM_part_1", "fold 2")."""
+    """The names, where they are parts of something that differ in their numbers alone ("HAM_part_1", "fold 2").
+
+    So do the folders of cameras and phones, which say when an image was taken ("100APPLE", "2024-05-01").
+    """
+    if all(map(_WHEN.fullmatch, names)):
+        return list(names)
     words = {split_within(name)[1] for name in names}
     alike = len(words) == 1 and any(re.fullmatch(_PARTS, word) for word in next(iter(words)))
     return list(names) if alike else []
@@ -297,11 +310,20 @@ def _is_mask(words: Sequence[str]) -> bool:
 def _check_words(classes: Sequence[Folder]) -> None:
     """Folders such as train_cat, train_dog, test_cat: two things in one name."""
     within = {folder: split_within(folder.name) for folder in classes}
-    if all(split and rest for split, rest in within.values()) and len({split for split, _ in within.values()}) > 1:
-        first = next(iter(within))
+    of_rest: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    for split, rest in within.values():
+        of_rest[rest] |= {split} - {""}
+    both = sum(len(splits) > 1 for splits in of_rest.values()) > 1
+    if len(classes) > 1 and (both or all(split and rest for split, rest in within.values())):
+        first = next(folder for folder, (split, _) in within.items() if split)
+        sign = next(iter(re.findall(r"^[^\W_]+?([-_ .])", first.name)), "")
+        pattern = (
+            f"^{'[^/]+/' * (first.path.count('/') - 1)}(?P<split>[a-z]+){sign.replace('.', '[.]')}(?P<label>[^/]+)/"
+        )
+        told = f' or label_from=r"{pattern}" if both are in it' if sign else ""
         raise Unclear(
             f"the names {_named(folder.name for folder in classes)} seem to hold a split and a label in one",
-            f'Say which part is which, for {first.name!r} perhaps label_from=r"^(?P<split>[a-z]+)_(?P<label>[^/]+)/".',
+            f"Say how to read {first.name!r}: {label_at(first)} if all of it is the label,{told or ' or rename them'}.",
         )
 
 

@@ -4,7 +4,7 @@ The rules are written down in `tl_course.layouts`, which decides when they are u
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -23,14 +23,26 @@ from tl_course.tables import (
     read_table,
     roles_of,
     row_picture,
+    split_asked,
     split_columns,
 )  # fmt: skip
 
-__all__ = ["Files", "Unread", "by_table", "conflict", "other_tables", "usable_roles"]
+__all__ = [
+    "OURS",
+    "TABLE_SUFFIXES",
+    "Files",
+    "Unread",
+    "by_table",
+    "conflict",
+    "files_in_columns",
+    "other_tables",
+    "usable_roles",
+]
 
-_SUFFIXES = (".csv", ".tsv", ".jsonl")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 _LONGEST = 256 * 2**20  # bytes
-_OURS = ("collected.jsonl", "edits.jsonl", "truth.jsonl")
+_NO_VALUE = ("nan", "<na>", "#n/a")  # what pandas and Excel write where there is none
+OURS = ("collected.jsonl", "edits.jsonl", "truth.jsonl")
 
 Match = tuple[str, str]  # the file's name, and what keeps it from being used
 
@@ -41,10 +53,12 @@ class Files:
     def __init__(self, root: Folder) -> None:
         self._root = root
         self._exact: defaultdict[str, list[str]] = defaultdict(list)
+        self._folded: defaultdict[str, list[str]] = defaultdict(list)  # as Windows and macOS compare names
         self._by_name: defaultdict[str, list[str]] = defaultdict(list)
         for name in root.all_files():
             self._exact[nfc(name)].append(name)
             if is_image_name(name):
+                self._folded[nfc(name).casefold()].append(name)
                 path = PurePosixPath(nfc(name))
                 self._by_name[path.name].append(name)
                 self._by_name[path.stem].append(name)
@@ -67,6 +81,9 @@ class Files:
         form = text.replace("\\", "/").strip().removeprefix("./")  # a table made on Windows
         if not table.is_metadata and (found := self._loosely(table, base, form)):
             return found[0], "" if len(found) == 1 else f"{table.name} may mean {found[0]} or {found[1]} by {text!r}"
+        for name in dict.fromkeys((base + form, form)):
+            if len(found := self._folded.get(nfc(name).casefold(), [])) == 1:
+                return found[0], ""
         parts = PureWindowsPath(form)
         if table.is_metadata and (parts.anchor or ".." in parts.parts):
             return form, f"{table.name} names a file outside the folder"
@@ -99,10 +116,11 @@ def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
 
 def usable_roles(table: Table, files: Files, columns: Mapping[str, str]) -> Roles | str:
     """Which columns of a table label files that are there; or why none does."""
-    return roles_of(table, columns, _names_files(table, files))
+    return roles_of(table, columns, files_in_columns(table, files))
 
 
-def _names_files(table: Table, files: Files) -> dict[str, bool]:
+def files_in_columns(table: Table, files: Files) -> dict[str, bool]:
+    """For each column whether files that are there stand in it."""
     few = table.rows[:200]
     return {c: any(files.find(table, row.values[c])[0] in files for row in few) for c in table.columns if c}
 
@@ -123,7 +141,7 @@ def other_tables(root: Folder, base: Path, files: Files) -> tuple[list[tuple[Tab
     usable, unread = [], []
     for name in (name for place in places for name in place.files):
         path = PurePosixPath(name)
-        if path.suffix.lower() not in _SUFFIXES or path.name in _OURS:
+        if path.suffix.lower() not in TABLE_SUFFIXES or path.name in OURS:
             continue
         if (base / name).stat().st_size > _LONGEST:
             unread.append(Unread(name, "is too long to be a table of labels"))
@@ -136,7 +154,7 @@ def other_tables(root: Folder, base: Path, files: Files) -> tuple[list[tuple[Tab
         except ImageSetError as error:  # whatever it is, it is no table of labels
             unread.append(Unread(name, f"is no table of labels ({error})"))
             continue
-        names_files = _names_files(table, files)
+        names_files = files_in_columns(table, files)
         roles = roles_of(table, {}, names_files)
         if not isinstance(roles, str):
             usable.append((table, roles))
@@ -158,14 +176,27 @@ def by_table(
     reading = Reading(called)
     listed: dict[str, Picture] = {}
     tops = {folder.path: split for folder, split in splits_among(root.filled).items()}
+    alone = {roles.label_of(row)[0] for table, roles in tables for row in table.rows}
     for table, roles in tables:
         reading.remarks += _odd_splits(table, roles)
         for row in table.rows:
             match = files.find(table, row.values[roles.file_name])
-            _take(table, roles, row, match, tops, listed, reading)
+            flaw = row.flaw or ("" if table.is_ours else _flaw_of(roles.label_of(row)[0], alone))
+            _take(table, roles, replace(row, flaw=flaw), match, tops, listed, reading)
     reading.listed = list(listed.values())
     _add_unlisted(root, [table for table, _ in tables], listed, collected, reading)
     return reading
+
+
+def _flaw_of(label: str, alone: Collection[str]) -> str:
+    """Why a text is no label: it stands for none, or for several that are labels of other rows ("scab rust")."""
+    if label.lower() in _NO_VALUE:
+        return f"has no label ({label})"
+    for sign in ("|", ";", ",", None):
+        parts = [part.strip() for part in label.split(sign)]
+        if len(set(parts)) > 1 and (any if sign == "|" else all)(part in alone for part in parts):
+            return f"has {len(parts)} labels ({', '.join(parts)}), where one is wanted"
+    return ""
 
 
 def _take(
@@ -203,7 +234,12 @@ def _odd_splits(table: Table, roles: Roles) -> list[str]:
     for (text, split), times in Counter(given).items():
         if split == "test" and plain(text) not in ("test", "testing"):
             rows = f"{times} row{'s' * (times != 1)} of {table.name} {'have' if times != 1 else 'has'}"
-            remarks.append(f"{rows} the split {text!r}, which is not known by that name and taken as 'test'")
+            told = (
+                f"{text!r} in {roles.split!r}, which is"
+                if split_asked(roles.split)
+                else (f"the split {text!r}, which is not known by that name and")
+            )
+            remarks.append(f"{rows} {told} taken as 'test'")
     return remarks
 
 

@@ -21,7 +21,8 @@ hold for folders, zips, addresses and folders that are collected from. ``docs/fo
 
 Refused are, among others: a split's name beside other folders of images (a label called "test"?); folders that each
 hold folders of the same names (which are the labels?); a set inside the set; names that say nothing ("images") beside
-others; images with several labels each, as for detection and segmentation; two tables, two columns of one name.
+others; images with several labels each, as for detection and segmentation; two tables, two columns of one name; a list
+of what is held out ("test.txt", "splits.csv") where the images it names would be trained on.
 
 A **split** that a table or a folder names is kept. Rows whose split is not known are set aside and never trained on.
 Images without a label, such as an unlabelled ``test/``, are passed over. A label without images to train on is, where
@@ -35,11 +36,12 @@ from pathlib import Path, PurePosixPath
 
 from tl_course.class_folders import Reading, Unclear, by_class_folder, label_at, says_nothing, split_of_path
 from tl_course.errors import ImageSetError
+from tl_course.held_out import check_held_out
 from tl_course.label_tables import Files, Unread, by_table, conflict, other_tables, usable_roles
 from tl_course.listing import Folder, Skipped, few_of, list_folder, shortened
 from tl_course.names import label_named, nearly_same, nfc
 from tl_course.packs import unpack_labels
-from tl_course.splits import split_named
+from tl_course.splits import split_named, split_within
 from tl_course.tables import COLLECTED, METADATA, Picture, Roles, Table, collected_row, read_collected, read_table
 
 __all__ = ["ADVICE", "How", "Layout", "understand"]
@@ -108,8 +110,11 @@ def understand(folder: Path, *, called: str = "", how: How | None = None) -> Lay
         skipped += [(name, f"lies beside the folder of the set, {root.path}") for name in _beside(top, root)]
         skipped = [(_relative(name, root.path), reason) for name, reason in skipped]
         path, below = folder / root.path, root.path.rstrip("/")
+        lists = top.all_files()
         _rebase(root)
         reading = _read(root, path, called, how, skipped)
+        if not (how.label_from or how.table or any(name.rpartition("/")[2] in _CONVENTIONS for name in lists)):
+            check_held_out(lists, folder, reading, root)
     except Unclear as unclear:
         raise ImageSetError(f"{called}: {unclear}") from None
     except re.error as error:
@@ -329,7 +334,9 @@ def _one_or_splits(usable: list[tuple[Table, Roles]]) -> list[tuple[Table, Roles
     if len(usable) == 1 or ("" not in stems and len(set(stems)) == len(stems)) or len(set(places)) == len(places):
         return usable
     names = " and ".join(table.name for table, _ in usable)
-    raise Unclear(f"more than one table has labels: {names}", f"Say which counts: table={usable[0][0].name!r}.")
+    to_train = (table.name for table, _ in usable if split_within(PurePosixPath(table.name).stem)[0] == "train")
+    first = next(to_train, usable[0][0].name)
+    raise Unclear(f"more than one table has labels: {names}", f"Say which counts: table={first!r}.")
 
 
 def _by_pattern(root: Folder, pattern: str) -> Reading:
@@ -361,7 +368,10 @@ def _of_zips(zips: list[Path], called: str) -> Layout:
         raise Unclear(f"it holds a zip, {zips[0].name}, and no images beside it", "Open the zip itself.")
     labels = {path: label_named(re.sub(r"[-_ ]samples?( \(\d+\))?$", "", path.stem)) for path in zips}
     if splits := [path.name for path, label in labels.items() if split_named(label) or says_nothing(label)]:
-        raise Unclear(f"{' and '.join(splits)} is no zip of one label", "Unpack the zips into one folder, and open it.")
+        raise Unclear(
+            f"{' and '.join(splits)} {'are no zips' if len(splits) > 1 else 'is no zip'} of one label",
+            "Unpack each zip into a folder of its own that is called like it, all in one folder, and open that.",
+        )
     root = unpack_labels([(label, path) for path, label in labels.items()])
     top, skipped = list_folder(root, called)
     for folder in top.filled:

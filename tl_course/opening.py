@@ -20,6 +20,11 @@ from tl_course.tables import Picture
 
 __all__ = ["Contents", "Place", "find", "read"]
 
+_IN_TABLE = (
+    "Mend in the table what is named here: each row needs the file as it lies in the folder (cat/1.jpg), a label, and "
+    "train, valid, test or nothing as its split. columns={'split': ''} leaves a column of splits out."
+)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -125,7 +130,8 @@ def read(place: Place, how: How) -> Contents:
     skipped = layout.skipped + unreadable
     if not table:
         called = place.called or place.folder
-        raise ImageSetError(f"{called} holds no picture that can be used{few_of(skipped)}. {ADVICE}")
+        advice = _IN_TABLE if layout.listed else ADVICE
+        raise ImageSetError(f"{called} holds no picture that can be used{few_of(skipped)}. {advice}")
     return Contents(
         root=layout.root, how=layout.how, table=table, absent=absent, skipped=skipped,
         remarks=[*place.remarks, *layout.remarks], saved=set(table) <= set(layout.listed),

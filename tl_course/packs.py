@@ -114,7 +114,12 @@ def _digest(archive: Path) -> str:
 def _unpacking(archive: Path, target: Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except zipfile.BadZipFile as error:
+        raise ImageSetError(
+            f"{archive} cannot be unpacked: {error}. Fetch or make the zip again; what is packed in another form (tar, "
+            "rar, 7z) unpack yourself, and open the folder."
+        ) from None
+    except (zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise ImageSetError(f"{archive} cannot be unpacked: {error}. Fetch or make the zip again.") from None
     except OSError as error:
         raise ImageSetError(
@@ -148,7 +153,9 @@ def _names_of(infos: Sequence[zipfile.ZipInfo]) -> tuple[dict[int, str], list[st
         if raw.get(key) is not None and not name:
             unclear.append(info.filename)
         name = name or info.filename
-        names[key] = name.replace("\\", "/") if info.create_system == 0 else name
+        # A backslash may be half of a letter, in Shift-JIS and others, where the folders are told by "/".
+        windows = info.create_system == 0 and not (key in raw and key not in old and "/" in name)
+        names[key] = name.replace("\\", "/") if windows else name
     return names, unclear
 
 

@@ -15,7 +15,7 @@ VALID_SHARE = 0.2
 _WORDS = {
     "train": ("train", "training", "trn", "trainval", "trainvalid"),
     "valid": ("valid", "validation", "validate", "val", "dev", "development"),
-    "test": ("test", "testing", "tst", "eval", "evaluation", "holdout", "heldout"),
+    "test": ("test", "testing", "tst", "eval", "evaluation", "holdout", "heldout", "unseen"),
 }
 _SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words}
 _THING = "sets?|data|datasets?|images?|imgs?|photos?|pics?|pictures?|splits?|folder|dir"

@@ -40,6 +40,7 @@ __all__ = [
     "read_truth",
     "roles_of",
     "row_picture",
+    "split_asked",
     "split_columns",
     "table_text",
     "truth_text",
@@ -127,15 +128,15 @@ class Roles:
     def split_of(self, row: Row) -> tuple[str, str]:
         """The split that a row gives, empty where it leaves that open; or the text that is no split that we know."""
         text = row.values[self.split].strip() if self.split else ""
-        if plain(self.split) == "isvalid":  # fastai's column
-            split = {"true": "valid", "1": "valid", "false": "train", "0": "train", "": ""}.get(text.lower(), text)
-            return (split, "") if split in ("", "train", "valid") else ("", text)
+        if (asked := split_asked(self.split)) and text.lower() in (*_YES, *_NO):
+            # What is not for a test is to train on, as in fastai's is_valid; what is not to train on is for a test.
+            return (asked if text.lower() in _YES else "test" if asked == "train" else "train"), ""
         split = split_named(text)
         return split, "" if split or plain(text) in ("", "unassigned") else text
 
 
 def read_table(path: Path, name: str, called: str = "") -> Table:
-    """Read a CSV (with commas, semicolons or tabs) or JSON Lines file in UTF-8.
+    """Read a CSV (with commas, semicolons or tabs) or JSON Lines file in UTF-8, or in UTF-16 that says so.
 
     Raises
     ------
@@ -145,7 +146,8 @@ def read_table(path: Path, name: str, called: str = "") -> Table:
     called = called or str(path)
     advice = "Save it as CSV in UTF-8 with the columns file_name and label, or remove it to label by folder."
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")  # as Excel may save it
         columns, rows = (_json_rows if name.lower().endswith(".jsonl") else _csv_rows)(text)
     except (UnicodeDecodeError, csv.Error, ValueError, RecursionError) as error:
         raise ImageSetError(f"{called} cannot be read as a table ({error}). {advice}") from None
@@ -222,7 +224,8 @@ def _without_pairs(value: Any) -> Any:
 _OF_FILES = re.compile("(image|img|picture|photo)?(file)?(names?|paths?|id|uri)?|images|files|(rel|relative)path")
 _OF_LABELS = re.compile("labels?|class(es)?|(class|label|category)name|classlabel|category|target|species|breed")
 _OF_NUMBERED_LABELS = re.compile("(class|label|category|target)(id|index|number)")
-_OF_SPLITS = re.compile("splits?|(sub|data)?set|datasplit|partition|phase|usage|mluse|isvalid")
+_OF_SPLITS = re.compile("splits?|(sub|data)?set|datasplit|partition|phase|usage|mluse")
+_YES, _NO = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no")
 
 
 def plain(column: str) -> str:
@@ -259,6 +262,14 @@ def roles_of(table: Table, columns: Mapping[str, str], names_files: Mapping[str,
     if file_name and not label and _zeros_and_ones(table, {file_name, split}):
         return "has a column of 0 and 1 for each label, and rows with several labels or none, where one is wanted"
     missing = ["file_name"] * (not file_name) + ["label"] * (not label)
+    named = [
+        column for column in table.columns if _OF_FILES.fullmatch(plain(column)) and not names_files.get(column, True)
+    ]
+    example = next((row.values[column] for column in named for row in table.rows if row.values[column].strip()), "")
+    if not file_name and label and example:
+        return (
+            f"names no file that is there in {_named(named)} (such as {example!r}): write names as the files have them"
+        )
     found = ", ".join(table.columns) or "none"
     told = "columns={" + ", ".join(f"{name!r}: '…'" for name in missing) + "}"
     told = f"; {told} says which it is" if table.columns else ""
@@ -291,13 +302,29 @@ def _label_columns(table: Table, taken: set[str]) -> list[str]:
 
 def split_columns(table: Table) -> list[str]:
     """The columns that may be splits."""
-    found = []
-    for column in table.columns:
-        if _OF_SPLITS.fullmatch(plain(column)):
-            given = {row.values[column].strip() for row in table.rows}
-            if plain(column) in ("split", "isvalid") or any(map(split_named, given)):
-                found.append(column)
+    found = [column for column in table.columns if column and _is_of_splits(table, column)]
     return ["split"] if "split" in found else found
+
+
+def _is_of_splits(table: Table, column: str) -> bool:
+    given = {row.values[column].strip() for row in table.rows} - {""}
+    if plain(column) in ("split", "datasplit", "partition"):  # whatever stands in it
+        return True
+    if split_asked(column) and {text.lower() for text in given} <= {*_YES, *_NO}:
+        if plain(column) == "valid":  # or "this row is in order"
+            return False
+        return plain(column).startswith("is") or bool(
+            _label_columns(table, {column})
+        )  # or a label of its own, in 0 and 1
+    splits = set(map(split_named, given))
+    if _OF_SPLITS.fullmatch(plain(column)):
+        return bool(splits - {""})
+    return "" not in splits and len(splits) > 1 and all(re.fullmatch(r"[^\W\d]+", text) for text in given)
+
+
+def split_asked(column: str) -> str:
+    """The split that a column asks for with true and false ("is_valid", "holdout"); empty where it asks nothing."""
+    return split_named(re.sub(r"^is[\W_]*(?=[a-zA-Z])", "", column.strip(), flags=re.IGNORECASE))
 
 
 def _one_hot(table: Table, taken: set[str]) -> tuple[str, ...]:
