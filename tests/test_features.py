@@ -168,7 +168,7 @@ def test_pictures_of_any_number_come_back_in_order(paths: list[Path], backbone: 
 def test_another_way_to_the_backbone_takes_no_vectors_of_before(
     paths: list[Path], backbone: Backbone, cache: Path, runs: list[int], monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    (cache / "features").mkdir(exist_ok=True)
+    (cache / "features").mkdir(parents=True, exist_ok=True)
     unversioned = cache / "features" / f"{backbone.key}-{backbone.picture_size}-cpu.sqlite"
     unversioned.write_bytes(b"of an earlier version of the course")
     other = cache / "features" / f"{backbone.key}-{backbone.picture_size}0-cpu.sqlite"

@@ -22,7 +22,7 @@ from tl_course.journal import Edit, append_edits, redoing, undoing
 from tl_course.layouts import ADVICE, How
 from tl_course.listing import few_of
 from tl_course.names import label_named, nfc
-from tl_course.opening import find, read
+from tl_course.opening import Place, find, read, shipped
 from tl_course.packs import new_folder, pack
 from tl_course.present import Present, fresh
 from tl_course.shipped import render_folder
@@ -133,7 +133,21 @@ class ImageSet:
             cannot be used are no error: they are in `skipped`, and one `TLCourseWarning` says so.
         """
         how = How(label_from=label_from, table=table, columns=columns or {})
-        place = find(where, sha256=sha256)
+        return cls._at(find(where, sha256=sha256), how, warn=warn)
+
+    @classmethod
+    def shipped(cls, name: str) -> "ImageSet":
+        """Open a set that ships with the course ("birds"), also where a folder of that name lies here.
+
+        Raises
+        ------
+        ImageSetError
+            No set of this name ships with the course, or it cannot be drawn into the cache.
+        """
+        return cls._at(shipped(name), How(), warn=False)
+
+    @classmethod
+    def _at(cls, place: Place, how: How, *, warn: bool) -> "ImageSet":
         found = read(place, how)
         images = cls(
             found.root, name=place.name, table=found.table, absent=found.absent, skipped=found.skipped,

@@ -18,7 +18,7 @@ from tl_course.shipped import shipped_folder, shipped_names
 from tl_course.splits import draw_splits
 from tl_course.tables import Picture
 
-__all__ = ["Contents", "Place", "find", "read"]
+__all__ = ["Contents", "Place", "find", "read", "shipped"]
 
 _IN_TABLE = (
     "Mend in the table what is named here: each row needs the file as it lies in the folder (cat/1.jpg), a label, and "
@@ -84,14 +84,7 @@ def find(where: str | Path, *, sha256: str | None = None) -> Place:
     if is_file:
         return _unpacked(path, name=path.stem, sha256=sha256)
     if text in shipped_names():
-        try:
-            root = shipped_folder(text)
-        except OSError as error:
-            raise ImageSetError(
-                f"Could not write the set {text!r} into the cache: {error.strerror or error}. Nothing was lost. Make "
-                "room, or let TL_COURSE_CACHE name another place."
-            ) from error
-        return Place(root, text, shared=f"The set {text!r} ships with the course and is shared by all lessons")
+        return shipped(text)
     if any(map(os.environ.get, NEARBY)):
         from tl_course.downloads import nearby_set
 
@@ -101,6 +94,20 @@ def find(where: str | Path, *, sha256: str | None = None) -> Place:
         f"{text}: there is no such folder or zip (looked in {Path.cwd()}), and no set of this name ships with the "
         f"course (these do: {', '.join(shipped_names())}). Check the spelling."
     )
+
+
+def shipped(name: str) -> Place:
+    """Where a set that ships with the course lies, whatever else has its name."""
+    if name not in shipped_names():
+        raise ImageSetError(f"No set {name!r} ships with the course; these do: {', '.join(shipped_names())}.")
+    try:
+        root = shipped_folder(name)
+    except OSError as error:
+        raise ImageSetError(
+            f"Could not write the set {name!r} into the cache: {error.strerror or error}. Nothing was lost. Make "
+            "room, or let TL_COURSE_CACHE name another place."
+        ) from error
+    return Place(root, name, shared=f"The set {name!r} ships with the course and is shared by all lessons")
 
 
 def _unpacked(archive: Path, *, name: str, sha256: str | None) -> Place:

@@ -9,7 +9,7 @@ from tl_course import ImageSet
 from tl_course.errors import ImageSetError
 from tl_course.sources import automatic
 from tl_course.sources.automatic import lesson_images
-from tl_course.sources.local import Folder
+from tl_course.sources.local import Folder, Rendered
 from tl_course.sources.public import Public
 
 FEW = {"n": 6, "size": 64}
@@ -26,6 +26,20 @@ def test_a_copy_of_ones_own_is_drawn_once_and_goes_on_as_it_was_left(
     again = lesson_images("doors", "rendered", folder=tmp_path / "mine", **FEW)
     assert len(again) == 5
     assert "remove that folder to begin anew" in capsys.readouterr().out
+
+
+def test_drawn_means_drawn_also_beside_a_folder_of_that_name(
+    drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A learner may well call the own folder "birds", and work beside it."""
+    monkeypatch.chdir(tmp_path)
+    ImageSet.render("doors", "birds", **FEW)
+    assert lesson_images("birds", "rendered").labels == ["bird", "forest"]
+    assert ImageSet.open("birds").labels == ["closed", "open"]
+    report = Rendered().collect(["bird"], 2, tmp_path / "more")
+    assert report.complete, report.problems
+    with pytest.raises(ImageSetError, match="No set 'dragons' ships"):
+        ImageSet.shipped("dragons")
 
 
 def test_photos_of_ones_own_are_copied_before_they_are_edited(

@@ -171,7 +171,7 @@ def _measurements() -> "Iterator[list[_Measured]]":
 def _check_accuracy_with(answer: "Callable[[ImageSet, int], float]") -> str:
     from tl_course import ImageSet
 
-    images = ImageSet.open("birds")
+    images = ImageSet.shipped("birds")
     for n in (8, 32):
         with _measurements() as measured:
             got = as_number(answer(images, n))

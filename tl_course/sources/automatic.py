@@ -50,7 +50,7 @@ def lesson_images(
     """
 
     def draw() -> ImageSet:
-        return ImageSet.open(name) if folder is None else ImageSet.render(name, folder, **drawn)
+        return ImageSet.shipped(name) if folder is None else ImageSet.render(name, folder, **drawn)
 
     if folder is not None and Path(folder).exists():
         images, why = ImageSet.open(folder), f"as they were left in {folder}; remove that folder to begin anew"

@@ -131,7 +131,7 @@ class Rendered(Source):
         return self._draw(set_name, label, query)
 
     def _draw(self, set_name: str, label: str, query: str) -> Iterator[Candidate]:
-        shipped = ImageSet.open(set_name, warn=False)  # drawn before, or on all cores now
+        shipped = ImageSet.shipped(set_name)  # drawn before, or on all cores now
         for picture in shipped:
             if picture.label == query:
                 yield self._candidate(label, picture.url, shipped.path(picture))
