@@ -157,6 +157,7 @@ def test_without_onnx_it_runs_in_torch_and_says_how_it_would_be_quicker(
             in_torch = vectors(other)
     assert np.ptp(in_torch) > 0.1
     pytest.importorskip("onnx", reason="onnx is an extra")
+    pytest.importorskip("onnxscript", reason="of the same extra: Kaggle has onnx without it")
     np.testing.assert_allclose(vectors(other), in_torch, rtol=1e-2, atol=1e-4 * np.abs(in_torch).max())
     assert list(cache.rglob("*.onnx"))
 
@@ -167,6 +168,7 @@ def test_an_export_is_kept_and_a_damaged_one_is_made_again(
     other: tuple[Backbone, Any], cache: Path, monkeypatch: pytest.MonkeyPatch, exporter: str
 ) -> None:
     pytest.importorskip("onnx", reason="onnx is an extra")
+    pytest.importorskip("onnxscript", reason="of the same extra: Kaggle has onnx without it")
     import torch
 
     export, exports = torch.onnx.export, []
