@@ -346,9 +346,9 @@ def test_report_as_table_and_json(runs):
     assert not runs.ok
     lines = runs.table().splitlines()
     assert lines[0].split() == [
-        *("lesson", "result", "seconds", "CPU", "s", "factor", "peak", "MB", "accuracy", "executed", "lesson")
+        *("lesson", "result", "seconds", "CPU", "s", "factor", "peak", "MB", "accuracy", "look", "at")
     ]
-    assert "passed" in lines[1] and "0.938" in lines[1] and lines[1].endswith(str(Path("out/good.ipynb")))
+    assert "passed" in lines[1] and "0.938" in lines[1] and lines[1].endswith(str(Path("out/good.html")))
     assert "FAILED" in lines[2]
     kept = json.loads((runs.out / "report.json").read_text(encoding="utf-8"))
     assert [run["ok"] for run in kept["lessons"]] == [True, False, False, False, True, False, False]

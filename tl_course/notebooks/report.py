@@ -115,7 +115,7 @@ class Report:
 
     def table(self) -> str:
         """One line a lesson, for a terminal."""
-        rows = [("lesson", "result", "seconds", "CPU s", "factor", "peak MB", "accuracy", "executed lesson")]
+        rows = [("lesson", "result", "seconds", "CPU s", "factor", "peak MB", "accuracy", "look at")]
         for run in self.lessons:
             accuracy = run.records.get("accuracy")
             rows.append(
@@ -127,7 +127,7 @@ class Report:
                     "-" if run.factor is None else f"{run.factor:.2f}",
                     f"{run.peak_mb:.0f}",
                     f"{accuracy:.3f}" if isinstance(accuracy, int | float) else "-",
-                    str(run.notebook),
+                    str(run.html or run.notebook),  # a browser opens it, without Jupyter
                 )
             )
         widths = [max(len(row[column]) for row in rows) for column in range(8)]
