@@ -60,8 +60,8 @@ def _held_out(names: Sequence[str], base: Path, reading: Reading, root: Folder) 
     for name in lists:
         table, rows = _listed(base / name, files)
         for text, split in rows:
-            found, reason = files.find(table, text)
-            if split in ("valid", "test") and found in trained_on and not reason:
+            found, reason = files.find(table, text) if split in ("valid", "test") else ("", "")
+            if found in trained_on and not reason:
                 return name, trained_on[found], split
     return None
 

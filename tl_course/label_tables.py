@@ -52,6 +52,7 @@ class Files:
 
     def __init__(self, root: Folder) -> None:
         self._root = root
+        self._scopes: dict[str, str] = {}
         self._exact: defaultdict[str, list[str]] = defaultdict(list)
         self._folded: defaultdict[str, list[str]] = defaultdict(list)  # as Windows and macOS compare names
         self._by_name: defaultdict[str, list[str]] = defaultdict(list)
@@ -94,15 +95,20 @@ class Files:
         wanted = [part for part in nfc(form).split("/") if part not in ("", ".", "..")]
         if not wanted:
             return []
-        scope = base
-        if not base and (split := split_named(PurePosixPath(table.name).stem)):
-            scopes = [folder.path for folder in self._root.filled if split_named(folder.name) == split]
-            scope = scopes[0] if len(scopes) == 1 else ""
+        scope = base or self._scope(table.name)
         found = [name for name in self._by_name.get(wanted[-1], []) if name.startswith(scope)]
         if len(found) > 1:  # as many of the last folders have to agree as can
             agreeing = {name: _common_end(nfc(name).split("/")[:-1], wanted[:-1]) for name in found}
             found = [name for name in found if agreeing[name] == max(agreeing.values())]
         return found
+
+    def _scope(self, name: str) -> str:
+        """The folder that goes with a table at the top for what both are called: ``train/`` with ``train.csv``."""
+        if name not in self._scopes:
+            split = split_named(PurePosixPath(name).stem)
+            found = [one.path for one in self._root.filled if split and split_named(one.name) == split]
+            self._scopes[name] = found[0] if len(found) == 1 else ""
+        return self._scopes[name]
 
 
 def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
