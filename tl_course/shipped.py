@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tl_course.caches import tidy
 from tl_course.devices import cores
@@ -21,7 +21,10 @@ from tl_course.progress import Bar
 from tl_course.splits import VALID_SHARE, draw_splits
 from tl_course.tables import METADATA, TRUTH, Picture, table_text, truth_text
 
-__all__ = ["SHIPPED", "render_folder", "shipped_folder", "shipped_names"]
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["SHIPPED", "address_of", "as_jpeg", "is_drawn", "render_folder", "shipped_folder", "shipped_names"]
 
 SHIPPED: dict[str, Any] = {"n": 200, "seed": 0, "size": 256}  # what is drawn where a set is asked for by its name alone
 
@@ -43,17 +46,42 @@ def shipped_names() -> list[str]:
 
 def shipped_folder(name: str) -> Path:
     """The folder of a set that ships, drawn into the cache when it is first asked for (and again by newer brushes)."""
-    from tl_course import rendered
-
-    brushes = hashlib.sha256()
-    for path in sorted(Path(rendered.__file__).parent.glob("*.py")):
-        brushes.update(path.read_bytes())
-    target = cache_dir("rendered") / "-".join([name, *map(str, SHIPPED.values()), brushes.hexdigest()[:12]])
+    target = _place_of(name)
     if not hold(target):
         render_folder(name, target, **SHIPPED)
         hold(target)
         tidy()
     return target
+
+
+def is_drawn(name: str) -> bool:
+    """Whether `shipped_folder` finds the set in the cache, and so takes no time."""
+    return hold(_place_of(name))
+
+
+def _place_of(name: str) -> Path:
+    from tl_course import rendered
+
+    brushes = hashlib.sha256()
+    for path in sorted(Path(rendered.__file__).parent.glob("*.py")):
+        brushes.update(path.read_bytes())
+    return cache_dir("rendered") / "-".join([name, *map(str, SHIPPED.values()), brushes.hexdigest()[:12]])
+
+
+def address_of(name: str, index: int, scene: object, options: Mapping[str, Any]) -> str:
+    """What stands for the address of a drawn picture, where `options` are those that it was drawn with.
+
+    Near-duplicates share what stands before the "#", which keeps them in one split.
+    """
+    query = "&".join(f"{key}={value}" for key, value in options.items())
+    return f"rendered:{name}?{query}&scene={scene}#{index}"
+
+
+def as_jpeg(image: "Image.Image") -> bytes:
+    """A drawn picture as it lies in a set's folder."""
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=90)
+    return data.getvalue()
 
 
 def render_folder(
@@ -106,7 +134,6 @@ def render_folder(
                 records += _draw_stride(folder, name, n, first, strides, options)
         records.sort(key=lambda record: record["index"])
 
-        query = "&".join(f"{key}={value}" for key, value in options.items())
         table = [
             Picture(
                 record["file_name"],
@@ -114,8 +141,7 @@ def render_folder(
                 source="rendered",
                 creator="tl-course",
                 license="CC0-1.0",
-                # Near-duplicates share what stands before the "#", which keeps them in one split.
-                url=f"rendered:{name}?{query}&scene={record['truth']['scene']}#{record['index']}",
+                url=address_of(name, record["index"], record["truth"]["scene"], options),
                 sha256=record["sha256"],
             )
             for record in records
@@ -203,17 +229,16 @@ def _draw_stride(
     records = []
     for index in range(first, n, strides):
         drawn = draw_one(name, index, **options)
-        data = io.BytesIO()
-        drawn.image.save(data, "JPEG", quality=90)
+        data = as_jpeg(drawn.image)
         path = folder / drawn.label / f"{index:04d}.jpg"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(data.getvalue())
+        path.write_bytes(data)
         records.append(
             {
                 "index": index,
                 "file_name": f"{drawn.label}/{path.name}",
                 "label": drawn.label,
-                "sha256": hashlib.sha256(data.getvalue()).hexdigest(),
+                "sha256": hashlib.sha256(data).hexdigest(),
                 "truth": drawn.truth,
             }
         )

@@ -15,7 +15,10 @@ import pytest
 from tests.drawn import jpeg
 from tl_course.collection import Candidate
 from tl_course.fetching import Client
+from tl_course.imageset import ImageSet
+from tl_course.shipped import SHIPPED
 from tl_course.sources import Progress, Source
+from tl_course.sources.local import Rendered
 
 NEVER = 20.0  # seconds that no test waits for
 
@@ -108,7 +111,7 @@ def test_neither_a_picture_that_hangs_nor_its_thread_holds_anybody_up(tmp_path: 
     assert len(done.stdout.split()) == 3, "also the one behind that was there"
 
 
-def test_ctrl_c_on_a_terminal_gives_the_same_account(tmp_path: Path, drawn_once: Path) -> None:
+def test_ctrl_c_on_a_terminal_gives_the_same_account(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tl_course.cli", "images", "collect", str(tmp_path / "set"), "dots",
          "--source", "rendered", "--n", "10000", "--json"],
@@ -123,3 +126,16 @@ def test_ctrl_c_on_a_terminal_gives_the_same_account(tmp_path: Path, drawn_once:
     account = json.loads(out)
     assert account["interrupted"]
     assert len(account["kept"]) >= 1
+
+
+def test_drawn_pictures_come_one_by_one_and_are_those_that_ship(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SHIPPED, "n", 6)
+    monkeypatch.setitem(SHIPPED, "size", 64)
+    first = Rendered().collect(["dots"], 6, tmp_path / "first")
+    assert not any((cache / "rendered").iterdir()), "nobody waited for a whole set"
+    ImageSet.open("patterns")
+    later = Rendered().collect(["dots"], 6, tmp_path / "later")
+    assert first.complete and later.complete
+    assert [(one.sha256, one.url) for one in first.images] == [(one.sha256, one.url) for one in later.images]

@@ -1,7 +1,6 @@
 """Sources that need no search: folders, packs, files handed over, rendered sets, and the camera."""
 
 import hashlib
-import io
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from tl_course.listing import list_folder
 from tl_course.names import label_named
 from tl_course.packs import unpack
 from tl_course.rendered import SETS, draw_one
-from tl_course.shipped import SHIPPED
+from tl_course.shipped import SHIPPED, address_of, as_jpeg, is_drawn
 from tl_course.sources.base import Source
 
 __all__ = ["Camera", "Folder", "Pack", "Rendered", "Upload"]
@@ -131,16 +130,19 @@ class Rendered(Source):
         return self._draw(set_name, label, query)
 
     def _draw(self, set_name: str, label: str, query: str) -> Iterator[Candidate]:
-        shipped = ImageSet.shipped(set_name)  # drawn before, or on all cores now
-        for picture in shipped:
-            if picture.label == query:
-                yield self._candidate(label, picture.url, shipped.path(picture))
-        for index in range(SHIPPED["n"], 10**9):
-            drawn = draw_one(set_name, index, seed=SHIPPED["seed"], size=SHIPPED["size"])
+        first = 0
+        if is_drawn(set_name):
+            shipped = ImageSet.shipped(set_name)
+            for picture in shipped:
+                if picture.label == query:
+                    yield self._candidate(label, picture.url, shipped.path(picture))
+            first = SHIPPED["n"]
+        options = {"seed": SHIPPED["seed"], "size": SHIPPED["size"]}
+        for index in range(first, 10**9):  # one at a time, so that each is shown as soon as it is drawn
+            drawn = draw_one(set_name, index, **options)
             if drawn.label == query:
-                file = io.BytesIO()
-                drawn.image.save(file, "JPEG", quality=95)
-                yield self._candidate(label, f"rendered:{set_name}/{index}", file.getvalue())
+                address = address_of(set_name, index, drawn.truth["scene"], options)
+                yield self._candidate(label, address, as_jpeg(drawn.image))
 
     def _candidate(self, label: str, url: str, data: bytes | Path) -> Candidate:
         return Candidate(label=label, url=url, data=data, source=self.name, creator="tl-course", license="CC0-1.0")
