@@ -25,7 +25,7 @@ from tl_course.journal import append_line
 
 __all__ = [
     "ANSWERS", "CANNOT_TELL", "NEITHER", "Agreement", "Answer", "ConsistencyReport",
-    "agreement", "append_answer", "consistency", "order_for",
+    "agreement", "append_answer", "consistency", "interval_of_share", "order_for",
     "read_answers",
 ]  # fmt: skip
 
@@ -162,15 +162,19 @@ def agreement(first: Sequence[str], second: Sequence[str]) -> Agreement:
         return Agreement(0, math.nan, math.nan, math.nan, math.nan, (), confusion, aside)
     share = float(np.trace(confusion) / n)
     chance = float(confusion.sum(0) @ confusion.sum(1) / n**2)
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    low, high = interval_of_share(share, n)
 
     def kappa(agreed: float) -> float:
         return (agreed - chance) / (1 - chance) if chance < 1 else math.nan
 
-    return Agreement(
-        n, share, kappa(share), kappa(middle - half), kappa(min(middle + half, 1.0)), tuple(labels), confusion, aside
-    )
+    return Agreement(n, share, kappa(share), kappa(low), kappa(high), tuple(labels), confusion, aside)
+
+
+def interval_of_share(share: float, n: float) -> tuple[float, float]:
+    """Wilson's 95 % interval for a share seen in `n` cases (Wilson 1927, Probable inference, JASA 22)."""
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True)

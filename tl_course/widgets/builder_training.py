@@ -5,10 +5,10 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tl_course.agreement import interval_of_share
 from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
 from tl_course.features import extract
 from tl_course.imageset import ImageSet
@@ -138,7 +138,7 @@ def score_in_words(model: "Classifier", images: ImageSet) -> str:
     n = metrics["n_train"] + metrics["n_test"]
     seen = [*images.train, *images.valid]
     scenes = len(set(groups_of(seen)))
-    low, high = _interval(right / n, min(n, scenes))
+    low, high = interval_of_share(right / n, min(n, scenes))
     text = f"Right on {right} of {n} images that it had not learned from ({_percent(right / n)})."
     label, most = Counter(one.label for one in seen).most_common(1)[0]
     if low <= most / len(seen):
@@ -179,14 +179,6 @@ def _check_scenes(images: ImageSet) -> None:
             f"The images of {' and '.join(lone)} show too few scenes: what a camera sees while its button is held down "
             "once is the same scene again and again. Record it some more times, from elsewhere, in other light."
         )
-
-
-def _interval(share: float, n: float) -> tuple[float, float]:
-    """Wilson's interval for a share seen in `n`."""
-    z = 1.96
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _percent(share: float) -> str:
