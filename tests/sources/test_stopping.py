@@ -91,8 +91,10 @@ from tests.sources.test_stopping import Slow
 
 stop = threading.Event()
 source = Slow(2, stuck=Path(sys.argv[1]))
-threading.Timer(1.0, stop.set).start()
-report = source.collect(["cat"], 50, sys.argv[2], stop=stop)
+def show(step):
+    if step.counts["cat"] == 2:  # only then, or a busy machine has none by that time
+        threading.Timer(3.0, stop.set).start()
+report = source.collect(["cat"], 50, sys.argv[2], stop=stop, progress=show)
 print(*report.kept)
 """
 
