@@ -197,6 +197,12 @@ def test_processes_that_save_in_one_place_do_not_hinder_each_other(backbone: Bac
     assert [writer.communicate()[1] for writer in writers] == ["", ""]
 
 
+def test_a_model_in_place_of_its_folder_is_no_backbone(backbone: Backbone) -> None:
+    for wrong in (numbered(backbone, 1), None, 3):
+        with pytest.raises(ModelError, match=r"is no backbone: .* model\.save"):
+            models.backbone_and_body(wrong)  # type: ignore[arg-type]
+
+
 def test_a_checkout_that_is_not_installed_saves_too(
     backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

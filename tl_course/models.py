@@ -320,8 +320,13 @@ def backbone_and_body(
     BackboneError
         timm does not know it, or its weights cannot be had here.
     ModelError
-        There is no saved model in the folder, or it is damaged or of another pooling.
+        There is no saved model in the folder, or it is damaged or of another pooling; or `name` is neither of the two.
     """
+    if not isinstance(name, str | Path):
+        raise ModelError(
+            f"A {type(name).__name__} is no backbone: give timm's name of one, or the folder of a classifier that you "
+            "have saved: model.save('my_model'), then backbone='my_model'."
+        )
     if isinstance(name, str) and "/" not in name and "\\" not in name and not Path(name).is_dir():
         backbone, body = Backbone.get(name, pooling="avg" if pooling is None else pooling), None
     else:
