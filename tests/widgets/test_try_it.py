@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tl_course import Classifier, ImageSet, pictures
-from tl_course.errors import ImageSetError
+from tl_course.errors import ImageSetError, ModelError
 from tl_course.widgets import TryIt
 
 
@@ -107,3 +107,11 @@ def test_in_python_it_is_a_plain_object(model: Classifier, birds: ImageSet, tmp_
     assert html.escape(box._state["rows"][0][0]) in box._still()["text/html"]
     with pytest.raises(ImageSetError, match=r"nothing\.jpg"):
         box.predict(tmp_path / "nothing.jpg")
+
+
+def test_a_saved_model_is_named_by_its_folder(model: Classifier, birds: ImageSet, tmp_path: Path) -> None:
+    path = birds.path(birds[0])
+    box = TryIt(str(model.save(tmp_path / "model")), path)
+    assert box.prediction is not None and box.prediction.probabilities == model.predict(path)[0].probabilities
+    with pytest.raises(ModelError):
+        TryIt(tmp_path / "nothing")

@@ -35,16 +35,26 @@ class TryIt(Page):
 
     Parameters
     ----------
-    model : Classifier
+    model : Classifier or path
+        Whose answers to show: a classifier, or the folder of one that was saved.
     source : path or PIL picture, optional
         What to show an answer for before anything is handed over.
+
+    Raises
+    ------
+    ModelError
+        There is no saved model in the folder, or it is damaged.
     """
 
     _esm, _css = looks("camera", "try_it")
     _may_ask = {"_chunk": {"name", "size", "offset"}, "see": set(), "stop": set()}  # noqa: RUF012
     _view = traitlets.Bytes().tag(sync=True)
 
-    def __init__(self, model: "Classifier", source: "str | Path | Image.Image | None" = None) -> None:
+    def __init__(self, model: "Classifier | str | Path", source: "str | Path | Image.Image | None" = None) -> None:
+        if isinstance(model, str | Path):
+            from tl_course.models import Classifier
+
+            model = Classifier.load(model)
         self.model = model
         self.prediction: Prediction | None = None
         self._picture: Image.Image | None = None
