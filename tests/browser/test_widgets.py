@@ -163,7 +163,7 @@ def test_all_widgets_live_and_without_a_kernel(widgets: Any, birds: ImageSet, la
             page.click(".jp-Dialog button:has-text('No Kernel')", timeout=WAIT)
         page.wait_for_selector("[class^='tl-still-']", state="attached", timeout=WAIT)
         page.wait_for_timeout(4000)  # JupyterLab looks for the models for two seconds
-        assert seen(page) == {"live": [], "still": 5, "off": 0, "troubles": []}, name
+        wait_until(page, live=[], still=5, off=0, troubles=[])
         for theme in ("JupyterLab Dark", "JupyterLab Light"):
             use_theme(page, theme)
             picture_of(page, ".jp-Notebook", f"stills_{theme.split()[1].lower()}_{name.split('.')[0]}")
