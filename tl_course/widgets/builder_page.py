@@ -9,7 +9,7 @@ from typing import Any
 from tl_course.imageset import Picture
 from tl_course.sources.base import MOST
 from tl_course.widgets.builder_labels import DRAWN, LONGEST_NAME, LONGEST_SEARCH, MENU, Row
-from tl_course.widgets.builder_words import images_in_words, kinds
+from tl_course.widgets.builder_words import images_in_words, joined, kinds
 from tl_course.widgets.thumbnails import Thumbnails
 
 __all__ = ["ASKED", "ENOUGH", "PAGE", "advice", "counted", "on_page", "pages", "seen", "still"]
@@ -47,8 +47,7 @@ def advice(counts: Mapping[str, int]) -> str:
     if len(counts) < 2:
         return "Add a second label." if counts else "Add a label for each thing to tell apart: two or more."
     if missing := {label: ENOUGH - n for label, n in counts.items() if n < ENOUGH}:
-        listed = [f"{n} more of '{label}'" for label, n in missing.items()]
-        return f"{', '.join(listed[:-1])}{' and ' * (len(listed) > 1)}{listed[-1]} to start."
+        return joined([f"{n} more of '{label}'" for label, n in missing.items()]) + " to start."
     most, least = max(counts.values()), min(counts.values())
     if most >= UNBALANCED * least:
         few = min(counts, key=lambda label: counts[label])

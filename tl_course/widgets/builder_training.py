@@ -16,6 +16,7 @@ from tl_course.models import backbone_and_body
 from tl_course.progress import Bar, redirect_bars
 from tl_course.splits import groups_of
 from tl_course.training import train
+from tl_course.widgets.builder_words import first_three
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -92,7 +93,7 @@ class Trainer:
             raise
         self.model = model
         self._trained_on = {one.file_name: one.label for one in images}
-        left_out = f" {len(failed)} could not be read and took no part: {_few(failed)}." if failed else ""
+        left_out = f" {len(failed)} could not be read and took no part: {first_three(failed)}." if failed else ""
         self._end(score_in_words(model, images) + left_out)
         return model
 
@@ -185,7 +186,3 @@ def _percent(share: float) -> str:
     """In whole percent, where neither "0%" nor "100%" is said of what only comes near."""
     whole = round(100 * share)
     return f"{max(1, min(99, whole)) if 0 < share < 1 else whole}%"
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + ", …" * (len(names) > 3)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tl_course.sources import Collected
 
-__all__ = ["STOPPED", "images_in_words", "kinds", "merge", "short", "told", "twin_of"]
+__all__ = ["STOPPED", "first_three", "images_in_words", "joined", "kinds", "merge", "short", "told", "twin_of"]
 
 STOPPED = "stopped"  # the reason where an image was on its way when somebody pressed "Stop": it was not passed over
 _TWIN = re.compile(r"the same (?:picture|image) as (.+)$")
@@ -34,22 +34,22 @@ def told(
     labels = [label for label in new if new[label]] if total else list(new)
     if len(labels) > 1 and total:
         listed = [f"{new[label]} for '{label}'" for label in labels]
-        line = f"{images_in_words(total, 'new')}: {_listed(listed)}."
+        line = f"{images_in_words(total, 'new')}: {joined(listed)}."
     elif labels:
         names = [f"'{label}'" for label in labels]
-        line = f"{images_in_words(total, 'new')} for {_listed(names)}."
+        line = f"{images_in_words(total, 'new')} for {joined(names)}."
     else:
         line = "No new images."
     if back:
         line += f" {images_in_words(back)} that had been removed {'is' if back == 1 else 'are'} back."
     if full := [f"'{label}'" for label in enough if not new.get(label)]:
-        line += f" {_listed(full)} {'has' if len(full) == 1 else 'have'} as many as asked for: ask for more."
+        line += f" {joined(full)} {'has' if len(full) == 1 else 'have'} as many as asked for: ask for more."
     passed = [(label, name, reason) for label, report in reports.items() for name, reason in report.passed_over]
     found = kinds([one for one in passed if one[2] != STOPPED], where)
     if number := sum(len(names) for names in found.values()):
         several = len(found) > 1
         reasons = [
-            f"{f'{len(names)} ' * several}{why.partition(' (')[0]} ({_few(names)})"
+            f"{f'{len(names)} ' * several}{why.partition(' (')[0]} ({first_three(names)})"
             for why, names in list(found.items())[:3]
         ]
         line += f" {number} passed over: {'; '.join(reasons)}{'; …' * (len(found) > 3)}."
@@ -90,9 +90,11 @@ def short(url: str) -> str:
     return f"frame {int(frame) + 1}" if url.startswith("camera:") and (frame := last.partition("#")[2]) else last
 
 
-def _few(names: Sequence[str]) -> str:
+def first_three(names: Sequence[str]) -> str:
+    """The first three of some names, and a sign where there are more."""
     return ", ".join(names[:3]) + ", …" * (len(names) > 3)
 
 
-def _listed(texts: Sequence[str]) -> str:
+def joined(texts: Sequence[str]) -> str:
+    """Phrases as a sentence lists them: "a", "a and b", "a, b and c"."""
     return f"{', '.join(texts[:-1])}{' and ' * (len(texts) > 1)}{texts[-1]}"
