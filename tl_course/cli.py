@@ -8,10 +8,11 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tl_course import __version__
+from tl_course.cli_common import add_command, give
+from tl_course.cli_grading import add_grading
 from tl_course.errors import TLCourseError, TLCourseWarning
 
 if TYPE_CHECKING:
@@ -48,11 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, TLCourseWarning):  # those of other libraries are for developers
         print(f"warning: {message}", file=sys.stderr)
-
-
-def _give(options: argparse.Namespace, values: dict[str, Any], text: str) -> None:
-    """The result: as JSON where that is asked for, as text otherwise."""
-    print(json.dumps(values, ensure_ascii=False) if options.json else text)
 
 
 def _open(options: argparse.Namespace) -> "ImageSet":
@@ -122,7 +118,7 @@ def _train(options: argparse.Namespace) -> int:
         lines.append(f"accuracy {metrics['cross_validated_accuracy']:.3f} by cross-validation on the training pictures")
     if out:
         lines.append(f"saved in {out}; try it: tl-course predict {out} PICTURE")
-    _give(options, values, "\n".join(lines))
+    give(options, values, "\n".join(lines))
     return 0
 
 
@@ -138,7 +134,7 @@ def _predict(options: argparse.Namespace) -> int:
             for p in predictions
         ],
     }
-    _give(options, values, "\n".join(map(str, predictions)))
+    give(options, values, "\n".join(map(str, predictions)))
     return 0
 
 
@@ -167,7 +163,7 @@ def _suspects(options: argparse.Namespace) -> int:
     lines = [
         f"{one.score:.2f}  {one.file_name}  {one.label!r}: {one.reason}" for one in ranked[: options.n] if one.reason
     ]
-    _give(options, values, "\n".join(lines or ["Nothing looks wrong."]))
+    give(options, values, "\n".join(lines or ["Nothing looks wrong."]))
     return 0
 
 
@@ -186,7 +182,7 @@ def _run(options: argparse.Namespace) -> int:
     )
     if options.json:
         print(f"{report}\n", file=sys.stderr)
-    _give(options, report.to_json(), str(report))
+    give(options, report.to_json(), str(report))
     return 0 if report.ok else 1
 
 
@@ -200,7 +196,7 @@ def _doctor(options: argparse.Namespace) -> int:
     from tl_course.doctor import examine
 
     report = examine()
-    _give(options, report.to_json(), str(report))
+    give(options, report.to_json(), str(report))
     return 0 if report.ok else 1
 
 
@@ -218,7 +214,7 @@ def _cache(options: argparse.Namespace) -> int:
     lines.append(f"{readable(total):>9}  in all, in {cache_dir()}. It can all be made again.")
     lines += ["To free some of it: tl-course cache prune --dry-run, and without --dry-run"] * bool(entries)
     values = {"folder": str(cache_dir()), "bytes": total, "kinds": kinds, "entries": [one.to_json() for one in entries]}
-    _give(options, values, "\n".join(lines))
+    give(options, values, "\n".join(lines))
     return 0
 
 
@@ -231,7 +227,7 @@ def _cache_prune(options: argparse.Namespace) -> int:
         kinds=options.kind or KINDS,
         dry_run=options.dry_run,
     )
-    _give(options, done.to_json(), str(done))
+    give(options, done.to_json(), str(done))
     return 0
 
 
@@ -248,7 +244,7 @@ def _images_info(options: argparse.Namespace) -> int:
         "edits": len(images.journal),
         "skipped": [{"file_name": name, "reason": reason} for name, reason in images.skipped],
     }
-    _give(options, values, f"{images}\n  read as: {images.layout}")
+    give(options, values, f"{images}\n  read as: {images.layout}")
     return 0
 
 
@@ -268,9 +264,7 @@ def _images_render(options: argparse.Namespace) -> int:
         off_topic=options.off_topic,
         threshold=options.threshold,
     )
-    _give(
-        options, {"folder": str(images.root), "n": len(images), "counts": images.counts()}, f"{images}\n{images.root}"
-    )
+    give(options, {"folder": str(images.root), "n": len(images), "counts": images.counts()}, f"{images}\n{images.root}")
     return 0
 
 
@@ -308,7 +302,7 @@ def _images_collect(options: argparse.Namespace) -> int:
         "interrupted": report.interrupted,
     }
     trainable = sum(count > 1 for count in report.counts.values()) > 1
-    _give(options, values, f"{report}\nNext: tl-course train {options.out}" if trainable else str(report))
+    give(options, values, f"{report}\nNext: tl-course train {options.out}" if trainable else str(report))
     if report.interrupted:
         return 130
     return 0 if all(report.counts.values()) else 1
@@ -316,75 +310,7 @@ def _images_collect(options: argparse.Namespace) -> int:
 
 def _images_pack(options: argparse.Namespace) -> int:
     digest = _open(options).pack(options.out)
-    _give(options, {"pack": options.out, "sha256": digest}, f"{options.out}\nsha256 {digest}")
-    return 0
-
-
-def _assign(options: argparse.Namespace) -> int:
-    from tl_course.grading.course import assign
-
-    folder = assign(options.name, course=Path(options.course))
-    _give(
-        options,
-        {"folder": str(folder)},
-        f"{folder}\nHand out what lies there; it has no solutions and no hidden tests.",
-    )
-    return 0
-
-
-def _grade(options: argparse.Namespace) -> int:
-    from tl_course.grading.batch import grade
-    from tl_course.grading.page import points
-
-    batch = grade(
-        options.name,
-        course=Path(options.course),
-        jobs=options.jobs,
-        isolation=options.isolation,
-        student=options.student,
-        progress=not options.json,
-    )
-    lines = [f"isolation: {batch.isolation}; graded now: {len(batch.graded)} of {len(batch.submissions)}"]
-    for one in batch.submissions:
-        if one["status"] != "graded":
-            lines += [f"{one['student']}: {points(one)}", *(f"  {sentence}" for sentence in one["look"])]
-    lines.append(f"report: {batch.folder / 'report.html'}")
-    values = {"isolation": batch.isolation, "graded": batch.graded, "seconds": round(batch.seconds, 2)}
-    _give(options, values | {"report": str(batch.folder), "submissions": batch.submissions}, "\n".join(lines))
-    return 1 if any(one["status"] == "failed" for one in batch.submissions) else 0
-
-
-def _feedback(options: argparse.Namespace) -> int:
-    from tl_course.grading.course import feedback
-
-    pages = feedback(options.name, course=Path(options.course), student=options.student)
-    _give(options, {"pages": [str(page) for page in pages]}, "\n".join(map(str, pages)))
-    return 0
-
-
-def _alike(options: argparse.Namespace) -> int:
-    from tl_course.grading.similarity import report
-
-    page, pairs = report(options.name, course=Path(options.course))
-    lines = [f"{one.likeness:.0%}  {one.first}, {one.second}: {', '.join(one.cells)}" for one in pairs[:20]]
-    lines.append(f"pairs for a person to look at: {len(pairs)}; {page}")
-    found = [
-        {"first": one.first, "second": one.second, "likeness": round(one.likeness, 3), "cells": list(one.cells)}
-        for one in pairs
-    ]
-    _give(options, {"page": str(page), "pairs": found}, "\n".join(lines))
-    return 0
-
-
-def _grades(options: argparse.Namespace) -> int:
-    from tl_course.grading.course import grades
-
-    table = grades(course=Path(options.course))
-    if options.csv:
-        table.to_csv(options.csv, index=False)
-    rows = json.loads(table.to_json(orient="records"))
-    text = table.to_string(index=False, na_rep="", float_format="{:g}".format) if rows else "No marks yet."
-    _give(options, {"grades": rows}, text)
+    give(options, {"pack": options.out, "sha256": digest}, f"{options.out}\nsha256 {digest}")
     return 0
 
 
@@ -406,7 +332,7 @@ def _parser() -> argparse.ArgumentParser:
 
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    one = _add(commands, "train", _train, "train a classifier on a folder of pictures", device, json_option)
+    one = add_command(commands, "train", _train, "train a classifier on a folder of pictures", device, json_option)
     _add_set(one, images)
     one.add_argument("--test", metavar="IMAGES", help="measure on these and train on all of IMAGES")
     one.add_argument(
@@ -423,11 +349,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     one.add_argument("--out", metavar="DIR", help="save the model in this folder")
 
-    one = _add(commands, "predict", _predict, "predict the labels of pictures", device, json_option)
+    one = add_command(commands, "predict", _predict, "predict the labels of pictures", device, json_option)
     one.add_argument("model", metavar="MODEL", help="the folder of a saved model")
     one.add_argument("files", metavar="FILES", nargs="+", help="pictures, or folders of pictures")
 
-    one = _add(commands, "suspects", _suspects, "list the pictures that look wrong, and why", device, json_option)
+    one = add_command(
+        commands, "suspects", _suspects, "list the pictures that look wrong, and why", device, json_option
+    )
     _add_set(one, images)
     one.add_argument(
         "--backbone", default="tf_efficientnet_lite0", metavar="NAME",
@@ -436,7 +364,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--n", type=int, default=30, metavar="N", help="how many to list (30); --json and --csv have all")
     one.add_argument("--csv", metavar="FILE", help="write all as a table; neighbours and kinds are JSON lists in it")
 
-    one = _add(
+    one = add_command(
         commands, "run", _run, "run lessons without a browser and hold them to their budgets", device, json_option
     )
     one.add_argument("lessons", metavar="LESSON", nargs="*", help="names, such as 01_birds, or paths (all lessons)")
@@ -454,22 +382,26 @@ def _parser() -> argparse.ArgumentParser:
         "--no-budgets", dest="enforce_budgets", action="store_false", default=None, help="fail for no budget at all"
     )
 
-    one = _add(commands, "lab", _lab, "open the lessons in JupyterLab")
+    one = add_command(commands, "lab", _lab, "open the lessons in JupyterLab")
     one.add_argument("lesson", metavar="LESSON", nargs="?", help="open this one")
 
-    one = _add(commands, "cache", _cache, "list what is kept for the next time, and how large it is", json_option)
+    one = add_command(
+        commands, "cache", _cache, "list what is kept for the next time, and how large it is", json_option
+    )
     _add_cache(one.add_subparsers(title="commands", metavar="COMMAND"))
 
-    _add(commands, "doctor", _doctor, "say what this machine has: packages, device, backbones, folders", json_option)
+    add_command(
+        commands, "doctor", _doctor, "say what this machine has: packages, device, backbones, folders", json_option
+    )
 
-    _add_grading(commands, json_option)
+    add_grading(commands, json_option)
     group = commands.add_parser("images", help="collect, draw, look at and pack data sets")
     _add_images(group.add_subparsers(title="commands", required=True, metavar="COMMAND"), images, json_option)
     return parser
 
 
 def _add_cache(verbs: Any) -> None:
-    one = _add(verbs, "prune", _cache_prune, "free what was not used for long, and what is too much")
+    one = add_command(verbs, "prune", _cache_prune, "free what was not used for long, and what is too much")
     one.add_argument("--days", type=float, default=90, metavar="N", help="what was unused for longer goes (90)")
     one.add_argument(
         "--max-size",
@@ -486,35 +418,10 @@ def _add_cache(verbs: Any) -> None:
     )
 
 
-def _add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
-    course = argparse.ArgumentParser(add_help=False)
-    course.add_argument("--course", metavar="DIR", default="assignments", help="the nbgrader course (./assignments)")
-    one = _add(commands, "assign", _assign, "make an assignment's version for students", course, json_option)
-    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
-    one = _add(commands, "grade", _grade, "grade what was handed in: in parallel, isolated", course, json_option)
-    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
-    one.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (one for each core)")
-    one.add_argument(
-        "--isolation", choices=("auto", "bwrap", "container", "none"), default="auto", help="of each submission (auto)"
-    )
-    one.add_argument("--student", metavar="ID", help="only this one, even if nothing has changed")
-    one = _add(
-        commands, "feedback", _feedback, "write a page of marks and comments for each student", course, json_option
-    )
-    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
-    one.add_argument("--student", metavar="ID", help="only this one's")
-    one = _add(
-        commands, "alike", _alike, "list pairs of students whose answers are suspiciously alike", course, json_option
-    )
-    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
-    one = _add(commands, "grades", _grades, "list all marks; one that is missing is left empty", course, json_option)
-    one.add_argument("--csv", metavar="FILE", help="also write them as a table")
-
-
 def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.ArgumentParser) -> None:
-    one = _add(verbs, "info", _images_info, "say what is in a data set", json_option)
+    one = add_command(verbs, "info", _images_info, "say what is in a data set", json_option)
     _add_set(one, images)
-    one = _add(verbs, "render", _images_render, "draw a data set whose truth is known", json_option)
+    one = add_command(verbs, "render", _images_render, "draw a data set whose truth is known", json_option)
     one.add_argument("name", metavar="NAME", help="which set: birds, doors, cats_dogs, animals, patterns")
     one.add_argument("out", metavar="DIR", help="a new folder")
     one.add_argument("--n", type=int, default=400, help="number of pictures (400)")
@@ -527,7 +434,7 @@ def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.Argume
     for flaw in ("wrong-labels", "near-duplicates", "off-topic"):
         one.add_argument(f"--{flaw}", type=float, default=0.0, metavar="SHARE", help="share to plant, 0 to 1 (0)")
     one.add_argument("--threshold", type=float, metavar="DEGREES", help="doors: from which angle on one is open (20)")
-    one = _add(verbs, "collect", _images_collect, "collect pictures for labels into a data set", json_option)
+    one = add_command(verbs, "collect", _images_collect, "collect pictures for labels into a data set", json_option)
     one.add_argument("out", metavar="DIR", help="the data set's folder, a new one or one to add to")
     one.add_argument(
         "labels",
@@ -546,7 +453,7 @@ def _add_images(verbs: Any, images: dict[str, str], json_option: argparse.Argume
     one.add_argument("--api", metavar="URL", help="another address of openverse, commons or public, such as a mirror")
     one.add_argument("--sha256", metavar="HEX", help="what a zip must have")
     _add_how(one)
-    one = _add(verbs, "pack", _images_pack, "write a data set as one zip and print its sha256", json_option)
+    one = add_command(verbs, "pack", _images_pack, "write a data set as one zip and print its sha256", json_option)
     _add_set(one, images)
     one.add_argument("out", metavar="ZIP", help="the zip to write")
 
@@ -566,12 +473,6 @@ def _add_how(one: Any) -> None:
         "--column", metavar="WHICH=NAME", action="append", default=[],
         help="a column of the table: file_name=NAME, label=NAME or split=NAME",
     )  # fmt: skip
-
-
-def _add(group: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *parents: Any) -> Any:
-    one = group.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=list(parents))
-    one.set_defaults(command=run)
-    return one
 
 
 if __name__ == "__main__":

@@ -1,0 +1,106 @@
+"""The commands of ``tl-course`` that hand out, grade and give back assignments."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tl_course.cli_common import add_command, give
+
+__all__ = ["add_grading"]
+
+
+def add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
+    """Register the commands of grading."""
+    course = argparse.ArgumentParser(add_help=False)
+    course.add_argument("--course", metavar="DIR", default="assignments", help="the nbgrader course (./assignments)")
+    one = add_command(commands, "assign", _assign, "make an assignment's version for students", course, json_option)
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    one = add_command(commands, "grade", _grade, "grade what was handed in: in parallel, isolated", course, json_option)
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    one.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (one for each core)")
+    one.add_argument(
+        "--isolation", choices=("auto", "bwrap", "container", "none"), default="auto", help="of each submission (auto)"
+    )
+    one.add_argument("--student", metavar="ID", help="only this one, even if nothing has changed")
+    one = add_command(
+        commands, "feedback", _feedback, "write a page of marks and comments for each student", course, json_option
+    )
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    one.add_argument("--student", metavar="ID", help="only this one's")
+    one = add_command(
+        commands, "alike", _alike, "list pairs of students whose answers are suspiciously alike", course, json_option
+    )
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    one = add_command(
+        commands, "grades", _grades, "list all marks; one that is missing is left empty", course, json_option
+    )
+    one.add_argument("--csv", metavar="FILE", help="also write them as a table")
+
+
+def _assign(options: argparse.Namespace) -> int:
+    from tl_course.grading.course import assign
+
+    folder = assign(options.name, course=Path(options.course))
+    give(
+        options,
+        {"folder": str(folder)},
+        f"{folder}\nHand out what lies there; it has no solutions and no hidden tests.",
+    )
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from tl_course.grading.batch import grade
+    from tl_course.grading.page import points
+
+    batch = grade(
+        options.name,
+        course=Path(options.course),
+        jobs=options.jobs,
+        isolation=options.isolation,
+        student=options.student,
+        progress=not options.json,
+    )
+    lines = [f"isolation: {batch.isolation}; graded now: {len(batch.graded)} of {len(batch.submissions)}"]
+    for one in batch.submissions:
+        if one["status"] != "graded":
+            lines += [f"{one['student']}: {points(one)}", *(f"  {sentence}" for sentence in one["look"])]
+    lines.append(f"report: {batch.folder / 'report.html'}")
+    values = {"isolation": batch.isolation, "graded": batch.graded, "seconds": round(batch.seconds, 2)}
+    give(options, values | {"report": str(batch.folder), "submissions": batch.submissions}, "\n".join(lines))
+    return 1 if any(one["status"] == "failed" for one in batch.submissions) else 0
+
+
+def _feedback(options: argparse.Namespace) -> int:
+    from tl_course.grading.course import feedback
+
+    pages = feedback(options.name, course=Path(options.course), student=options.student)
+    give(options, {"pages": [str(page) for page in pages]}, "\n".join(map(str, pages)))
+    return 0
+
+
+def _alike(options: argparse.Namespace) -> int:
+    from tl_course.grading.similarity import report
+
+    page, pairs = report(options.name, course=Path(options.course))
+    lines = [f"{one.likeness:.0%}  {one.first}, {one.second}: {', '.join(one.cells)}" for one in pairs[:20]]
+    lines.append(f"pairs for a person to look at: {len(pairs)}; {page}")
+    found = [
+        {"first": one.first, "second": one.second, "likeness": round(one.likeness, 3), "cells": list(one.cells)}
+        for one in pairs
+    ]
+    give(options, {"page": str(page), "pairs": found}, "\n".join(lines))
+    return 0
+
+
+def _grades(options: argparse.Namespace) -> int:
+    from tl_course.grading.course import grades
+
+    table = grades(course=Path(options.course))
+    if options.csv:
+        table.to_csv(options.csv, index=False)
+    rows = json.loads(table.to_json(orient="records"))
+    text = table.to_string(index=False, na_rep="", float_format="{:g}".format) if rows else "No marks yet."
+    give(options, {"grades": rows}, text)
+    return 0
