@@ -2,6 +2,7 @@
 
 import asyncio
 from copy import deepcopy
+from hashlib import sha256
 from time import monotonic
 from typing import Any
 
@@ -13,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tl_course.grading.kernels import kernel_manager
 from tl_course.grading.marks import is_test
-from tl_course.grading.notes import NOTES, RESTORED
+from tl_course.grading.notes import NOTES, RESTORED, VALUE
 from tl_course.grading.sandbox import Sandbox, SandboxGoneError
 
 __all__ = ["run_notebook"]
@@ -33,7 +34,8 @@ def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
     """
     said: list[str] = []
     cells = _made_ready(notebook)
-    sandbox.protected = [cell.source for cell in cells if cell.metadata.get("nbgrader", {}).get("locked")]
+    locked = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("locked") and not is_test(cell)]
+    sandbox.protected = [sha256(cell.source.encode()).hexdigest() for cell in locked]
     deadline = monotonic() + sandbox.limits.notebook_seconds
     done, deaths = 0, 0
     restored: dict[str, None] = {}
@@ -131,7 +133,12 @@ class _Client(NotebookClient):
         """How the cell ended, by the kernel's own answer: what it shows can be taken back, as errors can be hidden."""
         reply = execute_reply["content"]
         cell.metadata[NOTES] = {"status": "ok" if reply["status"] == "ok" else "error"}
-        self.restored |= dict.fromkeys(execute_reply.get("metadata", {}).get(RESTORED, ()))
+        answered = execute_reply.get("metadata", {})
+        self.restored |= dict.fromkeys(answered.get(RESTORED, ()))
+        if is_test(cell) and (value := _value(answered.get(VALUE))) is not None:
+            cell.metadata[NOTES]["value"] = value
+            shown = value["text"] if isinstance(value, dict) else f"{value:g}"
+            cell.outputs.append(new_output("execute_result", data={"text/plain": shown}))
         if reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
             name, text = reply.get("ename", "Error"), reply.get("evalue", "")
             traceback = reply.get("traceback") or [f"{name}: {text}"]
@@ -169,6 +176,15 @@ class _Client(NotebookClient):
                 reply["content"] |= {"ename": "CellTimeoutError", "evalue": self.timed_out}
                 return reply
         raise CellTimeoutError(f"The cell took more than {timeout} seconds and did not let itself be interrupted.")
+
+
+def _value(answered: Any) -> float | dict[str, str] | None:
+    """What a test ended with, as its kernel says: a number, or the kind of another thing and what it looks like."""
+    if isinstance(answered, int | float) and not isinstance(answered, bool):
+        return float(answered)
+    if isinstance(answered, dict):
+        return {name: str(answered.get(name, ""))[:200] for name in ("kind", "text")}
+    return None
 
 
 def _fail(cell: NotebookNode, problem: Exception) -> None:

@@ -14,11 +14,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from ipykernel.ipkernel import IPythonKernel
 
-from tl_course.grading.notes import RESTORED
+from tl_course.grading.guarded_test import TestRun, reply_error, value_for_reply
+from tl_course.grading.notes import RESTORED, VALUE
 from tl_course.variants import GRADED_STUDENT
 
 __all__ = ["GuardedKernel", "Snapshot"]
@@ -147,7 +149,7 @@ class GuardedKernel(IPythonKernel):
     snapshot : Snapshot
         What is restored; taken by the process that kernels are forked from.
     protected : list of str
-        Cells of the instructor's: for each test, what they name is what it was when they had run.
+        SHA-256 of the instructor's cells: for each test, what they name is what it was when they had run.
     """
 
     snapshot: Snapshot
@@ -156,41 +158,62 @@ class GuardedKernel(IPythonKernel):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._restored: list[str] = []
+        self._value: float | dict[str, str] | None = None
+        self._test = ""
         self._student = os.environ.get(GRADED_STUDENT)
         self._shadowing: dict[str, Any] | None = None
         self._named: dict[str, Any] = {}
         self._made: dict[str, tuple[Any, dict[str, Any]]] = {}
 
+    async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Take a test's source out of the request, where an answer that the test calls could look it up."""
+        content = parent["content"]
+        if not content.get("store_history", True):
+            self._test, content["code"] = content["code"], ""
+        await super().execute_request(stream, ident, parent)
+
     async def do_execute(  # noqa: D102 - as in the base class
         self, code: str, silent: bool, store_history: bool = True, *arguments: Any, **options: Any
     ) -> Any:
         self._restored = self.snapshot.restore() + self._restore_shell()
+        self._value = None
         if self._student is not None and os.environ.get(GRADED_STUDENT) != self._student:
             os.environ[GRADED_STUDENT] = self._student
             self._restored.append(GRADED_STUDENT)
-        _seed(zlib.crc32(code.encode()))
+        test, self._test = self._test, ""
+        _seed(zlib.crc32((code or test).encode()))
+        if not store_history:
+            return await self._run_test(test)
+        reply = await super().do_execute(code, silent, store_history, *arguments, **options)
+        if sha256(code.encode()).hexdigest() in self.protected:
+            assert self.shell is not None
+            names = self.shell.user_ns
+            made = {name: names[name] for name in _bound(code) if name in names}
+            self._named |= made
+            self._made |= {name: (one, dict(_functions(one))) for name, one in made.items() if _is_own(one)}
+        return reply
+
+    async def _run_test(self, source: str) -> dict[str, Any]:
+        """Run a test past IPython, with the names of locked cells as these made them; answers as a kernel does."""
         assert self.shell is not None
         names = self.shell.user_ns
-        if store_history:
-            reply = await super().do_execute(code, silent, store_history, *arguments, **options)
-            if code in self.protected:
-                made = {name: names[name] for name in _bound(code) if name in names}
-                self._named |= made
-                self._made |= {name: (one, dict(_functions(one))) for name, one in made.items() if _is_own(one)}
-            return reply
-        # A test. It shows its last value, whatever a student likes to see of theirs, and names mean what they meant.
-        self.shell.ast_node_interactivity = "last_expr"
         theirs = {name: names.get(name) for name, value in self._named.items() if names.get(name) is not value}
-        used = _used(code)  # a name that this test does not use may well be taken twice
+        used = _used(source)  # a name that this test does not use may well be taken twice
         self._restored += [f"{name} (for the tests)" for name in theirs if name in used]
         names.update({name: self._named[name] for name in theirs})
         for name, (one, functions) in self._made.items():
             if changed := {what: value for what, value in functions.items() if vars(one).get(what) is not value}:
                 vars(one).update(changed)
                 self._restored += [f"{name}.{what}" for what in changed]
-        reply = await super().do_execute(code, silent, store_history, *arguments, **options)
+        run = TestRun(source, "<test>")
+        await run.run(names)
         names.update(theirs)
-        return reply
+        reply = {"execution_count": self.shell.execution_count, "payload": [], "user_expressions": {}}
+        if run.error is None:
+            self._value = value_for_reply(run.value)
+            return reply | {"status": "ok"}
+        name, said = reply_error(run.error)
+        return reply | {"status": "error", "ename": name, "evalue": said, "traceback": run.formatted()}
 
     def _restore_shell(self) -> list[str]:
         """Methods that were replaced on the shell itself, not on its class."""
@@ -206,7 +229,8 @@ class GuardedKernel(IPythonKernel):
 
     def finish_metadata(self, parent: Any, metadata: dict[str, Any], reply_content: Any) -> dict[str, Any]:  # noqa: D102
         finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)
-        return finished | {RESTORED: self._restored}
+        value = {} if self._value is None else {VALUE: self._value}
+        return finished | {RESTORED: self._restored} | value
 
 
 def _seed(seed: int) -> None:

@@ -38,7 +38,7 @@ def mark(cell: NotebookNode) -> Mark:
 
     Nought if it raised an exception; the number that it ends with, if it ends with one; all of its points otherwise.
     Warnings, and whatever else is printed, change nothing. Some of what nbgrader takes for full marks is no mark here,
-    and asks for a person: a last value that is no number, or below nought, or above the points, or more than one.
+    and asks for a person: a last value that is no number, or below nought, or above the points.
     """
     points = float(cell.metadata["nbgrader"]["points"])
     notes = cell.metadata.get(NOTES, {})
@@ -47,15 +47,12 @@ def mark(cell: NotebookNode) -> Mark:
         return Mark(None, notes.get("why", "This test was not run."))
     if status == "error":
         return Mark(0.0, notes.get("why", ""))
-    values = [output["data"].get("text/plain", "") for output in cell.outputs if output.output_type == "execute_result"]
-    if not values:
+    value = notes.get("value")  # as the kernel's own code took it: what a cell shows, an answer can show too
+    if value is None:
         return Mark(None, "The test ends with a value, and none came.") if _ends_with_a_value(cell) else Mark(points)
-    if len(values) > 1:
-        return Mark(None, "The test showed more than one result.")
-    try:
-        earned = float(values[0])
-    except ValueError:
-        return Mark(None, f"The test ends with {values[0][:80]!r}, which is no number of points.")
+    if isinstance(value, dict):
+        return Mark(None, f"The test ends with {value['text'][:80]} ({value['kind']}), which is no number of points.")
+    earned = float(value)
     if not math.isfinite(earned) or not 0 <= earned <= points:
         return Mark(None, f"The test ends with {earned:g}, which is not between 0 and {points:g} points.")
     return Mark(round(earned, 6))  # 0.7 + 1.4 is no 2.0999999999999996 points

@@ -1,7 +1,8 @@
 """Names under which the parts of the grading write things down for each other."""
 
-__all__ = ["NOTES", "RESTORED", "SHOWN"]
+__all__ = ["NOTES", "RESTORED", "SHOWN", "VALUE"]
 
 NOTES = "tl_course"  # in a cell's metadata: how it ended, and why
 RESTORED = "tl_course.restored"  # in the metadata of a kernel's answer: what was put back before the cell ran
 SHOWN = "tl_course.shown"  # in the metadata of an output of a test: its author wrote it, for the student to read
+VALUE = "tl_course.value"  # in the metadata of a kernel's answer: the number, or kind of thing, that a test ended with
