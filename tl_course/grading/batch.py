@@ -1,46 +1,30 @@
 """All submissions to an assignment: in parallel, each on its own, again only where something changed."""
 
-import hashlib
 import json
-import logging
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import escape
-from multiprocessing.util import Finalize
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-# As in notebooks/__main__.py: what nbformat imports would compile this one's grammar for seconds, and never need it. A
-# batch pays for its imports in each process.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-
-from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
-
 from tl_course.devices import cores
 from tl_course.errors import GradingError, TLCourseWarning
-from tl_course.files import atomic_path, sha256_of
+from tl_course.files import atomic_path
 from tl_course.grading.container import run_in_container
 from tl_course.grading.course import needs_nbgrader
 from tl_course.grading.gradebook import course_config, open_gradebook
+from tl_course.grading.packing import digest_of, scratch
 from tl_course.grading.page import to_page
-from tl_course.grading.rehearsal import rehearse
-from tl_course.grading.sandbox import Limits, Sandbox, pick_isolation, why_no_bwrap
+from tl_course.grading.sandbox import Limits, pick_isolation, why_no_bwrap
+from tl_course.grading.worker import Setup, Unit, failed, in_parallel
 from tl_course.progress import Bar
 
 __all__ = ["Batch", "grade"]
 
 _PACKAGE = Path(__file__).parents[1]
-_LARGE = 100 << 20  # bytes of a file, from which on its size and time stand for what is in it
 _VERSION = 1  # of what is written down of a submission; another one has it graded again
 
 
@@ -107,6 +91,8 @@ def grade(
         There is no such course, assignment or student, or the assignment was not handed out yet.
     """
     needs_nbgrader()
+    from tl_course.grading.bundle import Bundle, source_cells
+
     began = monotonic()
     course = course.resolve()
     release = course / "release" / name
@@ -138,34 +124,19 @@ def grade(
     (folder / "students").mkdir(parents=True, exist_ok=True)
     limits = limits or _limits(course)
     questions = [_PACKAGE / "exercises", _PACKAGE / "variants.py", _PACKAGE / "grading" / "checks.py"]
-    handed_out = _digest([release, course / "source" / name, course / "nbgrader_config.py", *questions])
+    handed_out = digest_of([release, course / "source" / name, course / "nbgrader_config.py", *questions])
     digests = {
-        one: f"{_VERSION}:{limits}:{handed_out}:{_digest([course / 'submitted' / one / name])}" for one in handed_in
+        one: f"{_VERSION}:{limits}:{handed_out}:{digest_of([course / 'submitted' / one / name])}" for one in handed_in
     }
     in_gradebook = _in_gradebook(course, name)
     wanted = [student] if student is not None else [
         one for one in handed_in if one not in in_gradebook or _written(folder, one).get("digest") != digests[one]
     ]  # fmt: skip
-    imports = _imports(release)
-    cache = None
-    if wanted and any((course / "source" / name).glob("*.ipynb")):
-        solution = course / "source" / name
-        cache, imports = rehearse(
-            solution, folder, handed_out, isolation=isolation, imports=imports, limits=limits, progress=progress
-        )
-    for one in wanted:  # where this is ended in the middle, they are graded the next time
-        (folder / "students" / f"{one}.json").unlink(missing_ok=True)
-    setup = (str(course), name, isolation, imports, limits, cache)
-    for one, report in _in_parallel(wanted, jobs or cores(), setup, progress=progress):
-        report |= {
-            "digest": digests[one],
-            "isolation": isolation,
-            "at": datetime.now(UTC).isoformat("T", "seconds"),
-        }
-        if report["status"] == "failed":
-            del report["digest"]  # it is tried again
-        with atomic_path(folder / "students" / f"{one}.json") as part:
-            part.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    if wanted:
+        bundle = Bundle(name, release, course / "source" / name, course, source_cells(course, name))
+        setup = Setup(bundle, handed_out, folder, _imports(release), isolation, limits)
+        setup.rehearse(progress=progress)
+        _grade_all(wanted, course, setup, jobs or cores(), digests, progress=progress)
     submissions = [_written(folder, one) for one in handed_in]
     batch = Batch(name, isolation, [one for one in submissions if one], wanted, monotonic() - began, folder)
     with atomic_path(folder / "report.json") as part:
@@ -175,6 +146,48 @@ def grade(
         page = to_page(name, batch.submissions, isolation=isolation, seconds=batch.seconds)
         part.write_text(page, encoding="utf-8", errors="backslashreplace")
     return batch
+
+
+def _grade_all(
+    wanted: Sequence[str], course: Path, setup: Setup, jobs: int, digests: dict[str, str], *, progress: bool
+) -> None:
+    """Grade submissions; what has been is written down at once, and the gradebook is written by this process alone."""
+    from tl_course.grading.records import Records
+
+    folder = setup.folder
+
+    def note(report: dict[str, Any]) -> None:
+        about = {"isolation": setup.isolation, "at": datetime.now(UTC).isoformat("T", "seconds")}
+        if report["status"] != "failed":  # then it is tried again
+            about["digest"] = digests[report["student"]]
+        kept = {key: value for key, value in report.items() if key != "notebooks"}
+        with atomic_path(folder / "students" / f"{report['student']}.json") as part:
+            part.write_text(json.dumps(kept | about, indent=1), encoding="utf-8")
+
+    with (
+        Records(course, setup.bundle.name) as records,
+        scratch(folder) as work,
+        Bar("grading", len(wanted), unit="submissions", show=progress) as bar,
+    ):
+        units: list[Unit] = []
+        for student in wanted:
+            (folder / "students" / f"{student}.json").unlink(missing_ok=True)  # ended in the middle, it is graded again
+            try:
+                records.forget(student)
+            except Exception as problem:  # nothing of one submission may stop the others
+                note(failed(student, problem))
+            else:
+                units.append(Unit(student, records.folder("submitted", student), work / student))
+        bar.update(len(wanted) - len(units))
+        for report in in_parallel(units, jobs, setup):
+            student = report["student"]
+            try:
+                records.enter(report, work / student)
+            except Exception as problem:
+                note(failed(student, problem))
+            else:
+                note(report)
+            bar.update()
 
 
 def _limits(course: Path) -> Limits:
@@ -194,28 +207,6 @@ def _in_gradebook(course: Path, name: str) -> set[str]:
     """Whose submissions nbgrader's gradebook knows: somebody may have begun a new one."""
     with open_gradebook(course) as gradebook:
         return {submission.student.id for submission in gradebook.assignment_submissions(name)}
-
-
-def _digest(places: Sequence[Path]) -> str:
-    """Of files, and of all that lies in folders."""
-    digest = hashlib.sha256()
-    for place in places:
-        folder = place if place.is_dir() else place.parent
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if "__pycache__" in path.parts:
-                continue
-            digest.update(os.fsencode(path.relative_to(folder)))
-            try:
-                about = path.lstat()
-                if path.is_symlink():
-                    digest.update(os.fsencode(path.readlink()))
-                elif path.is_file() and about.st_size <= _LARGE:
-                    digest.update(sha256_of(path).encode())
-                elif path.is_file():
-                    digest.update(f"{about.st_size} {about.st_mtime_ns}".encode())
-            except OSError as problem:  # whoever may not read it will say so when it is graded
-                digest.update(str(problem).encode())
-    return digest.hexdigest()
 
 
 def _imports(release: Path) -> list[str]:
@@ -241,82 +232,3 @@ def _imports(release: Path) -> list[str]:
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     found[node.module] = None
     return list(found)
-
-
-def _in_parallel(
-    students: Sequence[str], jobs: int, setup: tuple[Any, ...], *, progress: bool
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each student's report, as it comes. Where a worker is lost, those that may have done it are tried alone."""
-    left, alone = list(students), set[str]()
-    with Bar("grading", len(students), unit="submissions", show=progress) as bar:
-        while left:
-            some = left[:1] if left[0] in alone else [one for one in left if one not in alone]
-            pool = ProcessPoolExecutor(
-                min(jobs, len(some)),
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_begin,
-                initargs=setup,
-            )
-            running = {pool.submit(_one, student): student for student in some}
-            try:
-                for future in as_completed(running):
-                    report = future.result()
-                    left.remove(running[future])
-                    bar.update()
-                    yield running[future], report
-            except BrokenProcessPool:
-                if some[0] in alone:  # so it was this one
-                    left.remove(some[0])
-                    bar.update()
-                    yield some[0], _failed(some[0], "The process that graded it was ended while it did.")
-                else:
-                    alone = set(left[: 2 * jobs])  # they are taken in this order, some ahead of time
-            except BaseException:  # an interrupt: what has been graded is written down, what has not is not waited for
-                for process in list(pool._processes.values()):
-                    process.terminate()
-                raise
-            finally:
-                pool.shutdown(cancel_futures=True)
-
-
-def _failed(student: str, why: str) -> dict[str, Any]:
-    return {"student": student, "status": "failed", "marks": {}, "of": {}, "mended": [], "look": [why], "seconds": 0.0}
-
-
-_worker: dict[str, Any] = {}
-
-
-def _begin(course: str, name: str, isolation: str, imports: list[str], limits: Limits, cache: Path | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked hears it, and ends this one
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    logging.getLogger("tl_course.grading").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message="Object of type <", category=Warning)  # nbgrader's own, of SQLAlchemy
-    warnings.simplefilter("ignore", MissingIDFieldWarning)  # of notebooks that other places have written
-    warnings.simplefilter("ignore", DuplicateCellId)
-    _worker.update(
-        course=Path(course), name=name, sandbox=Sandbox(isolation, imports=imports, limits=limits, cache=cache)
-    )
-    Finalize(None, _worker["sandbox"].close, exitpriority=1)  # a pool's workers do not run what atexit has
-
-
-def _end_with_parent() -> None:
-    """Where the process that asked is killed, nothing goes on behind its back."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        if "sandbox" in _worker:
-            _worker["sandbox"].close()
-        os._exit(1)
-
-
-def _one(student: str) -> dict[str, Any]:
-    from tl_course.grading.autograde import autograde
-
-    why = ""
-    for _ in range(2):
-        try:
-            return autograde(_worker["course"], _worker["name"], student, _worker["sandbox"])
-        except Exception as problem:  # nothing of one submission may stop the others
-            why = f"{type(problem).__name__}: {problem}"
-    return _failed(student, why)

@@ -1,0 +1,93 @@
+"""What came out of grading, into nbgrader's gradebook and its ``autograded`` folder."""
+
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any, Self
+
+from nbformat import NotebookNode
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import AssignLatePenalties
+
+from tl_course.grading.gradebook import course_config, open_gradebook
+
+__all__ = ["Records"]
+
+
+class Records:
+    """The gradebook of a course while an assignment is graded: a single process writes, whoever else grades."""
+
+    def __init__(self, course: Path, name: str) -> None:
+        self.name = name
+        self._config = course_config(course)
+        self._coursedir = CourseDirectory(config=self._config)
+        self._converter = Autograde(coursedir=self._coursedir, config=self._config)  # for its settings and hooks
+        self._gradebook = open_gradebook(course)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._gradebook.close()
+
+    def folder(self, which: str, student: str) -> Path:
+        """One of nbgrader's folders of a student: "submitted", "autograded" or "feedback"."""
+        place = getattr(self._coursedir, f"{which}_directory")
+        return Path(self._coursedir.format_path(place, student, self.name))
+
+    def forget(self, student: str) -> None:
+        """The gradebook knows that something came in, and, until it is graded, that nobody has graded it."""
+        gradebook = self._gradebook
+        gradebook.update_or_create_student(student)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Object of type <", category=Warning)  # nbgrader's own
+            submission = gradebook.update_or_create_submission(self.name, student)
+        for notebook in submission.notebooks:
+            for grade in notebook.grades:
+                grade.auto_score, grade.needs_manual_grade = None, True
+        gradebook.db.commit()
+        shutil.rmtree(self.folder("feedback", student), ignore_errors=True)
+
+    def enter(self, report: dict[str, Any], folder: Path) -> None:
+        """Write down what `autograde` found; `folder` is what it made, and becomes the student's in ``autograded``.
+
+        Marks that a person gave stay, and wait to be confirmed.
+        """
+        student = report["student"]
+        target = self.folder("autograded", student)
+        shutil.rmtree(target, ignore_errors=True)  # of an earlier submission
+        if report["status"] not in ("graded", "look"):
+            return
+        try:
+            self._save(student, report["notebooks"], self._coursedir.get_existing_timestamp(str(folder)))
+        except BaseException:
+            self._gradebook.db.rollback()
+            raise
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.replace(target)
+        self._converter.set_permissions(self.name, student)
+        self._coursedir.assignment_id, self._coursedir.student_id = self.name, student
+        self._converter.notebooks = [str(path) for path in sorted(target.glob("*.ipynb"))]
+        self._converter.run_post_convert_hook()
+
+    def _save(self, student: str, notebooks: dict[str, Any], timestamp: Any) -> None:
+        more = {"timestamp": timestamp} if timestamp else {}
+        submission = self._gradebook.update_or_create_submission(self.name, student, **more)
+        for notebook in submission.notebooks:
+            found = notebooks.get(notebook.name, {"scores": {}, "comments": {}})
+            for grade in notebook.grades:
+                if grade.cell.name in found["scores"]:
+                    grade.auto_score = found["scores"][grade.cell.name]
+                    grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
+            for comment in notebook.comments:
+                if comment.cell.name in found["comments"]:
+                    comment.auto_comment = found["comments"][comment.cell.name]
+            notebook.late_submission_penalty = None
+        self._gradebook.db.commit()
+        if submission.total_seconds_late > 0:
+            for notebook in submission.notebooks:
+                about = {"notebook": notebook.name, "assignment": self.name, "student": student}
+                penalties = AssignLatePenalties(config=self._config)
+                penalties(NotebookNode(cells=[]), {"nbgrader": about | {"db_url": self._coursedir.db_url}})
+            self._gradebook.db.expire_all()
