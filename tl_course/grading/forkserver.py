@@ -1,14 +1,18 @@
-"""A warm process that kernels are forked from: what an assignment imports is imported once, not once a submission.
+"""A warm process that kernels and judges are forked from: what an assignment imports is imported once.
 
-It runs where submissions run, usually in a sandbox, and knows nothing of marks. Its parent writes requests to its
-standard input, a line of JSON each, and reads the answers from its standard output:
+It runs where submissions run, usually in a sandbox and there as process 1, and knows nothing of marks. Requests come
+through a socket, a line of JSON each, and each answer repeats its request's nonce:
 
-    {"imports": ["torch"], "given": "/given", "home": "/work", "cache": "/cache", "fill": false, "user": 100017,
-     "alone": true}                                              -> {"ready": true}
+    {"imports": ["torch"], "given": "/given", "home": "/work", "tests": "/tests", "cache": "/cache", "fill": false,
+     "user": 100017, "disk": 1000000, "alone": true}             -> {"ready": true}
     {"start": "/sockets/kernel.json", "limits": {…}, "environment": {…}, "protected": […]}  -> {"pid": 17}
+    {"start_tests": true, "limits": {…}, "environment": {…}}     -> {"pid": 18}: with it comes a socket, for the judge
     {"poll": 17}                                                 -> {"status": null}, a signal or an exit code
     {"signal": 2, "pid": 17}                                     -> {}
-    {"end": true}                                                -> {}: all that a kernel started is gone, its files too
+    {"end": true}                                                -> {}: all that was started is gone, its files too
+
+In a sandbox each kernel and each judge has its own namespaces of processes, mounts, System V objects and queues. The
+kernel's home is a file system of its own, which the judge sees too; the judge's home the kernel sees read-only.
 
 A fork is safe while no other thread runs in the process that forks. So BLAS has a single thread here, and nothing is
 computed before a fork. Only the standard library is imported at the top: the rest is up to the first request.
@@ -20,11 +24,16 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
+import tempfile
 import traceback
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+
+from tl_course.grading import namespaces
 
 __all__ = ["main"]
 
@@ -41,31 +50,47 @@ _LARGE = 1 << 20  # bytes
 
 
 def main() -> None:
-    """Serve until standard input ends."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    """Serve the socket whose number is the argument, until its other end closes."""
+    control = socket.socket(fileno=int(sys.argv[1]))
     os.dup2(2, 1)  # whatever prints from now on prints into the log
+    sys.path[:] = [place for place in sys.path if place not in ("", str(Path.cwd()))]
     server: _Server | None = None
-    for line in sys.stdin:
-        request = json.loads(line)
+    for request, came in _requests(control):
         try:
             if server is None:
                 server = _Server(request)
                 answer: dict[str, Any] = {"ready": True}
             else:
-                answer = server.answer(request)
+                answer = server.answer(request, came)
         except Exception:
             answer = {"error": traceback.format_exc(limit=-2)}
-        print(json.dumps(answer), file=answers)
+        for descriptor in came:
+            os.close(descriptor)
+        control.sendall(json.dumps(answer | {"nonce": request["nonce"]}).encode() + b"\n")
+
+
+def _requests(control: socket.socket) -> Iterator[tuple[dict[str, Any], list[int]]]:
+    """Requests, each with the file descriptors that came with it."""
+    data, came = b"", list[int]()
+    while True:
+        part, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 4)
+        if not part:
+            return
+        data += part
+        came += descriptors
+        if data.endswith(b"\n"):  # the next one comes when this one has its answer
+            yield json.loads(data), came
+            data, came = b"", []
 
 
 class _Server:
     def __init__(self, request: dict[str, Any]) -> None:
-        self.home, self.user = Path(request["home"]), request.get("user")
-        self.given = Path(request["given"])
-        shared = Path(request["cache"]) if request["cache"] else None
-        self.cache = shared if shared and request["fill"] else self.home / ".cache" / "tl-course"
-        self.shared = None if request["fill"] else shared
-        os.environ["TL_COURSE_CACHE"] = str(self.cache)
+        self.home, self.tests, self.given = (Path(request[name]) for name in ("home", "tests", "given"))
+        self.user, self.disk, self.fill = request["user"], request["disk"], request["fill"]
+        # Tests of a solution may fill the cache as the solution does; those of a submission are another user.
+        self.judge = self.user if self.user is None or self.fill else self.user + 1
+        self.shared = Path(request["cache"]) if request["cache"] else None
+        os.environ["TL_COURSE_CACHE"] = str(self.cache_of(self.home))
         _shut()
         sys.modules["debugpy"] = None  # type: ignore[assignment]  # nobody debugs here, and importing it takes longest
         for name in [*_KERNEL, *request["imports"]]:
@@ -75,13 +100,22 @@ class _Server:
         from tl_course.grading.guard import GuardedKernel, Snapshot
 
         GuardedKernel.snapshot = Snapshot()
-        self.alone = bool(request.get("alone"))
+        self.alone = bool(request["alone"])
+        if self.alone:
+            namespaces.own_mounts()
+        self.channel: socket.socket | None = None  # the judge's end of the kernel's channel
+        self.mounted: list[Path] = []
         self.started: set[int] = set()
         self.ended: dict[int, int] = {}
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def cache_of(self, home: Path) -> Path:
+        return self.shared if self.shared and self.fill else home / ".cache" / "tl-course"
+
+    def answer(self, request: dict[str, Any], came: list[int]) -> dict[str, Any]:
         if "start" in request:
             return {"pid": self.start(request)}
+        if "start_tests" in request:
+            return {"pid": self.start_tests(request, *came)}
         if "poll" in request:
             return {"status": self.poll(request["poll"])}
         if "signal" in request:
@@ -92,19 +126,96 @@ class _Server:
         return {}
 
     def start(self, request: dict[str, Any]) -> int:
+        """Fork a kernel; a judge that is started afterwards gets the other end of its channel."""
         self.end()
-        shutil.copytree(self.given, self.home, dirs_exist_ok=True, symlinks=True)
-        if self.shared is not None:
-            shutil.copytree(self.shared, self.cache, copy_function=_copy_or_link, dirs_exist_ok=True)
-        if self.user is not None:
-            for path in [self.home, *self.home.rglob("*")]:
-                os.chown(path, self.user, self.user, follow_symlinks=False)
+        for folder, user in ((self.home, self.user), (self.tests, self.judge)):
+            if self.alone:
+                namespaces.tmpfs(folder, self.disk, user=user)
+                self.mounted.append(folder)
+        self.furnish(self.home, self.user)
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            return self.fork(lambda: self.become_a_kernel(request, theirs), request, self.home, self.user, theirs)
+
+    def start_tests(self, request: dict[str, Any], control: int) -> int:
+        """Fork a judge for the kernel that was started last, and tell it what comes through `control`."""
+        if self.channel is None:
+            raise ValueError("There is no kernel to judge, or it has its judge already.")
+        self.furnish(self.tests, self.judge)
+        with self.channel as answers, socket.socket(fileno=os.dup(control)) as asked:
+            self.channel = None
+            return self.fork(
+                lambda: self.become_a_judge(asked, answers), request, self.tests, self.judge, asked, answers
+            )
+
+    def furnish(self, home: Path, user: int | None) -> None:
+        """Put the given files and the cache into a home."""
+        shutil.copytree(self.given, home, dirs_exist_ok=True, symlinks=True)
+        if self.shared is not None and not self.fill:
+            shutil.copytree(self.shared, self.cache_of(home), copy_function=_copy_or_link, dirs_exist_ok=True)
+        if user is not None:
+            for path in [home, *home.rglob("*")]:
+                os.chown(path, user, user, follow_symlinks=False)
+
+    def fork(
+        self,
+        then: Callable[[], None],
+        request: dict[str, Any],
+        home: Path,
+        user: int | None,
+        *kept: socket.socket,
+    ) -> int:
+        """Fork a process that keeps these sockets and nothing else of this one, is held to limits, and does `then`."""
         sys.stdout.flush(), sys.stderr.flush()
-        pid = os.fork()
+        pid = namespaces.fork_in_new_pid_namespace() if self.alone else os.fork()
         if pid == 0:
-            self._become_a_kernel(request)
+            try:
+                self.settle(request, home, user, {one.fileno() for one in kept})
+                then()
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
         self.started.add(pid)
         return pid
+
+    def settle(self, request: dict[str, Any], home: Path, user: int | None, kept: set[int]) -> None:
+        os.setsid()  # a group of its own, to be ended as one
+        if self.alone:
+            other = self.tests if home == self.home else self.home
+            namespaces.apart(self.disk, read_only=(other,), hidden=(self.given,))
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+            if descriptor > 2 and descriptor not in kept:
+                with suppress(OSError):  # that of the listing itself
+                    os.close(descriptor)
+        _limit(request["limits"])
+        if self.alone:
+            namespaces.give_up_privileges(user)
+        os.chdir(home)
+        os.environ.update(request["environment"], HOME=str(home), TMPDIR=str(home))
+        os.environ["TL_COURSE_CACHE"] = str(self.cache_of(home))
+        os.environ["IPYTHONDIR"] = str(home.parent / ".ipython")  # not what a submission may have brought
+        tempfile.tempdir = None
+
+    def become_a_kernel(self, request: dict[str, Any], channel: socket.socket) -> None:
+        sys.path.insert(0, "")
+        from ipykernel.kernelapp import IPKernelApp
+
+        from tl_course.grading.guard import GuardedKernel
+
+        GuardedKernel.protected, GuardedKernel.channel = request.get("protected", []), channel
+        app = IPKernelApp.instance(kernel_class=GuardedKernel)
+        app.initialize(
+            ["-f", request["start"], "--HistoryManager.hist_file=:memory:", "--HistoryManager.enabled=False"]
+        )
+        app.start()
+
+    def become_a_judge(self, control: socket.socket, answers: socket.socket) -> None:
+        judge: Any = importlib.import_module("tl_course.grading.judge")
+        judge.serve(control, answers, self.home)
 
     def poll(self, pid: int) -> int | None:
         """None while the kernel runs; then its exit code, or minus the signal that ended it."""
@@ -127,43 +238,17 @@ class _Server:
             while True:
                 pid, status = os.waitpid(-1, 0)
                 self.ended[pid] = os.waitstatus_to_exitcode(status)
-        left = [*self.home.iterdir(), *(Path("/dev/shm").iterdir() if self.alone else ())]
-        for path in left:
-            if path.is_dir() and not path.is_symlink():
-                _remove(path)
-            else:
-                path.unlink(missing_ok=True)
-
-    def _become_a_kernel(self, request: dict[str, Any]) -> NoReturn:
-        try:
-            os.setsid()  # a group of its own, to be ended as one
-            null = os.open(os.devnull, os.O_RDWR)
-            for stream in (0, 1, 2):
-                os.dup2(null, stream)
-            os.closerange(3, 256)
-            _limit(request["limits"])
-            if self.user is not None:
-                os.setgroups([])
-                os.setresgid(self.user, self.user, self.user)
-                os.setresuid(self.user, self.user, self.user)
-            os.chdir(self.home)
-            os.environ.update(request.get("environment", {}))
-            os.environ["IPYTHONDIR"] = str(self.home.parent / ".ipython")  # not what a submission may have brought
-            sys.path[:] = ["", *(one for one in sys.path if one != str(Path.cwd()))]
-            from ipykernel.kernelapp import IPKernelApp
-
-            from tl_course.grading.guard import GuardedKernel
-
-            GuardedKernel.protected = request.get("protected", [])
-            app = IPKernelApp.instance(kernel_class=GuardedKernel)
-            app.initialize(
-                ["-f", request["start"], "--HistoryManager.hist_file=:memory:", "--HistoryManager.enabled=False"]
-            )
-            app.start()
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+        while self.mounted:
+            namespaces.unmount(self.mounted.pop())
+        if not self.alone:
+            for path in [*self.home.iterdir(), *self.tests.iterdir()]:
+                if path.is_dir() and not path.is_symlink():
+                    _remove(path)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 def _shut() -> None:
@@ -202,7 +287,9 @@ def _limit(limits: dict[str, int]) -> None:
         ("core", resource.RLIMIT_CORE),
     ):
         if name in limits:
-            resource.setrlimit(what, (limits[name], limits[name]))
+            _, hard = resource.getrlimit(what)  # a lower one, as of `ulimit -v`, stays
+            most = limits[name] if hard == resource.RLIM_INFINITY else min(limits[name], hard)
+            resource.setrlimit(what, (most, most))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import ast
 import functools
 import os
 import random
+import socket
 import sys
 import types
 import zlib
@@ -150,9 +151,12 @@ class GuardedKernel(IPythonKernel):
         What is restored; taken by the process that kernels are forked from.
     protected : list of str
         SHA-256 of the instructor's cells: for each test, what they name is what it was when they had run.
+    channel : socket
+        To the judge, where there is one.
     """
 
     snapshot: Snapshot
+    channel: ClassVar[socket.socket]
     protected: ClassVar[list[str]] = []
 
     def __init__(self, **traits: Any) -> None:

@@ -2,8 +2,9 @@
 
 import json
 import os
-import select
+import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ __all__ = ["ISOLATIONS", "Limits", "Sandbox", "SandboxGoneError", "pick_isolatio
 ISOLATIONS = ("auto", "bwrap", "container", "none")
 
 # Where root grades, submissions run as a user that nobody is: not as the warm process, and another one in each sandbox,
-# for processes are counted by user.
+# for processes are counted by user. The next number is the user of what judges them.
 _FIRST_USER = 100_000_000
 _PATIENCE = 180.0  # seconds in which the warm process has to answer; the longest are its imports
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
@@ -84,7 +85,8 @@ def why_no_bwrap() -> str:
     """Why bubblewrap cannot be used on this machine, and what to do; empty where it can."""
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed (Debian and Ubuntu: apt install bubblewrap)."
-    trial = subprocess.run([*_bwrap(Path("/nowhere"), 1 << 20), "true"], capture_output=True, check=False, text=True)
+    words = [*_bwrap([Path("/nowhere")], 1 << 20), sys.executable, "-I", str(Path(__file__).with_name("namespaces.py"))]
+    trial = subprocess.run(words, capture_output=True, check=False, text=True)
     if trial.returncode == 0:
         return ""
     return (
@@ -135,8 +137,8 @@ class Sandbox:
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _own_user() if isolation == "bwrap" and os.geteuid() == 0 else None
         self.sockets, self.given = self._root / "s", self._root / "given"
-        self._home = self._root / "home"
-        for folder in (self.sockets, self.given, self._home):
+        self._home, self._tests = self._root / "student", self._root / "tests"
+        for folder in (self.sockets, self.given, self._home, self._tests):
             folder.mkdir()
         if self._user is not None:
             self._root.chmod(0o755)
@@ -144,7 +146,9 @@ class Sandbox:
             if cache is not None and fill:
                 _give(cache, self._user)
         self._log: IO[bytes] | None = None
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._judge: int | None = None  # its process id, as the warm process knows it
 
     def __enter__(self) -> Self:
         return self
@@ -166,15 +170,48 @@ class Sandbox:
         if self._user is not None:
             os.chown(self.sockets, self._user, self._user)
             os.chown(connection_file, self._user, self._user)
+        answer = self.ask(start=connection_file, protected=self.protected, **self._of_a_process())
+        return int(answer["pid"])
+
+    def start_tests(self) -> socket.socket:
+        """Start a judge for the kernel that was started last: one that never runs a line of the submission's.
+
+        It serves `tl_course.grading.judge.serve`, with one end of a new socket, of which this is the other; with the
+        other end of ``GuardedKernel.channel``; and with the kernel's home folder. It ends when the kernel does.
+
+        Raises
+        ------
+        GradingError
+            There is no kernel, or it has its judge already.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                answer = self.ask(start_tests=True, descriptors=[theirs.fileno()], **self._of_a_process())
+            except BaseException:
+                ours.close()
+                raise
+        self._judge = int(answer["pid"])
+        return ours
+
+    def signal_tests(self, number: int) -> None:
+        """Send a signal to the judge, if there is one."""
+        if self._judge is not None:
+            self.ask(signal=number, pid=self._judge)
+
+    def _of_a_process(self) -> dict[str, Any]:
         processes = {"processes": self.limits.processes} if self._user is not None else {}
         limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0} | processes
-        more = {"environment": self.environment, "protected": self.protected}
-        return int(self.ask(start=connection_file, limits=limits, **more)["pid"])
+        return {"limits": limits, "environment": self.environment}
 
     def _stop(self) -> None:
+        self._judge = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
             self._process = None
         if self._log is not None:
             self._log.close()
@@ -197,54 +234,62 @@ class Sandbox:
                 with suppress(OSError):
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """Put a request to the warm process and wait for its answer.
+    def ask(self, *, descriptors: Sequence[int] = (), **request: Any) -> dict[str, Any]:
+        """Put a request to the warm process, with file descriptors for it, and wait for its answer.
 
         Raises
         ------
         SandboxGoneError
             There is no answer. The next kernel starts in a new sandbox.
         """
-        process = self._process
-        if process is None:
+        control, nonce = self._control, secrets.token_hex(8)
+        if control is None:
             raise SandboxGoneError("The sandbox has ended.")
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-            heard, _, _ = select.select([process.stdout], [], [], _PATIENCE)
-            line = process.stdout.readline() if heard else ""
-        except OSError:
-            line = ""
-        if not line:
+        answer: dict[str, Any] = {}
+        with suppress(OSError, ValueError):
+            line = json.dumps(request | {"nonce": nonce}).encode() + b"\n"
+            socket.send_fds(control, [line[:1]], descriptors)
+            control.sendall(line[1:])
+            heard = b""
+            while not heard.endswith(b"\n") and (part := control.recv(1 << 16)):
+                heard += part
+            answer = json.loads(heard)
+        if answer.get("nonce") != nonce:
             self._stop()
             raise SandboxGoneError("The process that kernels are started from has been ended.")
-        answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise GradingError(f"The sandbox could not do what it was asked: {answer['error']}")
         return answer
 
     def _warm_up(self) -> None:
-        server = [sys.executable, "-m", "tl_course.grading.forkserver"]
-        home, cache = self._home, self._cache
+        ours, theirs = socket.socketpair()
+        ours.settimeout(_PATIENCE)
+        server = [sys.executable, "-m", "tl_course.grading.forkserver", str(theirs.fileno())]
+        home, tests, given, cache = self._home, self._tests, self.given, self._cache
         if self.isolation == "bwrap":
-            home = Path("/home/student")
-            readable, writable = {self.given: self.given}, {self.sockets: self.sockets}
+            home, tests, given = Path("/home/student"), Path("/home/tests"), Path("/home/given")
+            readable, writable = {self.given: given}, {self.sockets: self.sockets}
             if self._cache is not None:
                 cache = Path("/home/cache")  # not where it lies, which is beside the solutions
                 (writable if self._fill else readable)[self._cache] = cache
-            server = [*_bwrap(home, self.limits.disk, readable=readable, writable=writable), *server]
+            own = _bwrap((home, tests), self.limits.disk, readable=readable, writable=writable)
+            server = [*own, *server]
         self._log = (self._root / "log").open("ab")
-        self._process = subprocess.Popen(
-            server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=_environment(home)
-        )  # fmt: skip
+        with theirs:
+            self._process = subprocess.Popen(
+                server, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log, env=_environment(home),
+                pass_fds=(theirs.fileno(),),
+            )  # fmt: skip
+        self._control = ours
         self.ask(
             imports=self.imports,
-            given=str(self.given),
+            given=str(given),
             home=str(home),
+            tests=str(tests),
             cache=cache and str(cache),
             fill=self._fill,
             user=self._user,
+            disk=self.limits.disk,
             alone=self.isolation == "bwrap",
         )
 
@@ -256,9 +301,9 @@ def _own_user() -> int | None:
     except OSError:
         maps = []
     there = max((first + count for first, _, count in maps), default=0)
-    if there > _FIRST_USER + (1 << 22):  # the highest number of a process
-        return _FIRST_USER + os.getpid()
-    return 1000 + os.getpid() % (there - 1000) if there > 2000 else None
+    if there > _FIRST_USER + (1 << 23):  # twice the highest number of a process
+        return _FIRST_USER + 2 * os.getpid()
+    return 1000 + 2 * (os.getpid() % ((there - 1000) // 2)) if there > 2000 else None
 
 
 def _give(folder: Path, user: int) -> None:
@@ -267,7 +312,11 @@ def _give(folder: Path, user: int) -> None:
 
 
 def _bwrap(
-    home: Path, disk: int, *, readable: Mapping[Path, Path] | None = None, writable: Mapping[Path, Path] | None = None
+    homes: Sequence[Path],
+    disk: int,
+    *,
+    readable: Mapping[Path, Path] | None = None,
+    writable: Mapping[Path, Path] | None = None,
 ) -> list[str]:
     """The words before a command for bubblewrap: no network, no processes but its own, a white list of files.
 
@@ -276,14 +325,24 @@ def _bwrap(
     package = Path(__file__).parents[1]
     shown = [Path(one) for one in _SYSTEM if Path(one).exists()]
     python = {Path(one) for one in (sys.prefix, sys.exec_prefix, sys.base_prefix, package)}
-    words = ["bwrap", "--die-with-parent", "--new-session", "--unshare-net", "--unshare-pid", "--unshare-ipc"]
-    words += ["--unshare-uts", "--unshare-cgroup-try", "--proc", "/proc", "--dev", "/dev"]
+    words = [
+        "bwrap",
+        "--die-with-parent",
+        "--new-session",
+        "--as-pid-1",
+        "--unshare-net",
+        "--unshare-pid",
+        "--unshare-ipc",
+    ]
+    words += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--proc", "/proc", "--dev", "/dev"]
+    needed = ["SYS_ADMIN", "SETPCAP"]  # of the first process alone: for namespaces, and to give up what it has
     if os.geteuid() != 0:
         words += ["--unshare-user"]
     else:  # of more than one user, as which submissions run
-        words += ["--cap-drop", "ALL"]
-        for needed in ("SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER"):  # for what ends and clears up
-            words += ["--cap-add", f"CAP_{needed}"]
+        needed += ["SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER"]
+    words += ["--cap-drop", "ALL"]
+    for capability in needed:
+        words += ["--cap-add", f"CAP_{capability}"]
     words += ["--tmpfs", "/tmp"]
     bound = {path: path for path in [*shown, *sorted(one for one in python if not one.is_relative_to("/usr"))]}
     bound |= dict(readable or {}) | dict(writable or {})
@@ -294,7 +353,9 @@ def _bwrap(
             words += ["--symlink", str(path.readlink()), str(seen)]
         else:
             words += ["--bind" if path in (writable or {}) else "--ro-bind", str(path), str(seen)]
-    words += ["--size", str(disk), "--tmpfs", str(home), "--chdir", str(home)]
+    for home in homes:
+        words += ["--size", str(disk), "--tmpfs", str(home)]
+    words += ["--chdir", str(homes[0])]
     words += ["--perms", "1777", "--size", str(disk), "--tmpfs", "/dev/shm"]  # through which DataLoader's workers talk
     return [*words, "--remount-ro", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 
