@@ -31,7 +31,7 @@ FLOORS = [
     "pooling", "weights", "onnx_models", "backbones", "kept", "features", "heads", "agreement", "history", "benefits",
     "model_files", "models", "copies", "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners",
     "strategies", "training", "explain", "plots", "widgets", "records", "notebooks", "links", "variants", "grading",
-    "exercises", "doctor", "cli",
+    "exercises", "doctor", "cli_common", "cli_grading", "cli",
 ]  # fmt: skip
 
 # What conda-forge calls otherwise, and what is taken from PyPI there too.

@@ -9,6 +9,9 @@ from tl_course.cli_common import add_command, give
 
 __all__ = ["add_grading"]
 
+# Repeated here rather than imported: the help has to come at once.
+PLATFORMS = ("canvas", "moodle", "blackboard", "brightspace", "github", "gradescope")
+
 
 def add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
     """Register the commands of grading."""
@@ -16,6 +19,7 @@ def add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
     course.add_argument("--course", metavar="DIR", default="assignments", help="the nbgrader course (./assignments)")
     one = add_command(commands, "assign", _assign, "make an assignment's version for students", course, json_option)
     one.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    _add_collect(commands, course, json_option)
     one = add_command(commands, "grade", _grade, "grade what was handed in: in parallel, isolated", course, json_option)
     one.add_argument("name", metavar="NAME", help="such as ps1_birds")
     one.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (one for each core)")
@@ -36,6 +40,61 @@ def add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
         commands, "grades", _grades, "list all marks; one that is missing is left empty", course, json_option
     )
     one.add_argument("--csv", metavar="FILE", help="also write them as a table")
+
+
+def _add_collect(commands: Any, *parents: argparse.ArgumentParser) -> None:
+    collect = add_command(
+        commands, "collect", _collect, "collect what a platform lets you download into submitted/", *parents
+    )
+    collect.add_argument("name", metavar="NAME", help="such as ps1_birds")
+    collect.add_argument("source", metavar="ARCHIVE", help="the zip, or folder, as the platform gives it")
+    collect.add_argument(
+        "--from", dest="platform", choices=PLATFORMS, metavar="PLATFORM",
+        help=f"{', '.join(PLATFORMS)} (known by the names in it)",
+    )  # fmt: skip
+    _add_roster(collect)
+    collect.add_argument(
+        "--is", dest="known", action="append", default=[], metavar="WHAT=ID",
+        help="whose a doubtful submission is; WHAT as it was listed; may be repeated",
+    )  # fmt: skip
+    collect.add_argument("--timezone", metavar="ZONE", help="of times without one, such as Europe/Berlin")
+    collect.add_argument("--groups", action="store_true", help="what one hands in counts for all of the column group")
+    collect.add_argument("--replace", action="store_true", help="also replace where it is not certain what is newer")
+    collect.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+
+
+def _add_roster(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--roster", metavar="FILE", help="the class list, as CSV (roster.csv in the course)")
+    command.add_argument("--id", metavar="COLUMN", help="the roster's column with your ids (id, or else the login)")
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from tl_course.errors import GradingError
+    from tl_course.grading.collect import collect
+
+    known = {}
+    for text in options.known:
+        what, _, student = text.rpartition("=")
+        if not what or not student:
+            raise GradingError(f"--is {text}: give what was listed and your id of the student: --is 'WHAT=ID'.")
+        known[what] = student
+    done = collect(
+        options.name,
+        Path(options.source),
+        course=Path(options.course),
+        roster=Path(options.roster) if options.roster else None,
+        id_column=options.id,
+        platform=options.platform,
+        known=known,
+        timezone=options.timezone,
+        groups=options.groups,
+        replace=options.replace,
+        dry_run=options.dry_run,
+    )
+    give(options, asdict(done) | {"dry_run": options.dry_run}, done.summary(dry_run=options.dry_run))
+    return 1 if done.doubtful else 0
 
 
 def _assign(options: argparse.Namespace) -> int:

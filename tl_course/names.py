@@ -4,7 +4,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-__all__ = ["label_named", "nearly_same", "nfc"]
+__all__ = ["label_named", "nearly_same", "nfc", "printable"]
 
 
 def nfc(text: str) -> str:
@@ -23,3 +23,8 @@ def nearly_same(names: Iterable[str]) -> list[list[str]]:
     for name in names:
         groups[label_named(name).casefold()].add(nfc(name))
     return [sorted(group) for group in groups.values() if len(group) > 1]
+
+
+def printable(text: str) -> str:
+    """The text for a terminal: control characters, such as escape sequences and marks of direction, are spelt out."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

@@ -18,7 +18,7 @@ from tl_course.errors import ImageSetError
 from tl_course.files import atomic_path, cache_dir, hold, sha256_of
 from tl_course.listing import LITTER
 
-__all__ = ["MAX_FILES", "MAX_UNPACKED", "new_folder", "pack", "unclear_names", "unpack", "unpack_labels"]
+__all__ = ["MAX_FILES", "MAX_UNPACKED", "entry_names", "new_folder", "pack", "unclear_names", "unpack", "unpack_labels"]
 
 MAX_FILES = 200_000
 MAX_UNPACKED = 16 * 2**30  # bytes
@@ -100,7 +100,7 @@ def _once(content: str, archives: Sequence[tuple[str, Path]]) -> Path:
 def unclear_names(archive: Path) -> list[str]:
     """Names in a zip that cannot be read for certain: their encoding is not told, and is not UTF-8."""
     with _unpacking(archive, cache_dir("packs")), zipfile.ZipFile(archive) as pack:
-        return _names_of(pack.infolist())[1]
+        return entry_names(pack.infolist())[1]
 
 
 def _digest(archive: Path) -> str:
@@ -136,8 +136,8 @@ def _extract(archive: Path, folder: Path) -> None:
                 shutil.copyfileobj(source, file, 2**20)
 
 
-def _names_of(infos: Sequence[zipfile.ZipInfo]) -> tuple[dict[int, str], list[str]]:
-    """The names of entries by their `id`, and those of which it is not certain that they are read rightly.
+def entry_names(infos: Sequence[zipfile.ZipInfo]) -> tuple[dict[int, str], list[str]]:
+    """The names of a zip's entries by their `id`, and those of which it is not certain that they are read rightly.
 
     Names without the flag for UTF-8 are in UTF-8 all the same where all of them can be: macOS writes them so.
     """
@@ -180,7 +180,7 @@ def _unicode_path(info: zipfile.ZipInfo, raw: bytes | None) -> str:
 
 def _safe_entries(archive: Path, pack: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
     infos = pack.infolist()
-    names, _ = _names_of(infos)
+    names, _ = entry_names(infos)
     infos = [i for i in infos if not i.is_dir() and LITTER.isdisjoint(PurePosixPath(names[id(i)]).parts)]
     for info in infos:
         # Windows rules are the stricter ones: a drive or a backslash counts there, and "/" starts at the root on both.
