@@ -2,9 +2,15 @@
 
 import asyncio
 import signal
+from contextlib import suppress
+from math import inf
+from pathlib import Path
+from queue import Empty
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -23,11 +29,45 @@ def kernel_manager(sandbox: Sandbox, kernel_name: str = "python3") -> AsyncKerne
         ip=str(sandbox.sockets / number),
         connection_file=str(sandbox.sockets / f"{number}.json"),
     )
+    manager.client_factory = _Client
     manager.kernel_id = number
     manager.provisioner = SandboxedProvisioner(
         kernel_id=number, kernel_spec=manager.kernel_spec, parent=manager, sandbox=sandbox
     )
     return manager
+
+
+class _Client(AsyncKernelClient):
+    """Reaches a kernel as soon as it is there.
+
+    jupyter_client's own knocks before there are sockets, and again a tenth of a second later; then it waits until a
+    fifth of a second has been quiet. For a small submission that is most of the time.
+    """
+
+    async def start_channels(self, **channels: bool) -> None:  # type: ignore[override]
+        """Open them once the kernel has made its sockets, or has ended."""
+        sockets = [
+            Path(f"{self.ip}-{getattr(self, f'{name}_port')}") for name in ("shell", "iopub", "stdin", "hb", "control")
+        ]
+        while not all(socket.exists() for socket in sockets) and await self.is_alive():
+            await asyncio.sleep(0.005)
+        super().start_channels(**channels)
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:  # type: ignore[override]
+        """Wait until an answer has come, and on the other channel that the kernel is idle after it."""
+        until = monotonic() + (timeout or inf)
+        while monotonic() < until:
+            asked = self.kernel_info()
+            with suppress(Empty):
+                self._handle_kernel_info_reply(await self.get_shell_msg(timeout=1))
+                while True:  # where nothing comes, the channel was not open yet when it was said
+                    message = await self.get_iopub_msg(timeout=0.1)
+                    about = message["parent_header"].get("msg_id"), message["content"].get("execution_state")
+                    if about == (asked, "idle"):
+                        return
+            if not await self.is_alive():
+                break
+        raise RuntimeError("The kernel did not answer.")
 
 
 class SandboxedProvisioner(LocalProvisioner):
@@ -64,6 +104,10 @@ class SandboxedProvisioner(LocalProvisioner):
 
     async def kill(self, restart: bool = False) -> None:
         await self.send_signal(signal.SIGKILL)
+        for _ in range(20):  # at once, mostly; who asked looks again only after a tenth of a second
+            if await self.poll() is not None:
+                break
+            await asyncio.sleep(0.005)
 
     async def terminate(self, restart: bool = False) -> None:
         await self.send_signal(signal.SIGTERM)
