@@ -36,7 +36,8 @@ def canvas(ada: str, bob: str, zoe: str) -> dict[str, str | bytes]:
 def moodle(ada: str, bob: str, zoe: str) -> dict[str, str | bytes]:
     return {
         "Ada Lovelace_77001_assignsubmission_file_/demo.ipynb": ada,
-        "Bob Brown_77002_assignsubmission_file_/sub/demo.ipynb": bob,
+        "Bob Brown_77002_assignsubmission_file_/demo.ipynb": bob,
+        "Bob Brown_77002_assignsubmission_file_/data/sizes.csv": "1,2",
         f"{ZOE}_77003_assignsubmission_file_demo.ipynb": zoe,
     }
 
@@ -109,4 +110,75 @@ EXPORTS = {
     "brightspace": brightspace,
     "github": github,
     "gradescope": gradescope,
+}
+
+# What each platform lets a teacher export of marks, and what of it comes back, with 5 points for ada and 2 for zoe.
+TEMPLATES = {
+    "canvas": (
+        "Student,ID,SIS User ID,SIS Login ID,Section,Essay (70),demo (71),Final Score\n"
+        ",,,,,,Manual Posting,(read only)\n"
+        "    Points Possible,,,,,5,9,(read only)\n"
+        '"Åkerström, Zoë",503,1003,zakers,A,3,1,50\n'
+        '"Brown, Bob",502,1002,b_brown,A,,,\n'
+        "\"=cmd|' /C calc'!A0\",501,1001,alove,A,4,,\n"
+        '"Student, Test",999,,x1,A,,,\n'
+    ),
+    "moodle": (
+        "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade),Feedback comments\n"
+        "Participant 77001,Ada Lovelace,ada@uni.edu,Submitted,,9.00,-,\n"
+        "Participant 77002,Bob Brown,bob@uni.edu,Submitted,,9.00,-,=keep\n"
+        "Participant 77003,Zoë Åkerström,zoe@uni.edu,Submitted,1.00,9.00,-,\n"
+    ),
+    "blackboard": (
+        '"Last Name"\t"First Name"\t"Username"\t"Student ID"\t"demo [Total Pts: 9 Score] |8812"\t'
+        '"Other [Total Pts: 5 Score] |8"\n'
+        '"Lovelace"\t"Ada"\t"alove"\t"1001"\t""\t"1"\n"Brown"\t"Bob"\t"b_brown"\t"1002"\t""\t"2"\n'
+        '"Åkerström"\t"Zoë"\t"zakers"\t"1003"\t"Needs Grading"\t"3"\n'
+    ),
+    "brightspace": (
+        "OrgDefinedId,Username,Last Name,First Name,Email,demo Points Grade <Numeric MaxPoints:9 Weight:100>,"
+        "Other Points Grade <Numeric MaxPoints:5>,End-of-Line Indicator\n"
+        "#1001,#alove,Lovelace,Ada,ada@uni.edu,,1,#\n#1002,#b_brown,Brown,Bob,bob@uni.edu,,,#\n"
+        "#1003,#zakers,Åkerström,Zoë,zoe@uni.edu,,,#\n"
+    ),
+}  # fmt: skip
+FILLED = {
+    "canvas": (
+        "Student,ID,SIS User ID,SIS Login ID,Section,demo (71)\n"
+        ",,,,,Manual Posting\n"
+        "    Points Possible,,,,,9\n"
+        '"Åkerström, Zoë",503,1003,zakers,A,2\n'
+        '"Brown, Bob",502,1002,b_brown,A,\n'
+        "'=cmd|' /C calc'!A0,501,1001,alove,A,5\n"
+        '"Student, Test",999,,x1,A,\n'
+    ),
+    "moodle": (
+        "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade),Feedback comments\n"
+        "Participant 77001,Ada Lovelace,ada@uni.edu,Submitted,5,9.00,-,\n"
+        "Participant 77002,Bob Brown,bob@uni.edu,Submitted,,9.00,-,=keep\n"
+        "Participant 77003,Zoë Åkerström,zoe@uni.edu,Submitted,2,9.00,-,\n"
+    ),
+    "blackboard": (
+        '"Last Name"\t"First Name"\t"Username"\t"Student ID"\t"demo [Total Pts: 9 Score] |8812"\n'
+        '"Lovelace"\t"Ada"\t"alove"\t"1001"\t"5"\n"Brown"\t"Bob"\t"b_brown"\t"1002"\t""\n'
+        '"Åkerström"\t"Zoë"\t"zakers"\t"1003"\t"2"\n'
+    ),
+    "brightspace": (
+        "OrgDefinedId,Username,Last Name,First Name,Email,demo Points Grade <Numeric MaxPoints:9 Weight:100>,"
+        "End-of-Line Indicator\n"
+        "#1001,#alove,Lovelace,Ada,ada@uni.edu,5,#\n#1002,#b_brown,Brown,Bob,bob@uni.edu,,#\n"
+        "#1003,#zakers,Åkerström,Zoë,zoe@uni.edu,2,#\n"
+    ),
+}
+MADE = {  # from the roster alone
+    "moodle": "ID number,Email address,Username,demo\n1001,ada@uni.edu,alove,5\n1003,zoe@uni.edu,zakers,2\n",
+    "brightspace": ("OrgDefinedId,Username,demo Points Grade,End-of-Line Indicator\n1001,alove,5,#\n1003,zakers,2,#\n"),
+    "github": (
+        "assignment_name,assignment_url,starter_code_url,github_username,roster_identifier,student_repository_name,"
+        "student_repository_url,submission_timestamp,points_awarded,points_available\n"
+        "demo,,,ada-l,,,,,5,9\ndemo,,,zoe,,,,,2,9\n"
+    ),
+    "gradescope": (
+        "Name,SID,Email,Total Score,Max Points\nAda Lovelace,1001,ada@uni.edu,5,9\nZoë Åkerström,1003,zoe@uni.edu,2,9\n"
+    ),
 }

@@ -1,14 +1,20 @@
 """Collecting what platforms export, and writing the marks that they import."""
 
+import json
+import shutil
 import stat
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from platform_exports import EXPORTS, ROSTER, zipped
+from demo_course import SHOUT, SQUARE, WHY, answered, make_course
+from platform_exports import EXPORTS, FILLED, MADE, ROSTER, TEMPLATES, zipped
 
+from tl_course.cli import main
 from tl_course.errors import GradingError
 from tl_course.grading.collect import collect
+from tl_course.grading.export_marks import export_marks
 from tl_course.grading.submitted import Collected
 
 TIMES = {  # when it was, in UTC, where the platform and the zone Europe/Berlin tell
@@ -299,3 +305,104 @@ def test_rows_that_cannot_be_used_are_named(course: Path) -> None:
     (course / "roster.csv").unlink()
     with pytest.raises(GradingError, match="There is no class list"):
         take(course, {"Zoë_1_assignsubmission_file_/a.ipynb": "x"})
+
+
+# --- marks, as platforms import them ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course whose gradebook has marks: 5 for ada, 2 for zoe, one missing for bob, and some for a stranger."""
+    pytest.importorskip("nbgrader")
+    from tl_course.grading.gradebook import open_gradebook
+
+    folder = tmp_path_factory.mktemp("marked")
+    (folder / "roster.csv").write_text(ROSTER, encoding="utf-8")
+    with open_gradebook(folder) as gradebook:
+        gradebook.add_assignment("demo")
+        gradebook.add_notebook("demo", "demo")
+        gradebook.add_grade_cell("right", "demo", "demo", max_score=9, cell_type="code")
+        for student, score in {"ada": 5.0, "zoe": 2.0, "bob": None, "mallory": 9.0}.items():
+            gradebook.add_student(student)
+            gradebook.add_submission("demo", student)
+            grade = gradebook.find_grade("right", "demo", "demo", student)
+            grade.auto_score, grade.needs_manual_grade = score, score is None
+        gradebook.db.commit()
+    return folder
+
+
+def lines(path: Path, encoding: str = "utf-8") -> list[str]:
+    return path.read_bytes().decode(encoding).replace("\r\n", "\n").splitlines()
+
+
+@pytest.mark.parametrize("platform", TEMPLATES)
+def test_marks_come_back_in_the_form_that_was_exported(marked: Path, tmp_path: Path, platform: str) -> None:
+    encoding = "utf-16" if platform == "blackboard" else "utf-8-sig"
+    (template := tmp_path / "export.csv").write_text(TEMPLATES[platform], encoding=encoding)
+    done = export_marks(platform, course=marked, template=template, out=tmp_path / "out.csv")
+    assert lines(done.path, encoding) == FILLED[platform].splitlines()
+    assert done.marks == {"ada": 5, "zoe": 2} and done.strangers == ["mallory"] and not done.unmatched
+    assert done.without == {"bob": "a person has to mark right", "dee": "nothing graded"}
+
+
+@pytest.mark.parametrize("platform", MADE)
+def test_marks_for_who_is_on_the_roster_where_no_template_is_needed(marked: Path, platform: str) -> None:
+    done = export_marks(platform, course=marked)
+    assert done.path == marked / "reports" / "demo" / f"{platform}.csv"
+    assert lines(done.path) == MADE[platform].splitlines()
+    summary = done.summary()
+    for said in ("2 marks of demo", "bob (a person has to mark right)", "dee (nothing graded)", "mallory"):
+        assert said in summary
+
+
+def test_what_is_amiss_with_a_template_is_said(marked: Path, tmp_path: Path) -> None:
+    with pytest.raises(GradingError, match=r"canvas needs ids.*Gradebook → Export.*--template"):
+        export_marks("canvas", course=marked)
+    (template := tmp_path / "export.csv").write_text(
+        "Student,ID,SIS Login ID,Section,Demo 1 (71),Demo 2 (72)\n    Points Possible,,,,10,9\n"
+        '"Lovelace, Ada",501,alove,A,,\n"Else, Someone",599,else,A,7,\n'
+    )
+    with pytest.raises(GradingError, match=r"no column for 'demo'.*Demo 1 \(71\); Demo 2 \(72\)"):
+        export_marks("canvas", course=marked, template=template)
+    done = export_marks("canvas", course=marked, template=template, column="71", out=tmp_path / "out.csv")
+    assert lines(done.path)[2:] == ['"Lovelace, Ada",501,alove,A,5', '"Else, Someone",599,else,A,7']
+    assert done.unmatched == ["zoe"]
+    text = "\n".join(done.remarks)
+    assert "out of 10 points, and the marks are out of 9" in text and "Else, Someone is in the template" in text
+    with pytest.raises(GradingError, match=r"--assignment NAME\. There are marks of: demo"):
+        export_marks("moodle", course=marked, assignment="other")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
+def test_six_platforms_are_collected_graded_and_marked_in_one_course(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("nbgrader")
+    course = make_course(tmp_path / "course")
+    full = json.dumps(answered(course, square=SQUARE, shout=SHOUT))
+    asked = json.dumps(answered(course, square=SQUARE, shout=SHOUT, why=WHY))
+    half = json.dumps(answered(course, square=SQUARE))
+
+    def run(*words: object) -> dict[str, Any]:
+        assert main([*map(str, words), "--course", str(course), "--json"]) == 0
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return result
+
+    rosters = {}
+    for platform, export in EXPORTS.items():
+        rosters[platform] = tmp_path / f"{platform}.csv"
+        head, *rows = ROSTER.splitlines()
+        rosters[platform].write_text("\n".join([head, *(f"{platform}-{row}" for row in rows)]), encoding="utf-8")
+        source = zipped(tmp_path / f"{platform}.zip", export(full, asked, half))
+        done = run("collect", "demo", source, "--roster", rosters[platform], "--timezone", "UTC")
+        assert len(done["new"]) == 3 and not done["doubtful"]
+    run("grade", "demo")
+    for platform in EXPORTS:
+        words = ["grades", "--for", platform, "--roster", rosters[platform]]
+        if platform in TEMPLATES:
+            (template := tmp_path / "export.csv").write_text(TEMPLATES[platform], encoding="utf-8")
+            words += ["--template", template]
+        done = run(*words)
+        assert lines(Path(done["path"])) == (FILLED | MADE | FILLED)[platform].splitlines()
+        assert done["without"][f"{platform}-bob"] == "a person has to mark why"

@@ -39,7 +39,15 @@ def add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
     one = add_command(
         commands, "grades", _grades, "list all marks; one that is missing is left empty", course, json_option
     )
-    one.add_argument("--csv", metavar="FILE", help="also write them as a table")
+    one.add_argument("--csv", metavar="FILE", help="also write them as a table; with --for, where to")
+    one.add_argument(
+        "--for", dest="platform", choices=PLATFORMS, metavar="PLATFORM",
+        help=f"write one assignment's as a platform imports them: {', '.join(PLATFORMS)}",
+    )  # fmt: skip
+    one.add_argument("--assignment", metavar="NAME", help="which, where there are several")
+    one.add_argument("--template", metavar="FILE", help="what the platform exports, to be filled in")
+    one.add_argument("--column", metavar="TITLE", help="what the assignment is called there (as here)")
+    _add_roster(one)
 
 
 def _add_collect(commands: Any, *parents: argparse.ArgumentParser) -> None:
@@ -154,6 +162,8 @@ def _alike(options: argparse.Namespace) -> int:
 
 
 def _grades(options: argparse.Namespace) -> int:
+    if options.platform:
+        return _grades_for(options)
     from tl_course.grading.course import grades
 
     table = grades(course=Path(options.course))
@@ -162,4 +172,23 @@ def _grades(options: argparse.Namespace) -> int:
     rows = json.loads(table.to_json(orient="records"))
     text = table.to_string(index=False, na_rep="", float_format="{:g}".format) if rows else "No marks yet."
     give(options, {"grades": rows}, text)
+    return 0
+
+
+def _grades_for(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from tl_course.grading.export_marks import export_marks
+
+    done = export_marks(
+        options.platform,
+        course=Path(options.course),
+        assignment=options.assignment,
+        template=Path(options.template) if options.template else None,
+        roster=Path(options.roster) if options.roster else None,
+        id_column=options.id,
+        column=options.column,
+        out=Path(options.csv) if options.csv else None,
+    )
+    give(options, asdict(done) | {"path": str(done.path)}, done.summary())
     return 0

@@ -162,7 +162,7 @@ def _owners(attempt: Attempt, roster: Roster, by_name: set[str], *, groups: bool
     owners = []
     for person in attempt.persons:
         shown = ", ".join(f"{KINDS.get(kind, kind)} {value}" for kind, value in person)
-        kind, matches = _matches(person, roster)
+        kind, matches = roster.match(person)
         if not matches and groups:
             matches = [member for _, value in person for member in roster.find("group", value)]
             owners += matches
@@ -176,14 +176,3 @@ def _owners(attempt: Attempt, roster: Roster, by_name: set[str], *, groups: bool
             by_name.add(matches[0])
         owners += matches
     return owners, ""
-
-
-def _matches(person: list[tuple[str, str]], roster: Roster) -> tuple[str, list[str]]:
-    """Who it may be, by the most certain thing that both tell; one whose id is known differently is somebody else."""
-    passed: list[str] = []
-    for kind, value in person:
-        matches = [one for one in roster.find(kind, value) if not set(passed) & roster.students[one].told.keys()]
-        if matches:
-            return kind, matches
-        passed.append(kind)
-    return "", []

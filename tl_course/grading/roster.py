@@ -36,13 +36,14 @@ import io
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tl_course.errors import GradingError
 from tl_course.names import nfc, printable
 
-__all__ = ["KINDS", "Roster", "Student", "Table", "name_key", "read_roster", "read_table", "to_roster"]
+__all__ = ["KINDS", "Roster", "Student", "Table", "columns_of", "name_key", "read_roster", "read_table", "to_roster"]
 
 # What is told of a student, and how to call it; in the order in which one stands for the course's id where none is
 # given.
@@ -70,6 +71,7 @@ _HEADERS = {
     "name": "name", "full name": "name", "student": "name", "student name": "name",
     "group": "group", "group name": "group", "team": "group",
 }  # fmt: skip
+_AS_IDS = frozenset({"login", "identifier", "number", "email"})
 _LARGEST = 50 << 20  # bytes of a table
 _LONGEST = 100  # bytes of an id, which names folders
 
@@ -128,14 +130,35 @@ class Roster:
     def __post_init__(self) -> None:
         self._by: dict[tuple[str, str], list[str]] = defaultdict(list)
         for student in self.students.values():
+            self._by["id", student.id.casefold()].append(student.id)
             for kind, value in student.told.items():
                 self._by[kind, value.casefold()].append(student.id)
             for key in student.name_keys:
                 self._by["name", key].append(student.id)
 
     def find(self, kind: str, value: str) -> list[str]:
-        """Ids of the students of whom this is told; a name counts in either order of its parts."""
+        """Ids of the students of whom this is told; a name counts in either order of its parts.
+
+        Where the roster does not tell logins, numbers, emails or identifiers, the course's own ids stand for them.
+        """
+        if kind in _AS_IDS and kind not in self.kinds:
+            kind = "id"
         return self._by.get((kind, name_key(value) if kind == "name" else nfc(value).strip().casefold()), [])
+
+    def match(self, person: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
+        """Who somebody may be, by the most certain kind that both tell; `person` begins with that.
+
+        One of whom a more certain kind is told, and differently, is somebody else.
+        """
+        passed: list[str] = []
+        for kind, value in person:
+            found = [
+                student for student in self.find(kind, value) if not set(passed) & self.students[student].told.keys()
+            ]
+            if found:
+                return kind, found
+            passed.append(kind)
+        return "", []
 
     def group_of(self, student: str) -> list[str]:
         """Ids of all in a student's group, the student's own too."""
@@ -219,7 +242,7 @@ def to_roster(table: Table, *, id_column: str | None = None) -> Roster:
     GradingError
         None of its columns tells who is who.
     """
-    columns = _columns(table, id_column)
+    columns = columns_of(table, id_column)
     kind_of_id = next((kind for kind in KINDS if kind in columns), None)
     if kind_of_id is None:
         raise GradingError(
@@ -260,8 +283,8 @@ def to_roster(table: Table, *, id_column: str | None = None) -> Roster:
     return Roster(students, kinds, remarks, table.path)
 
 
-def _columns(table: Table, id_column: str | None) -> dict[str, int]:
-    """Which column tells what."""
+def columns_of(table: Table, id_column: str | None = None) -> dict[str, int]:
+    """Which column tells what: one of `KINDS`, ``name``, ``first``, ``last``, ``group`` or ``time``, and its place."""
     headers = [_plain(header) for header in table.header]
     columns: dict[str, int] = {}
     for index, header in enumerate(headers):
