@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 # jsonschema, which nbformat imports, compiles this one's grammar for seconds where it is installed, and never needs it
 # (as in tl_course/notebooks/__main__.py).
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and every command that they start with them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
