@@ -60,6 +60,21 @@ def source_notebook(imports: str = "") -> NotebookNode:
     )
 
 
+def released_notebook() -> NotebookNode:
+    """What nbgrader makes of the source, as far as it matters to what is mended."""
+    notebook = source_notebook()
+    for cell in notebook.cells:
+        lines = cell.source.splitlines()
+        if "### BEGIN SOLUTION" in cell.source:
+            cell.source = f"{lines[0]}\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+        if "### BEGIN HIDDEN TESTS" in cell.source:
+            start, end = (
+                next(n for n, line in enumerate(lines) if f"### {word} HIDDEN" in line) for word in ("BEGIN", "END")
+            )
+            cell.source = "\n".join(lines[:start] + lines[end + 1 :])
+    return notebook
+
+
 def make_course(folder: Path, imports: str = "") -> Path:
     """A course with the assignment handed out; `imports` stand in its first cell."""
     from tl_course.grading.course import assign

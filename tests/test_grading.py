@@ -15,7 +15,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from demo_course import SHOUT, SQUARE, WHY, answered, cell_of, hand_in, make_course, source_notebook
+from demo_course import SHOUT, SQUARE, WHY, answered, cell_of, hand_in, make_course, released_notebook, source_notebook
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 
@@ -35,18 +35,7 @@ isolated = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is n
 
 @pytest.fixture
 def release() -> NotebookNode:
-    """What nbgrader makes of the source, as far as it matters here."""
-    notebook = source_notebook()
-    for cell in notebook.cells:
-        lines = cell.source.splitlines()
-        if "### BEGIN SOLUTION" in cell.source:
-            cell.source = f"{lines[0]}\n    # YOUR CODE HERE\n    raise NotImplementedError()"
-        if "### BEGIN HIDDEN TESTS" in cell.source:
-            start, end = (
-                next(n for n, line in enumerate(lines) if f"### {word} HIDDEN" in line) for word in ("BEGIN", "END")
-            )
-            cell.source = "\n".join(lines[:start] + lines[end + 1 :])
-    return notebook
+    return released_notebook()
 
 
 @pytest.fixture
@@ -112,7 +101,8 @@ def test_a_file_of_another_name_is_found_and_two_are_too_many(
 ) -> None:
     (tmp_path / "demo (1).ipynb").write_text("\ufeff" + json.dumps(answer), "utf-8")
     assert "demo (1).ipynb" in examine(tmp_path, release, "demo").mended[0]
-    shutil.copy(tmp_path / "demo (1).ipynb", tmp_path / "demo-old.ipynb")
+    answer.cells[cell_of(answer, "why")].source += " Or not."
+    (tmp_path / "demo-old.ipynb").write_text(json.dumps(answer))
     with pytest.raises(
         Rejected, match=r"There is no demo\.ipynb \(notebooks there: demo \(1\)\.ipynb, demo-old\.ipynb\)"
     ):

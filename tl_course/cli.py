@@ -4,6 +4,7 @@ What a person reads goes to standard error where ``--json`` is given, so that st
 """
 
 import argparse
+import io
 import json
 import sys
 import warnings
@@ -14,6 +15,7 @@ from tl_course import __version__
 from tl_course.cli_common import add_command, give
 from tl_course.cli_grading import add_grading
 from tl_course.errors import TLCourseError, TLCourseWarning
+from tl_course.names import printable
 
 if TYPE_CHECKING:
     from tl_course.imageset import ImageSet
@@ -29,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         The words after ``tl-course``; the command line's own if None.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding does not have
     options = _parser().parse_args(arguments)
     warnings.showwarning = _show_warning
     warnings.simplefilter("always", TLCourseWarning)
@@ -36,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except TLCourseError as error:
-        print(f"tl-course: {error}", file=sys.stderr)
+        print(f"tl-course: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ntl-course: stopped. What was written is kept, and the same command goes on.", file=sys.stderr)
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, TLCourseWarning):  # those of other libraries are for developers
-        print(f"warning: {message}", file=sys.stderr)
+        print(f"warning: {printable(str(message))}", file=sys.stderr)
 
 
 def _open(options: argparse.Namespace) -> "ImageSet":

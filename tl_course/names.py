@@ -17,6 +17,14 @@ def label_named(text: str) -> str:
     return nfc(text).strip()
 
 
+def printable(text: str) -> str:
+    """A text for a terminal: what is neither shown nor a line end is escaped, so that no name steers the terminal."""
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode-escape").decode()
+        for letter in text
+    )
+
+
 def nearly_same(names: Iterable[str]) -> list[list[str]]:
     """Groups of different names that a person may take for one: they differ in case, or in blanks at the ends."""
     groups: defaultdict[str, set[str]] = defaultdict(set)

@@ -147,6 +147,16 @@ def _look_alike(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def _nested(notebook: NotebookNode) -> NotebookNode:
+    """As deep as JSON is still read, and deeper than most that goes through it goes."""
+    inside: Any = {}
+    for _ in range(400):
+        inside = {"a": inside}
+    notebook.cells[cell_of(notebook, "why")].attachments = inside
+    notebook.cells[cell_of(notebook, "square")].metadata.deep = inside
+    return notebook
+
+
 CHANGES: dict[str, Callable[[NotebookNode], NotebookNode]] = {
     "stripped of metadata": _stripped,
     "worth more": _worth_more,
@@ -157,6 +167,7 @@ CHANGES: dict[str, Callable[[NotebookNode], NotebookNode]] = {
     "a test as text": _as_markdown,
     "another kernel": _other_kernel,
     "ids that look alike": _look_alike,
+    "nested deeply": _nested,
 }
 SET_ASIDE = {
     "broken JSON": '{"cells": [',
@@ -164,6 +175,9 @@ SET_ASIDE = {
     "no text": "\x00\x01",
     "cells of nonsense": '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": 3}, 7]}',
 }
+
+
+STRANGE = ["b" * 240, "esc\x1bc\x1b]0;owned\x07", "no\udcffutf", "of\ntwo lines"]  # ids
 
 
 class Graded:
@@ -198,12 +212,17 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     folder = hand_in(course, "links beside it", answered(course, **right, shout="print(open('notes.txt').read())"))
     (folder / "notes.txt").symlink_to(course / "source" / "demo" / "demo.ipynb")
     (folder / "more").symlink_to(course / "source")
+    folder = hand_in(course, "thousands of files", answered(course, **right, shout="import os\nprint(os.listdir())"))
+    for number in range(5200):
+        (folder / f"{number:04}.txt").touch()
+    for name in STRANGE:
+        hand_in(course, name, answered(course, **right))
     hand_in(course, "another name", answered(course, **right), name="demo (1) copy.ipynb")
     with listening:
         return Graded(course, grade("demo", course=course, isolation="bwrap", limits=LIMITS))
 
 
-@pytest.mark.parametrize("name", [*CODE, *CHANGES, "links beside it", "another name"])
+@pytest.mark.parametrize("name", [*CODE, *CHANGES, "links beside it", "another name", "thousands of files"])
 def test_it_gets_what_its_honest_part_is_worth(name: str, graded: Graded) -> None:
     assert graded.of[name]["marks"] == ONE_RIGHT
     assert graded.of[name]["of"] == {"square_right": 2.0, "shout_right": 3.0, "why": 4.0}
@@ -215,6 +234,18 @@ def test_what_cannot_be_read_is_set_aside_with_a_reason_and_is_not_nought(name: 
     assert "Ask for" in graded.of[name]["look"][0]
     row = grades(course=graded.course).set_index("student").loc[name]
     assert row.isna()["score"] and row["missing"] == "shout_right square_right why"
+
+
+@pytest.mark.parametrize("name", STRANGE, ids=ascii)
+def test_an_id_that_cannot_be_worked_with_is_set_aside_and_never_printed_raw(name: str, graded: Graded) -> None:
+    assert graded.of[name]["status"] == "rejected" and "Rename the folder" in graded.of[name]["look"][0]
+    assert graded.of[name]["look"][0].isprintable()
+
+
+def test_files_beyond_a_number_are_left_out(graded: Graded) -> None:
+    assert graded.of["thousands of files"]["mended"] == [
+        "5000.txt, 5001.txt, 5002.txt and 197 more were left out: at most 5,000 files are taken."
+    ]
 
 
 def test_the_rest_of_the_batch_is_graded(graded: Graded) -> None:

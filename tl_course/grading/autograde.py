@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Iterable
+from errno import ENAMETOOLONG
+from fnmatch import fnmatch
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -11,9 +12,11 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task, parse_utc
 
-from tl_course.grading.bundle import Bundle, files_below
+from tl_course.grading.bundle import Bundle
 from tl_course.grading.execute import run_notebook
+from tl_course.grading.handed_in import File, some
 from tl_course.grading.marks import Mark, is_test, mark
+from tl_course.grading.notebook_file import Unreadable
 from tl_course.grading.sandbox import Sandbox
 from tl_course.grading.submissions import Rejected, examine
 from tl_course.variants import GRADED_STUDENT, plain_id
@@ -21,6 +24,7 @@ from tl_course.variants import GRADED_STUDENT, plain_id
 __all__ = ["autograde"]
 
 _LARGEST_FILES = 200 << 20  # bytes of what a student handed in beside the notebook, all together
+_MOST_FILES = 5000
 
 
 def autograde(bundle: Bundle, handed_in: Path, student: str, sandbox: Sandbox, *, into: Path) -> dict[str, Any]:
@@ -39,17 +43,20 @@ def autograde(bundle: Bundle, handed_in: Path, student: str, sandbox: Sandbox, *
     began = monotonic()
     report: dict[str, Any] = {"student": student, "marks": {}, "of": {}, "mended": [], "look": [], "notebooks": {}}
     sandbox.environment = {GRADED_STUDENT: student}
-    notebooks = {}
+    notebooks, files = {}, dict[str, File]()
     try:
         for name, release in bundle.released.items():
             examined = examine(handed_in, release, name, others=[*bundle.released])
-            report["mended"] += examined.mended
+            report["mended"] += examined.mended + [one for one in examined.left_out if one not in report["mended"]]
+            files |= examined.files
             report["look"] += _of_another(examined.notebook, student) + examined.look
             notebooks[name] = examined.notebook
     except Rejected as problem:
         return report | {"status": "rejected", "look": [str(problem)], "seconds": monotonic() - began}
     into.mkdir(parents=True, exist_ok=True)
-    report["mended"] += _copy_files(handed_in, into, ignored=bundle.ignored)
+    report["mended"] += _copy_files(
+        {name: file for name, file in files.items() if not _is_ignored(file, bundle.ignored)}, into
+    )
     bundle.add_files(into)
     notebooks = _by_hook(bundle, student, notebooks, into)
     for name, submitted in notebooks.items():
@@ -127,29 +134,44 @@ def _of_another(notebook: NotebookNode, student: str) -> list[str]:
     return []
 
 
-def _copy_files(source: Path, target: Path, *, ignored: Iterable[str]) -> list[str]:
-    """Copy what was handed in beside the notebook, but for links and what is too large; says what was left out."""
-    said, left = [], _LARGEST_FILES
-    for path in files_below(source, ignored=ignored):
-        name = path.relative_to(source)
-        if path.suffix == ".ipynb" and not path.is_symlink():
-            continue
-        if path.is_symlink() or not path.is_file():
-            said.append(f"{name} is a link or no file, and was left out.")
-        elif str(name) == "timestamp.txt" and not _is_time(path):
-            said.append("timestamp.txt holds no time that can be read, and was left out: nothing counts as late.")
-        elif path.stat().st_size > left:
-            said.append(f"{name} was left out: at most {_LARGEST_FILES / 1e6:.0f} MB of files are taken.")
+def _is_ignored(file: File, ignored: list[str]) -> bool:
+    return any(fnmatch(part, pattern) for part in file.name.parts for pattern in ignored)
+
+
+def _copy_files(files: dict[str, File], target: Path) -> list[str]:
+    """Copy what was handed in beside the notebook, as far as it is not too much; says what was left out."""
+    refused: dict[str, list[str]] = {}
+    left = _LARGEST_FILES
+    for number, (name, file) in enumerate(sorted(files.items())):
+        if name == "timestamp.txt" and not _is_time(file):
+            why = "it holds no time that can be read, and nothing counts as late"
+        elif number >= _MOST_FILES:
+            why = f"at most {_MOST_FILES:,} files are taken"
+        elif file.size > left:
+            why = f"at most {_LARGEST_FILES / 1e6:.0f} MB of files are taken"
         else:
-            left -= path.stat().st_size
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target / name)
-    return said
+            try:
+                content = file.read(left)
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                (target / name).write_bytes(content)
+            except Unreadable as problem:
+                why = f"it {problem}"
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
+                why = "a file and a folder have the same name"
+            except OSError as problem:
+                if problem.errno != ENAMETOOLONG:
+                    raise
+                why = "the name is too long"
+            else:
+                left -= len(content)
+                continue
+        refused.setdefault(why, []).append(name)
+    return [f"{some(names)} {'was' if len(names) == 1 else 'were'} left out: {why}." for why, names in refused.items()]
 
 
-def _is_time(path: Path) -> bool:
+def _is_time(file: File) -> bool:
     try:
-        parse_utc(path.read_text("utf-8").strip())
+        parse_utc(file.read(1000).decode("utf-8").strip())
     except ValueError:
         return False
     return True

@@ -1,11 +1,13 @@
 """All submissions to an assignment: in parallel, each on its own, again only where something changed."""
 
+import hashlib
 import json
+import os
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from glob import escape
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,15 +18,18 @@ from tl_course.files import atomic_path
 from tl_course.grading.container import run_in_container
 from tl_course.grading.course import needs_nbgrader
 from tl_course.grading.gradebook import course_config, open_gradebook
+from tl_course.grading.handed_in import MOST_SEEN
 from tl_course.grading.packing import digest_of, scratch
 from tl_course.grading.page import to_page
 from tl_course.grading.sandbox import Limits, pick_isolation, why_no_bwrap
+from tl_course.grading.submissions import Rejected, check_id
 from tl_course.grading.worker import Setup, Unit, failed, in_parallel
 from tl_course.progress import Bar
 
 __all__ = ["Batch", "grade"]
 
 _PACKAGE = Path(__file__).parents[1]
+_LONGEST_NAME = 200  # bytes: 255 are a file's, and a part of them says that it is not yet complete
 _VERSION = 1  # of what is written down of a submission; another one has it graded again
 
 
@@ -102,7 +107,7 @@ def grade(
         copy = release / path.name
         if not copy.exists() or copy.stat().st_mtime < path.stat().st_mtime:  # its solution would pass other tests
             raise GradingError(f"{path} is newer than what was handed out: run `tl-course assign {name}` first.")
-    handed_in = sorted(path.parent.name for path in (course / "submitted").glob(f"*/{escape(name)}") if path.is_dir())
+    handed_in = _students(course, name)
     if not handed_in:
         raise GradingError(f"Nothing was handed in: there is no {course}/submitted/ID/{name}.")
     if student is not None and student not in handed_in:
@@ -126,11 +131,14 @@ def grade(
     questions = [_PACKAGE / "exercises", _PACKAGE / "variants.py", _PACKAGE / "grading" / "checks.py"]
     handed_out = digest_of([release, course / "source" / name, course / "nbgrader_config.py", *questions])
     digests = {
-        one: f"{_VERSION}:{limits}:{handed_out}:{digest_of([course / 'submitted' / one / name])}" for one in handed_in
+        one: f"{_VERSION}:{limits}:{handed_out}:{digest_of([course / 'submitted' / one / name], most=MOST_SEEN)}"
+        for one in handed_in
     }
     in_gradebook = _in_gradebook(course, name)
     wanted = [student] if student is not None else [
-        one for one in handed_in if one not in in_gradebook or _written(folder, one).get("digest") != digests[one]
+        one for one in handed_in
+        if (before := _written(folder, one)).get("digest") != digests[one]
+        or (one not in in_gradebook and before["status"] != "rejected")
     ]  # fmt: skip
     if wanted:
         bundle = Bundle(name, release, course / "source" / name, course, source_cells(course, name))
@@ -139,13 +147,49 @@ def grade(
         _grade_all(wanted, course, setup, jobs or cores(), digests, progress=progress)
     submissions = [_written(folder, one) for one in handed_in]
     batch = Batch(name, isolation, [one for one in submissions if one], wanted, monotonic() - began, folder)
-    with atomic_path(folder / "report.json") as part:
-        about = {"assignment": name, "isolation": isolation, "graded": wanted, "seconds": round(batch.seconds, 2)}
-        part.write_text(json.dumps(about | {"submissions": batch.submissions}, indent=1), encoding="utf-8")
-    with atomic_path(folder / "report.html") as part:
-        page = to_page(name, batch.submissions, isolation=isolation, seconds=batch.seconds)
-        part.write_text(page, encoding="utf-8", errors="backslashreplace")
+    about = {"assignment": name, "isolation": isolation, "graded": wanted, "seconds": round(batch.seconds, 2)}
+    _write(folder / "report.json", json.dumps(about | {"submissions": batch.submissions}, indent=1))
+    _write(folder / "report.html", to_page(name, batch.submissions, isolation=isolation, seconds=batch.seconds))
     return batch
+
+
+def _students(course: Path, name: str) -> list[str]:
+    """Who has handed in something, sorted; also those whose folder cannot be read."""
+    found = []
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(course / "submitted") as entries:
+        for entry in entries:
+            try:
+                is_there = entry.name != ".ipynb_checkpoints" and (Path(entry.path) / name).is_dir()
+            except OSError:
+                is_there = True
+            if is_there:
+                found.append(entry.name)
+    return sorted(found)
+
+
+def _write(target: Path, text: str) -> None:
+    """Write a report, all of it or nothing.
+
+    Raises
+    ------
+    GradingError
+        It cannot be written, as on a disk that is full.
+    """
+    try:
+        with atomic_path(target) as part:
+            part.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as problem:
+        raise GradingError(
+            f"{target} could not be written ({problem.strerror or problem}), so grading has stopped. Marks so far are "
+            "in the gradebook. Make room there, and run the same command again: it goes on."
+        ) from problem
+
+
+def _record(folder: Path, student: str) -> Path:
+    """Where it is written down what became of a submission; the name is a digest where the id is none for a file."""
+    plain = student.isprintable() and len(student.encode()) <= _LONGEST_NAME
+    called = student if plain else f"id-{hashlib.sha256(os.fsencode(student)).hexdigest()}"
+    return folder / "students" / f"{called}.json"
 
 
 def _grade_all(
@@ -158,11 +202,10 @@ def _grade_all(
 
     def note(report: dict[str, Any]) -> None:
         about = {"isolation": setup.isolation, "at": datetime.now(UTC).isoformat("T", "seconds")}
-        if report["status"] != "failed":  # then it is tried again
+        if report["status"] != "failed" and not report.get("again"):  # then it is tried again
             about["digest"] = digests[report["student"]]
         kept = {key: value for key, value in report.items() if key != "notebooks"}
-        with atomic_path(folder / "students" / f"{report['student']}.json") as part:
-            part.write_text(json.dumps(kept | about, indent=1), encoding="utf-8")
+        _write(_record(folder, report["student"]), json.dumps(kept | about, indent=1))
 
     with (
         Records(course, setup.bundle.name) as records,
@@ -171,9 +214,12 @@ def _grade_all(
     ):
         units: list[Unit] = []
         for student in wanted:
-            (folder / "students" / f"{student}.json").unlink(missing_ok=True)  # ended in the middle, it is graded again
+            _record(folder, student).unlink(missing_ok=True)  # ended in the middle, it is graded again
             try:
+                check_id(student)
                 records.forget(student)
+            except Rejected as problem:  # before the gradebook hears of it
+                note(failed(student, str(problem)) | {"status": "rejected"})
             except Exception as problem:  # nothing of one submission may stop the others
                 note(failed(student, problem))
             else:
@@ -197,7 +243,7 @@ def _limits(course: Path) -> Limits:
 
 def _written(folder: Path, student: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((folder / "students" / f"{student}.json").read_text("utf-8"))
+        found: dict[str, Any] = json.loads(_record(folder, student).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return found

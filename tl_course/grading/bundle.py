@@ -99,8 +99,7 @@ class Bundle:
         for path in files_below(self.source, ignored=self.ignored):
             if path.suffix != ".ipynb" and path not in excluded:
                 target = folder / path.relative_to(self.source)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.unlink(missing_ok=True)
+                _make_room(folder, target)
                 shutil.copy(path, target)
 
     def complete(self, notebook: NotebookNode, name: str) -> NotebookNode:
@@ -134,6 +133,18 @@ def files_below(folder: Path, *, ignored: Iterable[str]) -> list[Path]:
         folders[:] = sorted(name for name in folders if not hidden.match(name) and name not in links)
         found += [Path(parent) / name for name in [*files, *links] if not hidden.match(name)]
     return sorted(found)
+
+
+def _make_room(folder: Path, target: Path) -> None:
+    """Make the folder of a file below `folder`, and remove whatever lies where the file goes, or one of its folders."""
+    for path in [*reversed(target.parents), target]:
+        if folder not in path.parents or not os.path.lexists(path):
+            continue
+        if path.is_dir() and not path.is_symlink() and path == target:
+            shutil.rmtree(path)
+        elif path == target or not path.is_dir():
+            path.unlink()
+    target.parent.mkdir(parents=True, exist_ok=True)
 
 
 class _Overwrite(OverwriteCells):  # type: ignore[misc]

@@ -1,28 +1,29 @@
 """A submission, held against what was handed out: mended where that is safe, set aside with a reason where not."""
 
-import difflib
-import json
+import os
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote
 
-import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+from rapidfuzz.distance import Indel
+from rapidfuzz.process import cdist
 
-__all__ = ["Examined", "Rejected", "examine", "mend"]
+from tl_course.grading.candidates import Rejected, choose
+from tl_course.grading.handed_in import File, look_into
 
-LARGEST = 50 << 20  # bytes of a notebook
-MOST = 1000  # cells of a notebook
-_READ = 1500  # letters of a cell that are compared
-_PAIRS = 10_000  # of cells that are compared letter by letter; where there are more, by how often each letter comes
+__all__ = ["Examined", "Rejected", "check_id", "examine", "mend"]
+
+_READ = (1500, 300)  # letters of a cell that are compared; the second where there are more pairs than
+_PAIRS = 20_000
 _LIKE = 0.6  # how much of a cell must agree for it to be taken for the one that was handed out
-
-
-class Rejected(Exception):  # noqa: N818 - what has happened to the submission
-    """A submission that cannot be graded as it is, with a sentence for the grader: what is wrong, and what to do."""
+_LONGEST_ID = 128  # letters that nbgrader's gradebook takes
+_PICTURE = re.compile(r"attachment:([^)>\"'\n]+)")
 
 
 @dataclass
@@ -36,11 +37,37 @@ class Examined:
         What was changed, in sentences.
     look : list of str
         What was guessed in changing it: a person should have a look.
+    files : dict of str to File
+        What lies beside the notebook, by the name that it has from there.
+    left_out : list of str
+        What of it cannot be taken, in sentences.
     """
 
     notebook: NotebookNode
     mended: list[str] = field(default_factory=list)
     look: list[str] = field(default_factory=list)
+    files: dict[str, File] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+def check_id(student: str) -> None:
+    """See whether nbgrader, its gradebook and its pages can work with a student's id.
+
+    Raises
+    ------
+    Rejected
+        They cannot.
+    """
+    problem = ""
+    if len(student) > _LONGEST_ID or len(student.encode("utf-8", "surrogateescape")) > 200:
+        problem = f"is too long: nbgrader's gradebook takes {_LONGEST_ID} letters, of 200 bytes. Rename the folder."
+    elif not student.isprintable():  # also what is no UTF-8
+        problem = "has characters that cannot be shown. Rename the folder."
+    elif any(character in student for character in "[]*?") or student != student.strip():
+        problem = "is none that nbgrader can work with. Rename the folder, without []*? and blanks at its ends."
+    if problem:
+        shown = student if len(student) <= 40 else f"{student[:40]}…"
+        raise Rejected(f"The id {shown!r} {problem}")
 
 
 def examine(folder: Path, release: NotebookNode, name: str, *, others: Collection[str] = ()) -> Examined:
@@ -60,56 +87,43 @@ def examine(folder: Path, release: NotebookNode, name: str, *, others: Collectio
     Raises
     ------
     Rejected
-        Nothing in the folder can be graded.
+        Nothing in the folder can be graded, or it has to be asked what is meant.
     """
-    student = folder.parent.name
     if folder.is_symlink() or folder.parent.is_symlink():
         raise Rejected(f"{folder} is a link. Put what was handed in there itself.")
-    if any(character in student for character in "[]*?") or student != student.strip():
-        raise Rejected(f"nbgrader cannot work with the id {student!r}: rename the folder, without []*? and blanks.")
-    said: list[str] = []
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise Rejected(f"{folder} cannot be read. See whose it is, and who may read it.")
     path = folder / f"{name}.ipynb"
-    if not path.exists() and not path.is_symlink():
-        found_there = sorted(one for one in folder.glob("*.ipynb") if one.stem not in others)
-        if len(found_there) != 1:
-            found = ", ".join(one.name for one in found_there) or "none"
-            raise Rejected(f"There is no {name}.ipynb (notebooks there: {found}). Ask for it, or rename the right one.")
-        path = found_there[0]
-        said.append(f"The file was called {path.name}.")
-    if path.is_symlink() or not path.is_file():
+    if path.is_symlink() or (path.exists() and not path.is_file()):
         raise Rejected(f"{path.name} is no file but a link or a folder. Ask for the notebook itself.")
-    if (size := path.stat().st_size) > LARGEST:
-        raise Rejected(
-            f"{path.name} has {size / 1e6:,.0f} MB, and at most {LARGEST / 1e6:,.0f} are read. Ask for it with "
-            "all outputs cleared."
-        )
-    try:
-        content = json.loads(path.read_text("utf-8-sig"))
-        notebook = nbformat.convert(nbformat.from_dict(_sound(content)), 4)
-        if len(notebook.cells) > MOST:
-            raise Rejected(
-                f"{path.name} has {len(notebook.cells):,} cells, and at most {MOST:,} are read. Ask for it again."
-            )
-        examined = mend(notebook, release)
-    except Rejected:
-        raise
-    except (ValueError, RecursionError) as problem:
-        raise Rejected(f"{path.name} is no notebook that can be read ({problem}). Ask for it again.") from problem
-    except Exception as problem:
-        raise Rejected(
-            f"{path.name} does not have the form of a notebook ({type(problem).__name__}: {problem}). Ask for it again."
-        ) from problem
-    examined.mended[:0] = said
+    found = look_into(folder)
+    choice = choose(found, release, name, others, lambda notebook: _answers(mend(notebook, release).notebook, release))
+    examined = mend(choice.read.notebook, release)
+    examined.mended[:0] = choice.mended + choice.read.mended
+    examined.look[:0] = choice.look + choice.read.look
+    examined.left_out = found.left_out
+    base = choice.file.name.parent
+    inside = {base, *base.parents}  # among them the zip that it came in
+    plain = [file for file in found.files if ".ipynb" not in file.name.name.casefold() and file.name not in inside]
+    examined.files = {str(file.name): file for file in plain if not file.packed and base not in file.name.parents}
+    examined.files |= {str(file.name.relative_to(base)): file for file in plain if base in file.name.parents
+                       and (choice.file.packed or not file.packed)}  # fmt: skip
     return examined
 
 
-def _sound(value: Any) -> Any:
-    """Without halves of characters, which JSON can hold and no file."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, list):
-        return [_sound(one) for one in value]
-    return {_sound(key): _sound(one) for key, one in value.items()} if isinstance(value, dict) else value
+def _answers(notebook: NotebookNode, release: NotebookNode) -> dict[str, str]:
+    """The answers in a mended notebook that are not as handed out; cells of one's own, where no cell is for answers."""
+    handed_out = {
+        cell.metadata.nbgrader.grade_id: cell.source.strip()
+        for cell in release.cells
+        if cell.metadata.get("nbgrader", {}).get("solution")
+    }
+    if not handed_out:
+        texts = {cell.source.strip() for cell in release.cells} | {""}
+        own = [cell.source.strip() for cell in notebook.cells if cell.source.strip() not in texts]
+        return {str(number): text for number, text in enumerate(own)}
+    given = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell.source.strip() for cell in notebook.cells}
+    return {name: text for name, text in given.items() if name in handed_out and text != handed_out[name]}
 
 
 def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
@@ -120,8 +134,8 @@ def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
     """
     cells = [deepcopy(cell) for cell in notebook.cells if cell.get("cell_type") in ("code", "markdown", "raw")]
     wanted = {cell.metadata.nbgrader.grade_id: cell for cell in release.cells if "nbgrader" in cell.metadata}
-    examined = Examined(nbformat.v4.new_notebook(cells=cells, metadata=deepcopy(release.metadata)))
-    kernel, wanted_kernel = (one.metadata.get("kernelspec", {}).get("name") for one in (notebook, release))
+    examined = Examined(new_notebook(cells=cells, metadata=deepcopy(release.metadata)))
+    kernel, wanted_kernel = (about.metadata.get("kernelspec", {}).get("name") for about in (notebook, release))
     if kernel and wanted_kernel and kernel != wanted_kernel:
         examined.mended.append(f"The kernel was {kernel!r} and is {wanted_kernel!r} again.")
     for cell in cells:
@@ -136,6 +150,7 @@ def mend(notebook: NotebookNode, release: NotebookNode) -> Examined:
         examined.mended.append(f"Found again by what is written in them: {_some(by_text)}.")
     _by_place(cells, release.cells, place, examined)
     _put_back(cells, release.cells, place, examined)
+    _find_pictures(cells, [*notebook.cells, *release.cells], examined)
     return examined
 
 
@@ -163,15 +178,6 @@ def _name(cell: NotebookNode) -> str | None:
     return name
 
 
-def _likeness(one: str, other: str, *, exact: bool) -> float:
-    if one == other:
-        return 1.0
-    matcher = difflib.SequenceMatcher(None, one[:_READ], other[:_READ], autojunk=False)
-    if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < _LIKE:  # quick, and never too low
-        return 0.0
-    return matcher.ratio() if exact else matcher.quick_ratio()
-
-
 def _aligned(
     cells: list[NotebookNode], handed_out: list[NotebookNode], known: dict[str, NotebookNode]
 ) -> dict[int, NotebookNode]:
@@ -184,15 +190,7 @@ def _aligned(
     taken = {id(cell) for cell in known.values()}
     rows = [number for number in range(len(handed_out)) if number not in place]
     columns = [cell for cell in cells if id(cell) not in taken]
-    exact = len(rows) * len(columns) <= _PAIRS
-
-    def alike(row: int, cell: NotebookNode) -> float:
-        if cell.cell_type != handed_out[row].cell_type:
-            return 0.0
-        value = _likeness(cell.source, handed_out[row].source, exact=exact)
-        return value if value >= _LIKE else 0.0
-
-    score = [[alike(row, cell) for cell in columns] for row in rows]
+    score = _likeness([handed_out[row] for row in rows], columns)
     best = [[0.0] * (len(columns) + 1) for _ in range(len(rows) + 1)]
     for i in reversed(range(len(rows))):
         for j in reversed(range(len(columns))):
@@ -208,6 +206,23 @@ def _aligned(
         else:
             j += 1
     return place
+
+
+def _likeness(handed_out: list[NotebookNode], cells: list[NotebookNode]) -> list[list[float]]:
+    """How alike each of the cells handed out (rows) is to each of those submitted; 0 below `_LIKE` and of other types.
+
+    It is twice the longest common subsequence of letters, over their number, by bits in parallel (Hyyrö 2004): no two
+    texts take long.
+    """
+    if not handed_out or not cells:
+        return [[] for _ in handed_out]
+    read = _READ[len(handed_out) * len(cells) > _PAIRS]
+    texts, others = ([cell.source[:read] for cell in some] for some in (handed_out, cells))
+    alike = cdist(texts, others, scorer=Indel.normalized_similarity, score_cutoff=_LIKE)
+    return [
+        [float(value) if cell.cell_type == row.cell_type else 0.0 for cell, value in zip(cells, values, strict=True)]
+        for row, values in zip(handed_out, alike, strict=True)
+    ]
 
 
 def _by_place(
@@ -244,7 +259,7 @@ def _some(names: list[str]) -> str:
 def _put_back(
     cells: list[NotebookNode], handed_out: list[NotebookNode], place: dict[int, NotebookNode], examined: Examined
 ) -> None:
-    changed = []
+    changed, missing = [], []
     for number, original in enumerate(handed_out):
         name = _name(original)
         if name is None:
@@ -253,17 +268,44 @@ def _put_back(
         if cell is None:
             cell = deepcopy(original)
             cells.insert(_between(cells, place, number)[1], cell)
-            examined.look.append(f"{name} was missing and is there again, as it was handed out.")
+            missing.append(name)
         elif cell.cell_type != original.cell_type:
             examined.mended.append(f"{name} was a {cell.cell_type} cell and is a {original.cell_type} cell again.")
             index = next(index for index, one in enumerate(cells) if one is cell)
-            source, cell = cell.source, deepcopy(original)
-            cell.source = source
+            written, cell = cell, deepcopy(original)
+            cell.source = written.source
+            if cell.cell_type != "code" and written.get("attachments"):
+                cell.attachments = {**cell.get("attachments", {}), **written.attachments}
             cells[index] = cell
         if not original.metadata.nbgrader.get("solution") and cell.source != original.source:
             changed.append(name)
             cell.source = original.source
         cell.metadata = deepcopy(original.metadata)
         place[number] = cell
+    if missing:
+        was, is_there = ("was", "is") if len(missing) == 1 else ("were", "are")
+        examined.look.append(f"{_some(missing)} {was} missing and {is_there} there again, as handed out.")
     if changed:
         examined.mended.append(f"Unlike what was handed out, and so put back: {_some(changed)}.")
+
+
+def _find_pictures(cells: list[NotebookNode], kept: list[NotebookNode], examined: Examined) -> None:
+    """Give back pictures that were pasted into a cell and lost from it, as happens where a cell is copied or split."""
+    pasted: dict[str, list[NotebookNode]] = defaultdict(list)
+    for cell in kept:
+        for name, data in cell.get("attachments", {}).items():
+            if data not in pasted[unquote(name)]:
+                pasted[unquote(name)].append(data)
+    for cell in cells:
+        if cell.cell_type == "code" or "attachment:" not in cell.source:
+            continue
+        own = {unquote(name) for name in cell.get("attachments", {})}
+        for name in dict.fromkeys(unquote(link.strip()) for link in _PICTURE.findall(cell.source)):
+            if name in own:
+                continue
+            where = f"in {_name(cell)}" if _name(cell) else "in a cell of text"
+            if len(pasted.get(name, ())) == 1:
+                cell.attachments = NotebookNode({**cell.get("attachments", {}), name: deepcopy(pasted[name][0])})
+                examined.mended.append(f"The picture {name[:80]} had got lost {where}, and was found in another cell.")
+            else:
+                examined.look.append(f"The picture {name[:80]} is missing {where}: it was not handed in with it.")

@@ -35,6 +35,8 @@ __all__ = ["Setup", "Unit", "Workers", "failed", "in_parallel"]
 
 _PACKAGES = str(Path(__file__).parents[2])
 _TRIES = 2  # of a submission whose worker was ended
+# What goes wrong with what a submission holds: the machine fails otherwise, with OSError, MemoryError and the like.
+_OF_ITS_OWN = (RecursionError, ValueError, TypeError, LookupError, AttributeError)
 _PATIENCE = 20.0  # seconds that a worker has to end its sandbox
 
 
@@ -253,7 +255,11 @@ def _graded(unit: Unit, bundle: "Bundle", sandbox: Sandbox) -> dict[str, Any]:
         except Exception as problem:  # nothing of one submission may stop the others
             why = problem
             shutil.rmtree(unit.into, ignore_errors=True)
-    return failed(unit.student, why)
+    report = failed(unit.student, why)
+    if isinstance(why, _OF_ITS_OWN):
+        report |= {"status": "rejected", "again": True}  # at the next run: perhaps it was not the submission's doing
+        report["look"] = [f"Something in it cannot be graded ({report['look'][0][:300]}). Ask for it again."]
+    return report
 
 
 if __name__ == "__main__":
