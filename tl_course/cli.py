@@ -15,7 +15,7 @@ from tl_course import __version__
 from tl_course.cli_common import add_command, give
 from tl_course.cli_grading import add_grading
 from tl_course.errors import TLCourseError, TLCourseWarning
-from tl_course.names import printable
+from tl_course.names import printable_lines
 
 if TYPE_CHECKING:
     from tl_course.imageset import ImageSet
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except TLCourseError as error:
-        print(f"tl-course: {printable(str(error))}", file=sys.stderr)
+        print(f"tl-course: {printable_lines(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ntl-course: stopped. What was written is kept, and the same command goes on.", file=sys.stderr)
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, TLCourseWarning):  # those of other libraries are for developers
-        print(f"warning: {printable(str(message))}", file=sys.stderr)
+        print(f"warning: {printable_lines(str(message))}", file=sys.stderr)
 
 
 def _open(options: argparse.Namespace) -> "ImageSet":

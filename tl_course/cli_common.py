@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tl_course.names import printable
+from tl_course.names import printable_lines
 
 __all__ = ["add_command", "give"]
 
@@ -20,7 +20,7 @@ def add_command(group: Any, name: str, run: Callable[[argparse.Namespace], int],
 def give(options: argparse.Namespace, values: dict[str, Any], text: str) -> None:
     """Print the result: as JSON where that is asked for, as text otherwise."""
     if not options.json:
-        print(printable(text))
+        print(printable_lines(text))
         return
     written = json.dumps(values, ensure_ascii=False)  # names in their own letters, but nothing that steers a terminal
     print("".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in written))

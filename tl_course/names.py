@@ -4,7 +4,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-__all__ = ["label_named", "nearly_same", "nfc", "printable"]
+__all__ = ["label_named", "nearly_same", "nfc", "printable", "printable_lines"]
 
 
 def nfc(text: str) -> str:
@@ -15,14 +15,6 @@ def nfc(text: str) -> str:
 def label_named(text: str) -> str:
     """The label that a folder or a table means: composed, and without blanks at its ends, which nobody sees."""
     return nfc(text).strip()
-
-
-def printable(text: str) -> str:
-    """A text for a terminal: what is neither shown nor a line end is escaped, so that no name steers the terminal."""
-    return "".join(
-        letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode-escape").decode()
-        for letter in text
-    )
 
 
 def nearly_same(names: Iterable[str]) -> list[list[str]]:
@@ -36,3 +28,8 @@ def nearly_same(names: Iterable[str]) -> list[list[str]]:
 def printable(text: str) -> str:
     """The text for a terminal: control characters, such as escape sequences and marks of direction, are spelt out."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def printable_lines(text: str) -> str:
+    """Several lines for a terminal, each of them `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
