@@ -40,6 +40,7 @@ __all__ = ["main"]
 _KERNEL = (
     "ipykernel.kernelapp",
     "tl_course.grading.guard",
+    "tl_course.grading.judge",
     "pdb",
     "pydoc",
     "http.server",
