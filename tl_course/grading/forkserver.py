@@ -5,7 +5,8 @@ through a socket, a line of JSON each, and each answer repeats its request's non
 
     {"imports": ["torch"], "given": "/given", "home": "/work", "tests": "/tests", "cache": "/cache", "fill": false,
      "user": 100017, "disk": 1000000, "alone": true}             -> {"ready": true}
-    {"start": "/sockets/kernel.json", "limits": {…}, "environment": {…}, "protected": […]}  -> {"pid": 17}
+    {"start": {"key": "…", …}, "limits": {…}, "environment": {…}, "protected": […]}  -> {"pid": 17}: with it comes a
+        socket, through which the kernel hands over connections to its own sockets, in the order of relay.CHANNELS
     {"start_tests": true, "limits": {…}, "environment": {…}}     -> {"pid": 18}: with it comes a socket, for the judge
     {"poll": 17}                                                 -> {"status": null}, a signal or an exit code
     {"signal": 2, "pid": 17}                                     -> {}
@@ -27,6 +28,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -34,13 +36,15 @@ from pathlib import Path
 from typing import Any
 
 from tl_course.grading import namespaces
+from tl_course.grading.seccomp import filter_system_calls
 
 __all__ = ["main"]
 
 _KERNEL = (
     "ipykernel.kernelapp",
+    "tl_course.grading.bounded",
     "tl_course.grading.guard",
-    "tl_course.grading.judge",
+    "tl_course.grading.relay",
     "pdb",
     "pydoc",
     "http.server",
@@ -48,6 +52,7 @@ _KERNEL = (
     "IPython.extensions",
 )
 _LARGE = 1 << 20  # bytes
+_PATIENCE = 30.0  # seconds
 
 
 def main() -> None:
@@ -87,6 +92,7 @@ def _requests(control: socket.socket) -> Iterator[tuple[dict[str, Any], list[int
 class _Server:
     def __init__(self, request: dict[str, Any]) -> None:
         self.home, self.tests, self.given = (Path(request[name]) for name in ("home", "tests", "given"))
+        self.sockets = Path(request["sockets"])  # of a kernel; no other process sees them
         self.user, self.disk, self.fill = request["user"], request["disk"], request["fill"]
         # Tests of a solution may fill the cache as the solution does; those of a submission are another user.
         self.judge = self.user if self.user is None or self.fill else self.user + 1
@@ -114,7 +120,7 @@ class _Server:
 
     def answer(self, request: dict[str, Any], came: list[int]) -> dict[str, Any]:
         if "start" in request:
-            return {"pid": self.start(request)}
+            return {"pid": self.start(request, *came)}
         if "start_tests" in request:
             return {"pid": self.start_tests(request, *came)}
         if "poll" in request:
@@ -126,7 +132,7 @@ class _Server:
         self.end()
         return {}
 
-    def start(self, request: dict[str, Any]) -> int:
+    def start(self, request: dict[str, Any], handover: int) -> int:
         """Fork a kernel; a judge that is started afterwards gets the other end of its channel."""
         self.end()
         for folder, user in ((self.home, self.user), (self.tests, self.judge)):
@@ -135,8 +141,10 @@ class _Server:
                 self.mounted.append(folder)
         self.furnish(self.home, self.user)
         self.channel, theirs = socket.socketpair()
-        with theirs:
-            return self.fork(lambda: self.become_a_kernel(request, theirs), request, self.home, self.user, theirs)
+        with theirs, socket.socket(fileno=os.dup(handover)) as grader:
+            return self.fork(
+                lambda: self.become_a_kernel(request, theirs, grader), request, self.home, self.user, theirs, grader
+            )
 
     def start_tests(self, request: dict[str, Any], control: int) -> int:
         """Fork a judge for the kernel that was started last, and tell it what comes through `control`."""
@@ -185,6 +193,7 @@ class _Server:
         if self.alone:
             other = self.tests if home == self.home else self.home
             namespaces.apart(self.disk, read_only=(other,), hidden=(self.given,))
+            namespaces.tmpfs(self.sockets, _LARGE, user=user)
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)
@@ -195,24 +204,45 @@ class _Server:
         _limit(request["limits"])
         if self.alone:
             namespaces.give_up_privileges(user)
+            filter_system_calls()
         os.chdir(home)
         os.environ.update(request["environment"], HOME=str(home), TMPDIR=str(home))
         os.environ["TL_COURSE_CACHE"] = str(self.cache_of(home))
         os.environ["IPYTHONDIR"] = str(home.parent / ".ipython")  # not what a submission may have brought
         tempfile.tempdir = None
 
-    def become_a_kernel(self, request: dict[str, Any], channel: socket.socket) -> None:
+    def become_a_kernel(self, request: dict[str, Any], channel: socket.socket, grader: socket.socket) -> None:
         sys.path.insert(0, "")
         from ipykernel.kernelapp import IPKernelApp
 
+        from tl_course.grading.bounded import BoundedSession
         from tl_course.grading.guard import GuardedKernel
 
         GuardedKernel.protected, GuardedKernel.channel = request.get("protected", []), channel
+        file = self.sockets / "connection.json"
+        file.write_text(json.dumps(request["start"] | {"transport": "ipc", "ip": str(self.sockets / "k")}))
         app = IPKernelApp.instance(kernel_class=GuardedKernel)
-        app.initialize(
-            ["-f", request["start"], "--HistoryManager.hist_file=:memory:", "--HistoryManager.enabled=False"]
-        )
+        app.session = BoundedSession(parent=app, most=request["limits"]["output"])
+        app.initialize(["-f", str(file), "--HistoryManager.hist_file=:memory:", "--HistoryManager.enabled=False"])
+        with grader:
+            self.hand_over(app, grader)
         app.start()
+
+    def hand_over(self, app: Any, grader: socket.socket) -> None:
+        """Connect to the kernel's own sockets, and send the connections to whoever reads `grader`."""
+        from tl_course.grading.relay import CHANNELS
+
+        ends = [socket.socket(socket.AF_UNIX) for _ in CHANNELS]
+        for channel, end in zip(CHANNELS, ends, strict=True):
+            path = self.sockets / f"k-{getattr(app, f'{channel}_port')}"
+            until = time.monotonic() + _PATIENCE
+            while end.connect_ex(str(path)) != 0:  # a thread of its own makes that of the heartbeat
+                if time.monotonic() > until:
+                    raise TimeoutError(f"The kernel made no socket for {channel}.")
+                time.sleep(0.001)
+        socket.send_fds(grader, [b"."], [end.fileno() for end in ends])
+        for end in ends:
+            end.close()
 
     def become_a_judge(self, control: socket.socket, answers: socket.socket) -> None:
         judge: Any = importlib.import_module("tl_course.grading.judge")
@@ -245,7 +275,7 @@ class _Server:
         while self.mounted:
             namespaces.unmount(self.mounted.pop())
         if not self.alone:
-            for path in [*self.home.iterdir(), *self.tests.iterdir()]:
+            for path in [*self.home.iterdir(), *self.tests.iterdir(), *self.sockets.iterdir()]:
                 if path.is_dir() and not path.is_symlink():
                     _remove(path)
                 else:

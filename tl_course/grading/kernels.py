@@ -87,6 +87,8 @@ class SandboxedProvisioner(LocalProvisioner):
     async def poll(self) -> int | None:
         if self.pid is not None and self._status is None:
             try:
+                if self._sandbox.is_flooded():
+                    self._sandbox.ask(signal=signal.SIGKILL, pid=self.pid)
                 self._status = self._sandbox.ask(poll=self.pid)["status"]
             except SandboxGoneError:
                 self._status = -signal.SIGKILL

@@ -1,10 +1,13 @@
-"""Linux namespaces, mounts, capabilities and seccomp, through the C library: Python 3.11 has no calls of its own.
+"""Linux namespaces, mounts and capabilities, through the C library: Python 3.11 has no calls of its own.
 
 Everything here acts on the calling process. Capabilities are a thread's own, so it must have a single thread.
 """
 
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +15,11 @@ from typing import Any
 
 __all__ = ["apart", "fork_in_new_pid_namespace", "give_up_privileges", "own_mounts", "tmpfs", "unmount"]
 
-_NEWNS, _NEWIPC, _NEWPID = 0x00020000, 0x08000000, 0x20000000
+_NEWNS, _NEWIPC, _NEWPID, _NEWNET = 0x00020000, 0x08000000, 0x20000000, 0x40000000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 1 << 14, 1 << 18
 _DETACH = 2
 _CAPBSET_DROP, _NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR = 24, 38, 47, 4
+_SET_FLAGS, _UP = 0x8914, 1  # SIOCSIFFLAGS, IFF_UP
 _FILES = 100_000  # in a tmpfs: each takes the kernel's memory, however small it is
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -84,12 +88,14 @@ def own_mounts() -> None:
 
 
 def apart(shared_memory: int, *, read_only: tuple[Path, ...] = (), hidden: tuple[Path, ...] = ()) -> None:
-    """Mounts, System V objects and message queues of its own; /proc shows its own PID namespace.
+    """Mounts, System V objects, message queues and a network of its own; /proc shows its own PID namespace.
 
-    `shared_memory` is the size of /dev/shm, in bytes.
+    `shared_memory` is the size of /dev/shm, in bytes. The network is a loopback device that nobody else shares.
     """
     own_mounts()
-    _call("unshare", _NEWIPC)
+    _call("unshare", _NEWIPC | _NEWNET)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        fcntl.ioctl(asking, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP))
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
     tmpfs(Path("/dev/shm"), shared_memory, mode=0o1777)
     for folder in read_only:

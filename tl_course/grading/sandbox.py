@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -16,6 +17,7 @@ from typing import IO, Any, Self
 
 from tl_course.errors import GradingError
 from tl_course.grading.container import has_image
+from tl_course.grading.relay import CHANNELS, Relay
 
 __all__ = ["ISOLATIONS", "Limits", "Sandbox", "SandboxGoneError", "pick_isolation", "why_no_bwrap"]
 
@@ -24,6 +26,8 @@ ISOLATIONS = ("auto", "bwrap", "container", "none")
 # Where root grades, submissions run as a user that nobody is: not as the warm process, and another one in each sandbox,
 # for processes are counted by user. The next number is the user of what judges them.
 _FIRST_USER = 100_000_000
+_FLOOD = 32  # times the limit of output: bytes of a cell's messages, at which its kernel is not listened to any more
+_BESIDE = 16  # processes and threads of the sandbox's own, where they are counted with those of a submission
 _PATIENCE = 180.0  # seconds in which the warm process has to answer; the longest are its imports
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
 
@@ -96,7 +100,7 @@ def why_no_bwrap() -> str:
 
 
 class Sandbox:
-    """A warm process in a sandbox, and the folder through which kernels in it talk to this process.
+    """A warm process in a sandbox, which kernels, and judges of what they answer, are forked from.
 
     Parameters
     ----------
@@ -116,7 +120,7 @@ class Sandbox:
     protected : list of str
         Cells that come from the instructor: for tests, what they name is again what they made it, in those kernels.
     sockets : Path
-        Where the connection file and the sockets of a kernel belong. Short, as a socket's address must be.
+        Where a kernel's connection file belongs, and where it is reached. Short, as a socket's address must be.
     given : Path
         What lies here is copied to the kernel's working directory, afresh for each kernel.
     """
@@ -137,17 +141,18 @@ class Sandbox:
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _own_user() if isolation == "bwrap" and os.geteuid() == 0 else None
         self.sockets, self.given = self._root / "s", self._root / "given"
-        self._home, self._tests = self._root / "student", self._root / "tests"
-        for folder in (self.sockets, self.given, self._home, self._tests):
+        self._home, self._tests, self._kernel = (self._root / name for name in ("student", "tests", "kernel"))
+        for folder in (self.sockets, self.given, self._home, self._tests, self._kernel):
             folder.mkdir()
         if self._user is not None:
             self._root.chmod(0o755)
-            os.chown(self.sockets, self._user, self._user)
             if cache is not None and fill:
                 _give(cache, self._user)
         self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._relay: Relay | None = None
+        self._flooded = False
         self._judge: int | None = None  # its process id, as the warm process knows it
 
     def __enter__(self) -> Self:
@@ -167,11 +172,27 @@ class Sandbox:
         """Start a kernel; returns its process id, as the warm process knows it."""
         if self._process is None:
             self._warm_up()
-        if self._user is not None:
-            os.chown(self.sockets, self._user, self._user)
-            os.chown(connection_file, self._user, self._user)
-        answer = self.ask(start=connection_file, protected=self.protected, **self._of_a_process())
+        self._close_relay()
+        about = json.loads(Path(connection_file).read_text("utf-8"))
+        paths = {name: f"{about['ip']}-{about[f'{name}_port']}" for name in CHANNELS}
+        self._relay = relay = Relay(paths, _FLOOD * self.limits.output)
+        with relay.handover:
+            answer = self.ask(
+                start=about,
+                descriptors=[relay.handover.fileno()],
+                protected=self.protected,
+                **self._of_a_process(),
+            )
         return int(answer["pid"])
+
+    def begin_cell(self) -> None:
+        """From now on a cell runs: what it may send is counted from nought."""
+        if self._relay is not None:
+            self._relay.begin_cell()
+
+    def is_flooded(self) -> bool:
+        """Whether the last kernel has sent so much in one cell that it was not listened to any more."""
+        return self._relay.flooded if self._relay is not None else self._flooded
 
     def start_tests(self) -> socket.socket:
         """Start a judge for the kernel that was started last: one that never runs a line of the submission's.
@@ -200,11 +221,21 @@ class Sandbox:
             self.ask(signal=number, pid=self._judge)
 
     def _of_a_process(self) -> dict[str, Any]:
-        processes = {"processes": self.limits.processes} if self._user is not None else {}
-        limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0} | processes
+        limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0}
+        limits["output"] = self.limits.output
+        if self._user is not None:
+            limits["processes"] = self.limits.processes
+        elif self.isolation == "bwrap" and _counts_processes_by_namespace():
+            limits["processes"] = self.limits.processes + _BESIDE
         return {"limits": limits, "environment": self.environment}
 
+    def _close_relay(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
+            self._flooded, self._relay = self._relay.flooded, None
+
     def _stop(self) -> None:
+        self._close_relay()
         self._judge = None
         if self._control is not None:
             self._control.close()
@@ -217,11 +248,6 @@ class Sandbox:
             self._log.close()
             self._log = None
 
-    def seal(self) -> None:
-        """Once a kernel has made its sockets, it makes nothing more where they are: that is this machine's own disk."""
-        if self._user is not None:
-            os.chown(self.sockets, 0, 0)
-
     def end(self) -> None:
         """End whatever the last kernel started, and remove its files."""
         try:
@@ -230,9 +256,9 @@ class Sandbox:
         except GradingError:  # what cannot be cleared up goes with the sandbox; the next kernel gets a new one
             self._stop()
         finally:
-            for path in self.sockets.iterdir():  # not the folder itself, which the sandbox sees
-                with suppress(OSError):
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            self._close_relay()
+            for path in self.sockets.iterdir():
+                path.unlink()
 
     def ask(self, *, descriptors: Sequence[int] = (), **request: Any) -> dict[str, Any]:
         """Put a request to the warm process, with file descriptors for it, and wait for its answer.
@@ -266,13 +292,15 @@ class Sandbox:
         ours.settimeout(_PATIENCE)
         server = [sys.executable, "-m", "tl_course.grading.forkserver", str(theirs.fileno())]
         home, tests, given, cache = self._home, self._tests, self.given, self._cache
+        sockets = self._kernel
         if self.isolation == "bwrap":
             home, tests, given = Path("/home/student"), Path("/home/tests"), Path("/home/given")
-            readable, writable = {self.given: given}, {self.sockets: self.sockets}
+            sockets = Path("/home/kernel")
+            readable, writable = {self.given: given}, dict[Path, Path]()
             if self._cache is not None:
                 cache = Path("/home/cache")  # not where it lies, which is beside the solutions
                 (writable if self._fill else readable)[self._cache] = cache
-            own = _bwrap((home, tests), self.limits.disk, readable=readable, writable=writable)
+            own = _bwrap((home, tests, sockets), self.limits.disk, readable=readable, writable=writable)
             server = [*own, *server]
         self._log = (self._root / "log").open("ab")
         with theirs:
@@ -286,6 +314,7 @@ class Sandbox:
             given=str(given),
             home=str(home),
             tests=str(tests),
+            sockets=str(sockets),
             cache=cache and str(cache),
             fill=self._fill,
             user=self._user,
@@ -304,6 +333,12 @@ def _own_user() -> int | None:
     if there > _FIRST_USER + (1 << 23):  # twice the highest number of a process
         return _FIRST_USER + 2 * os.getpid()
     return 1000 + 2 * (os.getpid() % ((there - 1000) // 2)) if there > 2000 else None
+
+
+def _counts_processes_by_namespace() -> bool:
+    """Since Linux 5.14 a user's processes outside of the sandbox do not count for a limit inside."""
+    version = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return version is not None and (int(version[1]), int(version[2])) >= (5, 14)
 
 
 def _give(folder: Path, user: int) -> None:
@@ -335,7 +370,11 @@ def _bwrap(
         "--unshare-ipc",
     ]
     words += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--proc", "/proc", "--dev", "/dev"]
-    needed = ["SYS_ADMIN", "SETPCAP"]  # of the first process alone: for namespaces, and to give up what it has
+    needed = [
+        "SYS_ADMIN",
+        "NET_ADMIN",
+        "SETPCAP",
+    ]  # of the first process alone: for namespaces, and to give up what it has
     if os.geteuid() != 0:
         words += ["--unshare-user"]
     else:  # of more than one user, as which submissions run
