@@ -1,14 +1,16 @@
 """Questions of the assignment ps1_birds, "A set of your own": collect, describe, train, read errors."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import nan
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tl_course.exercises.ps1_birds_found import found_folder, littered, made_up, my_variant
-from tl_course.grading import NotYet, Question, attempted
+from tl_course.grading import NotYet, Question, attempted, folder_for_answer
 from tl_course.pictures import SUFFIXES
 
 if TYPE_CHECKING:
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from tl_course.models import Prediction
 
 __all__ = [
-    "collecting", "counting", "describing", "found_folder", "my_variant", "names_of", "naming", "overlap", "q1", "q3",
-    "q5", "spotting", "training", "whole",
+    "collecting", "counting", "describing", "found_folder", "hit_rate", "my_variant", "names_of", "naming", "overlap",
+    "q1", "q3", "q5", "spotting", "training", "whole",
 ]  # fmt: skip
 
 
@@ -45,8 +47,8 @@ def collecting(wanted: Mapping[str, int], *, copies: int, unreadable: int, small
     def check(answer: Callable[[Path, Path], Any]) -> str:
         from tl_course import ImageSet
 
-        with TemporaryDirectory() as folder:
-            found, into = Path(folder) / "found", Path(folder) / "collected"
+        with TemporaryDirectory() as folder, folder_for_answer() as own:
+            found, into = Path(folder) / "found", own / f"collected_{token_hex(4)}"  # a new one
             littered(found, wanted, copies=copies, unreadable=unreadable, small=small, seed=seed)
             before = sorted(found.rglob("*"))
             returned = answer(found, into)
@@ -197,6 +199,17 @@ def training(images: "ImageSet") -> Question:
             'model.evaluate(images, split="valid").accuracy; train has measured the same: model.metrics["accuracy"].',
         ],
     )
+
+
+def hit_rate(model: Any, images: "ImageSet", split: str | None = None) -> float:
+    """The accuracy of a model that sees the pictures of a split, or of all, and nothing else of the set."""
+    chosen = [one for one in images if split in (None, one.split)]
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{number:04}{Path(one.file_name).suffix}" for number, one in enumerate(chosen)]
+        for one, file in zip(chosen, files, strict=True):
+            shutil.copyfile(images.path(one), file)
+        said = [str(told.label) for told in model.predict(files)]
+    return sum(one.label == label for one, label in zip(chosen, said, strict=True)) / len(chosen)
 
 
 # ---- 5: the mistakes that it is sure of ------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Checks inside notebooks."""
 
-from tl_course.grading.checks import NotYet, Question, Result, attempted, brief, running
+from tl_course.grading.checks import NotYet, Question, Result, attempted, brief, folder_for_answer, running
 
-__all__ = ["NotYet", "Question", "Result", "attempted", "brief", "running"]
+__all__ = ["NotYet", "Question", "Result", "attempted", "brief", "folder_for_answer", "running"]
 
 import sys
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Mapping
 from errno import ENAMETOOLONG
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,6 +18,7 @@ from tl_course.grading.execute import run_notebook
 from tl_course.grading.handed_in import File, some
 from tl_course.grading.marks import Mark, is_test, mark
 from tl_course.grading.notebook_file import Unreadable
+from tl_course.grading.plan import Plan
 from tl_course.grading.sandbox import Sandbox
 from tl_course.grading.submissions import Rejected, examine
 from tl_course.variants import GRADED_STUDENT, plain_id
@@ -27,7 +29,9 @@ _LARGEST_FILES = 200 << 20  # bytes of what a student handed in beside the noteb
 _MOST_FILES = 5000
 
 
-def autograde(bundle: Bundle, handed_in: Path, student: str, sandbox: Sandbox, *, into: Path) -> dict[str, Any]:
+def autograde(
+    bundle: Bundle, handed_in: Path, student: str, sandbox: Sandbox, plans: Mapping[str, Plan], *, into: Path
+) -> dict[str, Any]:
     """Grade the submission in folder `handed_in`, and leave in `into` what belongs into ``autograded``.
 
     Nothing else is written or read: what comes out depends on the submission and on what was handed out, wherever this
@@ -62,7 +66,7 @@ def autograde(bundle: Bundle, handed_in: Path, student: str, sandbox: Sandbox, *
     for name, submitted in notebooks.items():
         notebook = bundle.complete(submitted, name)
         _give_files(sandbox.given, into)
-        report["look"] += run_notebook(notebook, sandbox)
+        report["look"] += run_notebook(notebook, sandbox, plans.get(name))
         notebook = bundle.limited(notebook)
         marks = {cell.metadata.nbgrader.grade_id: (_mark(cell), cell) for cell in filter(is_grade, notebook.cells)}
         for cell, (given, about) in marks.items():

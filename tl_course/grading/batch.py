@@ -21,6 +21,7 @@ from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.handed_in import MOST_SEEN
 from tl_course.grading.packing import digest_of, scratch
 from tl_course.grading.page import to_page
+from tl_course.grading.rehearsal import guarded_tests
 from tl_course.grading.sandbox import Limits, pick_isolation, why_no_bwrap
 from tl_course.grading.submissions import Rejected, check_id
 from tl_course.grading.worker import Setup, Unit, failed, in_parallel
@@ -30,7 +31,7 @@ __all__ = ["Batch", "grade"]
 
 _PACKAGE = Path(__file__).parents[1]
 _LONGEST_NAME = 200  # bytes: 255 are a file's, and a part of them says that it is not yet complete
-_VERSION = 1  # of what is written down of a submission; another one has it graded again
+_VERSION = 2  # of what is written down of a submission; another one has it graded again
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,11 @@ def grade(
         _grade_all(wanted, course, setup, jobs or cores(), digests, progress=progress)
     submissions = [_written(folder, one) for one in handed_in]
     batch = Batch(name, isolation, [one for one in submissions if one], wanted, monotonic() - began, folder)
+    guarded = guarded_tests(folder)
     about = {"assignment": name, "isolation": isolation, "graded": wanted, "seconds": round(batch.seconds, 2)}
-    _write(folder / "report.json", json.dumps(about | {"submissions": batch.submissions}, indent=1))
-    _write(folder / "report.html", to_page(name, batch.submissions, isolation=isolation, seconds=batch.seconds))
+    _write(folder / "report.json", json.dumps(about | {"guarded": guarded, "submissions": batch.submissions}, indent=1))
+    page = to_page(name, batch.submissions, isolation=isolation, seconds=batch.seconds, guarded=guarded)
+    _write(folder / "report.html", page)
     return batch
 
 

@@ -12,15 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent
 from traceback import walk_tb
 from typing import Any
 
-from tl_course.grading.notes import SHOWN
+from tl_course.grading.notes import ANSWER_HOME, SHOWN
 from tl_course.variants import GRADED_STUDENT
 
-__all__ = ["NotYet", "Question", "Result", "attempted", "brief", "running"]
+__all__ = ["NotYet", "Question", "Result", "attempted", "brief", "folder_for_answer", "running"]
 
+ABOUT = "tl_course_about"  # among the attributes of what stands for a function in another process: what is known of it
+RAISED = "tl_course_raised"  # among those of an error: that it was raised there
 _SIGNS = {
     "right": ("✔", "#009E73"),
     "not yet": ("✘", "#D55E00"),
@@ -118,7 +122,7 @@ class Question:
 
     def check(self, answer: Any = ...) -> Result:
         """Judge an answer. `...`, None, or a function that still returns one of them, counts as not attempted."""
-        if answer is ... or answer is None or _is_blank(answer):
+        if answer is ... or answer is None or is_blank(answer):
             return _BLANK
         function = _Function(answer, self._solution) if callable(answer) else None
         try:
@@ -128,7 +132,7 @@ class Question:
         except _NotAttemptedError:
             return Result("not yet", _NOTHING + function.printed_hint) if function and function.unreturned else _BLANK
         except _RaisedError as raised:
-            return _BLANK if _is_left_blank(answer, raised.error) else self._raised(raised.error)
+            return _BLANK if is_left_blank(answer, raised.error) else self._raised(raised.error)
         except Exception as error:  # raised by the check, over what it was given; it must not end the lesson either
             if isinstance(error, TypeError) and not callable(answer) and "not callable" in str(error):
                 return Result("not yet", self._wants_function(answer))
@@ -142,7 +146,7 @@ class Question:
         """What to tell of an error in the student's own code."""
         if os.environ.get(GRADED_STUDENT):  # its text could hold what a hidden test has given it
             return Result("not yet", f"Your answer raised {_kind(error)}. Check it yourself to see what it says.")
-        return Result("not yet", f"Your answer raised {_named(error)}{_where(error)}")
+        return Result("not yet", f"Your answer raised {_named(error)}{line_of(error)}")
 
     def _wants_function(self, answer: Any) -> str:
         name = self._solution.__name__ if self._solution else "your_function"
@@ -258,6 +262,16 @@ class _Function:
 
 
 @contextmanager
+def folder_for_answer() -> Iterator[Path]:
+    """A folder that is there for an answer to write in, wherever it runs."""
+    if home := os.environ.get(ANSWER_HOME):  # only the answer's process can write there; it goes with that
+        yield Path(home)
+    else:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+
+
+@contextmanager
 def running() -> Iterator[None]:
     """Marks what is raised as the student's: around code of theirs, also that which runs when an answer is read."""
     try:
@@ -292,16 +306,49 @@ def attempted(value: Any) -> Any:
     return value
 
 
-def _is_blank(answer: Any) -> bool:
+class Raised:
+    """What is known of an error that was raised in another process: its name there, its line, and what it says.
+
+    Attributes
+    ----------
+    name, line : str
+    left_blank : bool
+        Whether the student's own code says so that it is not written yet.
+    """
+
+    def __init__(self, name: str, line: str, *, left_blank: bool) -> None:
+        self.name, self.line, self.left_blank = name, line, left_blank
+
+
+def raised_by(error: BaseException) -> Raised | None:
+    """What is known of an error that an answer has raised in its own process; None of any other."""
+    found = getattr(error, "__dict__", {}).get(RAISED)
+    return found if isinstance(found, Raised) else None
+
+
+def about_remote(answer: Any) -> dict[str, Any] | None:
+    """What is known of a function or an object that is in another process; None of any other."""
+    try:
+        found = object.__getattribute__(answer, "__dict__").get(ABOUT)
+    except AttributeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_blank(answer: Any) -> bool:
     """Whether all that a function does is to return ... or None: then what it would be tried on need not be made."""
+    if about := about_remote(answer):
+        return about.get("blank") is True
     if not inspect.isfunction(answer):
         return False
     used = [one.argval for one in dis.get_instructions(answer) if one.opname.startswith(("LOAD_", "RETURN_CONST"))]
     return used in ([...], [None])
 
 
-def _is_left_blank(answer: Any, error: BaseException) -> bool:
+def is_left_blank(answer: Any, error: BaseException) -> bool:
     """Whether the student's own code says that it is not written yet; a library says so of what it cannot do."""
+    if raised := raised_by(error):
+        return raised.left_blank
     code = getattr(answer, "__code__", None)
     *_, (frame, _) = walk_tb(error.__traceback__)
     return isinstance(error, NotImplementedError) and (code is None or frame.f_code.co_filename == code.co_filename)
@@ -309,6 +356,8 @@ def _is_left_blank(answer: Any, error: BaseException) -> bool:
 
 def _runs_code_of(answer: Any, error: BaseException) -> bool:
     """Whether `error` passed through code that stands where the student's function does."""
+    if raised_by(error):
+        return True
     code = getattr(answer, "__code__", None)
     return code is not None and any(
         frame.f_code.co_filename == code.co_filename for frame, _ in walk_tb(error.__traceback__)
@@ -330,7 +379,9 @@ def _named(error: BaseException) -> str:
         said = str(error)
     except Exception:  # the student's own __str__
         said = ""
-    return f"{type(error).__name__}: {_cut(said, 500)}" if said else type(error).__name__
+    raised = raised_by(error)
+    name = raised.name if raised else type(error).__name__
+    return f"{name}: {_cut(said, 500)}" if said else name
 
 
 def _cut(text: str, length: int) -> str:
@@ -343,8 +394,10 @@ def _kind(error: BaseException) -> str:
     return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
 
 
-def _where(error: BaseException) -> str:
+def line_of(error: BaseException) -> str:
     """The line of the student's cell that raised, as far as there is one."""
+    if raised := raised_by(error):
+        return raised.line
     frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
     own = [frame for frame in frames if "ipykernel" in frame.filename or "<ipython-input" in frame.filename]
     if not own or not own[-1].code_context:

@@ -1,6 +1,7 @@
 """Run a submission: each cell once, in a sandboxed kernel that may die or hang without taking earned marks with it."""
 
 import asyncio
+from contextlib import closing
 from copy import deepcopy
 from hashlib import sha256
 from time import monotonic
@@ -9,25 +10,35 @@ from typing import Any
 from jupyter_core.utils import ensure_async, run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from tl_course.grading.apart import Tests
 from tl_course.grading.bounded import shortened, size_of
 from tl_course.grading.kernels import kernel_manager
-from tl_course.grading.marks import is_test
-from tl_course.grading.notes import NOTES, RESTORED, VALUE
+from tl_course.grading.marks import is_test, mark
+from tl_course.grading.notes import ANSWER_CALLS, NOTES, RESTORED, SHOWN, VALUE
+from tl_course.grading.plan import Plan, name_of
 from tl_course.grading.sandbox import Sandbox, SandboxGoneError
 
 __all__ = ["run_notebook"]
 
 _DEATHS = 3  # of kernels, after which a submission is given up
 _GRACE = 5.0  # seconds that an interrupted cell has to stop
+_STANDS = "The cell took more than {} seconds and did not let itself be interrupted."
+_MOST_ASKED = 50_000  # calls of a test to answers; from there on it takes too long in another process
 _FLOOD = 16  # times the limit of output, at which a cell is interrupted
 _ERROR = 100_000  # characters of an error that are kept
 
 
-def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
+def run_notebook(
+    notebook: NotebookNode, sandbox: Sandbox, plan: Plan | None = None, *, trying: bool = False
+) -> list[str]:
     """Run all cells of `notebook` in place, in as many kernels as it takes; returns what a grader should know.
+
+    Tests run in a process of their own, but for those that `plan` says must share that of the answers: without a plan,
+    all. Where this is to be found out (`trying`), a test that does not give all points apart is run again there, and
+    the plan changed if it then does.
 
     Where a kernel dies or hangs, the cell gets an error as its output. A new kernel then repeats the cells before it,
     but for tests, and goes on behind it: so what was right before stays right, and what comes after is judged too.
@@ -46,12 +57,12 @@ def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
         client = _Client(sandbox, deadline)
         at: NotebookNode | None = None
         try:
-            with client.setup_kernel():
+            with client.setup_kernel(), closing(_Apart(client, notebook, plan, said, trying=trying)) as apart:
                 for at in repeat:
                     client.run(deepcopy(at))
                 while done < len(cells):
                     at = cells[done]
-                    client.run(at)
+                    apart.run(at) if is_test(at) else client.run(at)
                     if client.timed_out:
                         said.append(f"cell {done + 1}: {client.timed_out}")
                     elif not is_test(at):
@@ -76,7 +87,8 @@ def run_notebook(notebook: NotebookNode, sandbox: Sandbox) -> list[str]:
                 said.append(f"A cell that is repeated in a new kernel ended it: {_reason(problem)}")
             else:
                 said.append(f"cell {done + 1}: {_reason(problem)}")
-                _fail(at, problem)
+                if not client.judged:
+                    _fail(at, problem)
                 done += 1
         finally:
             restored |= client.restored
@@ -115,17 +127,21 @@ class _Client(NotebookClient):
         self.shutdown_kernel = "immediate"
         self.on_cell_executed = self._note
         self.restored: dict[str, None] = {}
-        self._sandbox, self._limits, self._deadline = sandbox, sandbox.limits, deadline
-        self._printed, self._updated, self.timed_out = 0, 0, ""
+        self.sandbox, self._limits, self._deadline = sandbox, sandbox.limits, deadline
+        self._printed, self._updated, self.timed_out, self.judged = 0, 0, "", False
 
-    def run(self, cell: NotebookNode) -> None:
+    def run(self, cell: NotebookNode, tests: Tests | None = None) -> None:
+        """Run a cell: in the kernel, or, with its calls answered there, in the process of the tests."""
         left = self._deadline - monotonic()
         if left <= 0:
             raise _OutOfTimeError(f"All cells together took more than {self._limits.notebook_seconds:.0f} seconds.")
         self.timeout = max(1, round(min(self._limits.cell_seconds, left)))
-        self._printed, self.timed_out = 0, ""
-        self._sandbox.begin_cell()
-        run_sync(self._in_time)(cell)
+        self._printed, self.timed_out, self.judged = 0, "", False
+        self.sandbox.begin_cell()
+        if tests is None:
+            run_sync(self._in_time)(cell)
+        else:
+            run_sync(self._apart)(cell, tests)
 
     async def _in_time(self, cell: NotebookNode) -> None:
         """Run a cell. nbclient's own time starts anew with each message: a kernel that floods it would never end."""
@@ -135,9 +151,49 @@ class _Client(NotebookClient):
         except TimeoutError:
             raise CellTimeoutError(f"The cell took more than {self.timeout} seconds.") from None
         except DeadKernelError:
-            if self._sandbox.is_flooded():
+            if self.sandbox.is_flooded():
                 raise _TooMuchError("The cell sent far more than can be shown, and its kernel was ended.") from None
             raise
+
+    async def _apart(self, cell: NotebookNode, tests: Tests) -> None:
+        """Run a test in its own process, while the kernel answers what it asks."""
+        seconds, self.timeout = float(self.timeout or 0), None
+        answering = new_code_cell(ANSWER_CALLS)
+        kernel = asyncio.ensure_future(self.async_execute_cell(answering, 0, store_history=False))
+        judge = asyncio.ensure_future(asyncio.to_thread(tests.run, cell, seconds))
+        await asyncio.wait({kernel, judge}, timeout=seconds + 2 * _GRACE, return_when=asyncio.FIRST_COMPLETED)
+        if not judge.done():  # the kernel has ended, or answers no more
+            tests.give_up()
+            await asyncio.wait({judge}, timeout=seconds + 2 * _GRACE)
+        reply = judge.result() if judge.done() and not judge.exception() else {"status": "gone", "outputs": []}
+        if reply["status"] == "timeout" and not kernel.done():
+            await self._interrupt()
+        await asyncio.wait({kernel}, timeout=_GRACE)
+        for output in answering.outputs:  # what an answer shows while it is tested is not for the student to read
+            output.get("metadata", {}).pop(SHOWN, None)
+        cell.outputs = [*answering.outputs, *map(from_dict, reply["outputs"])]
+        self.judged = reply["status"] in ("ok", "error")
+        if self.judged:
+            cell.metadata[NOTES] = {"status": reply["status"], "opaque": reply["opaque"], "asked": reply["asked"]}
+            self._show(cell, _value(reply.get("value")))
+        if not kernel.done():
+            kernel.cancel()
+            raise CellTimeoutError(_STANDS.format(round(seconds)))
+        if problem := kernel.exception():
+            raise problem
+        if reply["status"] == "timeout":
+            self.timed_out = f"The cell took more than {seconds:.0f} seconds and was interrupted."
+            cell.metadata[NOTES] = {"status": "error"}
+            error = ("CellTimeoutError", self.timed_out)
+            cell.outputs.append(new_output("error", ename=error[0], evalue=error[1], traceback=[": ".join(error)]))
+        elif not self.judged:
+            raise DeadKernelError("The process that runs tests has ended.")
+
+    def _show(self, cell: NotebookNode, value: float | dict[str, str] | None) -> None:
+        if value is not None:
+            cell.metadata[NOTES]["value"] = value
+            shown = value["text"] if isinstance(value, dict) else f"{value:g}"
+            cell.outputs.append(new_output("execute_result", data={"text/plain": shown}))
 
     def _note(self, *, cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
         """How the cell ended, by the kernel's own answer: what it shows can be taken back, as errors can be hidden."""
@@ -145,10 +201,8 @@ class _Client(NotebookClient):
         cell.metadata[NOTES] = {"status": "ok" if reply["status"] == "ok" else "error"}
         answered = execute_reply.get("metadata", {})
         self.restored |= dict.fromkeys(answered.get(RESTORED, ()))
-        if is_test(cell) and (value := _value(answered.get(VALUE))) is not None:
-            cell.metadata[NOTES]["value"] = value
-            shown = value["text"] if isinstance(value, dict) else f"{value:g}"
-            cell.outputs.append(new_output("execute_result", data={"text/plain": shown}))
+        if is_test(cell):
+            self._show(cell, _value(answered.get(VALUE)))
         if reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
             name, text = reply.get("ename", "Error"), reply.get("evalue", "")
             traceback = reply.get("traceback") or [f"{name}: {text}"]
@@ -198,7 +252,60 @@ class _Client(NotebookClient):
                 self.timed_out = f"The cell took more than {timeout} seconds and was interrupted."
                 reply["content"] |= {"ename": "CellTimeoutError", "evalue": self.timed_out}
                 return reply
-        raise CellTimeoutError(f"The cell took more than {timeout} seconds and did not let itself be interrupted.")
+        raise CellTimeoutError(_STANDS.format(timeout))
+
+
+class _Apart:
+    """Runs the tests of a notebook beside a kernel: in a process of their own, or in the kernel where they have to."""
+
+    def __init__(
+        self, client: _Client, notebook: NotebookNode, plan: Plan | None, said: list[str], *, trying: bool
+    ) -> None:
+        self._client, self._notebook, self._plan, self._said, self._trying = client, notebook, plan, said, trying
+        self._tests: Tests | None = None
+
+    def run(self, cell: NotebookNode) -> None:
+        plan = self._plan
+        if plan is None or name_of(cell) in plan.guarded:
+            self._client.run(cell)
+            return
+        if self._tests is None:
+            self._tests = Tests(self._client.sandbox, self._notebook, plan)
+        self._client.run(cell, self._tests)
+        if mark(cell).points == cell.metadata.nbgrader.points:
+            asked = cell.metadata[NOTES].get("asked", 0)
+            if self._trying and asked > _MOST_ASKED:
+                self._try_guarded(cell, plan, f"it calls answers {asked:,} times")
+            return
+        if opaque := cell.metadata[NOTES].get("opaque"):
+            kinds = ", ".join(opaque)
+            self._said.append(
+                f"{name_of(cell)}: the answer gave an object of its own ({kinds}), which equals no value of a test."
+            )
+        if self._trying:
+            self._try_guarded(cell, plan, f"apart it fails: {_why_not(cell)}")
+
+    def _try_guarded(self, cell: NotebookNode, plan: Plan, why: str) -> None:
+        guarded = {**plan.guarded}
+        plan.guarded[name_of(cell)] = why
+        plan.complete(self._notebook)
+        tests = [test for test in self._notebook.cells if is_test(test)]
+        for test in tests[: tests.index(cell)]:  # what it shares with earlier ones, the kernel does not know yet
+            if name_of(test) in plan.guarded.keys() - guarded.keys():
+                self._client.run(test)
+        cell.outputs = []
+        self._client.run(cell)
+        if mark(cell).points != cell.metadata.nbgrader.points:
+            plan.guarded = guarded
+
+    def close(self) -> None:
+        if self._tests is not None:
+            self._tests.close()
+
+
+def _why_not(cell: NotebookNode) -> str:
+    errors = [f"{output.ename}: {output.evalue}" for output in cell.outputs if output.output_type == "error"]
+    return " ".join((errors or [f"{mark(cell).points} points"])[0].split())[:200]
 
 
 def _value(answered: Any) -> float | dict[str, str] | None:

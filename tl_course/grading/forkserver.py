@@ -44,6 +44,7 @@ _KERNEL = (
     "ipykernel.kernelapp",
     "tl_course.grading.bounded",
     "tl_course.grading.guard",
+    "tl_course.grading.judge",
     "tl_course.grading.relay",
     "pdb",
     "pydoc",

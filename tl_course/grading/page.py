@@ -1,5 +1,6 @@
 """Pages that a person reads: what happened to each submission, and the frame of any such page."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -39,8 +40,10 @@ def page(title: str, summary: str, body: str, *, style: str) -> str:
     return _PAGE.format(title=escape(title), summary=escape(summary), body=body, style=style)
 
 
-def to_page(assignment: str, submissions: list[dict[str, Any]], *, isolation: str, seconds: float) -> str:
-    """What became of each submission; what needs a person comes first."""
+def to_page(
+    assignment: str, submissions: list[dict[str, Any]], *, isolation: str, seconds: float, guarded: Mapping[str, str]
+) -> str:
+    """What became of each submission; what needs a person comes first. `guarded` tests shared the answers' process."""
     counts = {one: sum(submission["status"] == one for submission in submissions) for one in _ORDER}
     said = ", ".join(f"{count} {_WORDS[one]}" for one, count in counts.items() if count)
     how = "in bubblewrap" if isolation == "bwrap" else "WITHOUT isolation"
@@ -49,9 +52,16 @@ def to_page(assignment: str, submissions: list[dict[str, Any]], *, isolation: st
     return page(
         f"{assignment}: {len(submissions)} submissions",
         f"{said}. The last run took {seconds:.0f} s, {how}.",
-        f"<table>\n{_HEAD}\n<tbody>\n{rows}\n</tbody>\n</table>",
+        f"{_guarded(guarded)}<table>\n{_HEAD}\n<tbody>\n{rows}\n</tbody>\n</table>",
         style=_STYLE,
     )
+
+
+def _guarded(guarded: Mapping[str, str]) -> str:
+    if not guarded:
+        return ""
+    tests = _list([f"{test}: {why}." for test, why in guarded.items()])
+    return f"<details><summary>Tests that share a process with answers: {len(guarded)}</summary>{tests}</details>\n"
 
 
 def points(submission: dict[str, Any]) -> str:

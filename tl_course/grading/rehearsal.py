@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +13,12 @@ from tl_course.errors import GradingError
 from tl_course.files import atomic_path
 from tl_course.grading.execute import run_notebook
 from tl_course.grading.marks import is_test, mark
+from tl_course.grading.plan import Plan
 from tl_course.grading.sandbox import Limits, Sandbox
 from tl_course.progress import Bar
 from tl_course.variants import GRADED_STUDENT
 
-__all__ = ["Rehearsal", "rehearse"]
+__all__ = ["Rehearsal", "guarded_tests", "rehearse"]
 
 
 class Rehearsal(NamedTuple):
@@ -29,10 +30,27 @@ class Rehearsal(NamedTuple):
         Exported backbones, drawn pictures and their features: submissions need not make them again.
     imports : list of str
         Every module that the solution had imported in the end, in the order in which they came.
+    plans : dict of str to Plan
+        By the name of a notebook: which of its tests can run apart from answers.
     """
 
-    cache: Path
+    cache: Path | None
     imports: list[str]
+    plans: dict[str, Plan]
+
+
+def guarded_tests(folder: Path) -> dict[str, str]:
+    """Tests that the rehearsal written down in `folder` found to need the process of the answers, and why."""
+    try:
+        plans = json.loads((folder / "rehearsal.json").read_text("utf-8"))["plans"]
+        several = len(plans) > 1
+        return {
+            f"{name}/{test}" if several else test: why
+            for name, plan in plans.items()
+            for test, why in plan["guarded"].items()
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def rehearse(
@@ -58,12 +76,14 @@ def rehearse(
     try:
         before = json.loads(note.read_text("utf-8"))
         if before["digest"] == digest and cache.is_dir():
-            return Rehearsal(cache, before["imports"])
-    except (OSError, ValueError, LookupError):
+            kept = {name: Plan(**plan) for name, plan in before["plans"].items()}
+            return Rehearsal(cache, before["imports"], kept)
+    except (OSError, ValueError, LookupError, TypeError):
         pass
     cache.mkdir(parents=True, exist_ok=True)
     problems: list[str] = []
     modules: dict[str, None] = {}
+    plans: dict[str, Plan] = {}
     patient = replace(limits, cell_seconds=10 * limits.cell_seconds, notebook_seconds=10 * limits.notebook_seconds)
     notebooks = sorted(source.glob("*.ipynb"))
     with (
@@ -77,8 +97,9 @@ def rehearse(
                 copy(path, sandbox.given / path.name)
         for path in notebooks:
             notebook = nbformat.read(path, 4)
+            plan = plans[path.stem] = Plan.of(notebook)
             notebook.cells.append(nbformat.v4.new_code_cell("import sys\nprint(*sys.modules)"))
-            notes = run_notebook(notebook, sandbox)
+            notes = run_notebook(notebook, sandbox, plan, trying=True)
             listed = notebook.cells.pop().outputs
             modules |= dict.fromkeys(" ".join(one.get("text", "") for one in listed).split())
             for cell in filter(is_test, notebook.cells):
@@ -97,5 +118,10 @@ def rehearse(
             + "\nMend the assignment or this machine, run `tl-course assign` again, then grade."
         )
     with atomic_path(note) as part:
-        part.write_text(json.dumps({"digest": digest, "imports": list(modules)}), encoding="utf-8")
-    return Rehearsal(cache, list(modules))
+        about = {
+            "digest": digest,
+            "imports": list(modules),
+            "plans": {name: asdict(one) for name, one in plans.items()},
+        }
+        part.write_text(json.dumps(about), encoding="utf-8")
+    return Rehearsal(cache, list(modules), plans)

@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING, Any, Self
 from filelock import FileLock
 
 from tl_course.errors import GradingError
-from tl_course.grading.rehearsal import rehearse
+from tl_course.grading.rehearsal import Rehearsal, rehearse
 from tl_course.grading.sandbox import Limits, Sandbox
 
 if TYPE_CHECKING:
     from tl_course.grading.bundle import Bundle
+    from tl_course.grading.plan import Plan
 
 __all__ = ["Setup", "Unit", "Workers", "failed", "in_parallel"]
 
@@ -64,8 +65,8 @@ class Setup:
     isolation: str
     limits: Limits
 
-    def rehearse(self, *, progress: bool = False) -> tuple[Path | None, list[str]]:
-        """Run the solution, unless it has been in this folder; the cache that it left, and what it had imported.
+    def rehearse(self, *, progress: bool = False) -> Rehearsal:
+        """Run the solution, unless it has been in this folder; what submissions get from that.
 
         Raises
         ------
@@ -73,7 +74,7 @@ class Setup:
             The solution does not get full marks here.
         """
         if not any(self.bundle.source.glob("*.ipynb")):
-            return None, self.imports
+            return Rehearsal(None, self.imports, {})
         with FileLock(self.folder / ".rehearsal.lock"):  # one worker of a machine does it, the others wait
             return rehearse(
                 self.bundle.source,
@@ -227,7 +228,7 @@ def serve(number: int) -> None:
     setup = connection.recv()
     units: SimpleQueue[Unit] = SimpleQueue()
     try:
-        cache, imports = setup.rehearse()
+        cache, imports, plans = setup.rehearse()
     except GradingError as problem:
         connection.send(problem)
         return
@@ -242,16 +243,16 @@ def serve(number: int) -> None:
 
         threading.Thread(target=listen, daemon=True).start()
         while True:
-            connection.send(_graded(units.get(), setup.bundle, sandbox))
+            connection.send(_graded(units.get(), setup.bundle, sandbox, plans))
 
 
-def _graded(unit: Unit, bundle: "Bundle", sandbox: Sandbox) -> dict[str, Any]:
+def _graded(unit: Unit, bundle: "Bundle", sandbox: Sandbox, plans: "dict[str, Plan]") -> dict[str, Any]:
     from tl_course.grading.autograde import autograde
 
     why: Exception | None = None
     for _ in range(2):
         try:
-            return autograde(bundle, unit.handed_in, unit.student, sandbox, into=unit.into)
+            return autograde(bundle, unit.handed_in, unit.student, sandbox, plans, into=unit.into)
         except Exception as problem:  # nothing of one submission may stop the others
             why = problem
             shutil.rmtree(unit.into, ignore_errors=True)

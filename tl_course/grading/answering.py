@@ -1,0 +1,444 @@
+"""The answer's side: names are looked up and functions are called as the process that tests them asks.
+
+What arrives is pickled, for it comes from the trusted side. What goes back are plain values (`channel`), and
+descriptions of what is none; that side believes nothing else.
+"""
+
+import inspect
+import io
+import pickle
+import signal
+import socket
+import sys
+import types
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
+from time import monotonic
+from typing import Any
+
+from tl_course.grading.channel import Described, RefusedError, Returned, encode
+from tl_course.grading.frames import Frames, GoneError
+
+__all__ = ["MOST_RETURNED", "SPECIAL", "answer_calls", "parts_of", "resolve"]
+
+# Special methods that the other side may ask for, of things that stay here.
+SPECIAL = frozenset(
+    f"__{name}__"
+    for name in [
+        "call",
+        "iter",
+        "next",
+        "len",
+        "getitem",
+        "setitem",
+        "delitem",
+        "enter",
+        "exit",
+        "repr",
+        "str",
+        "float",
+        "int",
+        "index",
+        "bool",
+        "abs",
+        "neg",
+        "pos",
+        "invert",
+        "round",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and",
+        "or",
+        "xor",
+    ]
+)
+_MOST_KEPT = 10_000  # things that stay here, and of which the other side has a description
+_MOST_CALLS = 64  # whose arguments are known again when they come back
+_MOST_PRINTED = 1 << 20  # characters, of a call
+_MOST_SOURCE = 20_000  # characters of a function's source
+MOST_RETURNED = 16  # lists that are known again when they are returned again
+_AT_ONCE = 0.005  # seconds in which an iterator is read ahead
+_ATOMS = (str, bytes, int, float, complex, type, types.ModuleType, types.BuiltinFunctionType)
+
+_servers: dict[int, "_Server"] = {}  # the one of this process
+
+
+def answer_calls(end: socket.socket, names: Mapping[str, Any]) -> None:
+    """Do what is asked through `end` until that is over; `names` are those of the notebook."""
+    if 0 not in _servers or _servers[0].end is not end:
+        _servers[0] = _Server(end)
+    _servers[0].serve(names)
+
+
+def resolve(kind: str, what: Any) -> Any:
+    """What stands for something of this side in a pickled message."""
+    server = _servers[0]
+    if kind == "kept":
+        return server.kept[what]
+    return server.names[what] if kind == "name" else _Callback(server, what)
+
+
+class _OverError(BaseException):
+    pass
+
+
+class _Server:
+    def __init__(self, end: socket.socket) -> None:
+        self.end, self.frames = end, Frames(end)
+        self.names: Mapping[str, Any] = {}
+        self.kept: dict[int, Any] = {}
+        self._numbers: dict[int, int] = {}  # of what is kept, by its id
+        self._next = 0
+        self._given: dict[int, dict[int, Any]] = {}  # what came with each message, by its place in there
+        self._places: dict[int, Returned] = {}
+        self._accepted: frozenset[tuple[str, str]] = frozenset()
+        self._printed: _Printed | None = None
+        self._returned = deque[tuple[int, Any]](maxlen=MOST_RETURNED)
+        self._number = 0  # of the request that is being answered
+
+    def serve(self, names: Mapping[str, Any]) -> None:
+        self.names, self._printed = names, None
+        before = signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            while True:
+                self._answer(*self.frames.receive())
+        except (_OverError, GoneError):
+            pass
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _interrupt(self, *_: Any) -> None:
+        if self._printed is not None:  # in the answer's code: a message is not left half sent
+            raise KeyboardInterrupt
+
+    # ---- requests ----
+
+    def _answer(self, number: int, data: bytes) -> None:
+        if not data:
+            raise _OverError
+        printed, changes = "", list[Any]()
+        word, parts = "", list[Any]()
+        before, self._number = self._number, number
+        try:
+            word, *parts = self._unpickle(number, data)
+            watched = _watch(parts, self._places, number) if word == "call" else []
+            try:
+                with self._printing() as text:
+                    value = getattr(self, f"_do_{word}")(*parts)
+                said: Any = ("value", value, self._tag(value) if word == "call" else None)
+            finally:
+                printed = text.getvalue()
+                changes = [change for compare in watched for change in compare()]
+        except (_OverError, GoneError):
+            raise
+        except BaseException as error:  # also what exits, and an interrupt, which is of the time that is over
+            said = ("error", _told(error, parts[0] if parts and word == "call" else None), None)
+        finally:
+            self._number = before
+        try:
+            coded = encode((*said, printed, changes), self._describe)
+        except Exception as problem:
+            why = str(problem) if isinstance(problem, RefusedError) else f"{type(problem).__name__} while it was read"
+            coded = encode(("refused", why[:500], None, printed, []))
+        self.frames.send(number, coded)
+
+    def _tag(self, value: Any) -> int | None:
+        """A number for a list and the like, which is the same where the same one is returned again."""
+        if type(value) not in (list, dict, set):
+            return None
+        for tag, returned in self._returned:
+            if returned is value:
+                return tag
+        self._next += 1
+        self._returned.append((self._next, value))
+        return self._next
+
+    def _unpickle(self, number: int, data: bytes) -> Any:
+        pickled = pickle.Unpickler(io.BytesIO(data))
+        message = pickled.load()
+        memo: dict[int, Any] = pickled.memo.copy()
+        given = {
+            place: thing
+            for place, thing in memo.items()
+            if not isinstance(thing, _ATOMS) and self.kept.get(self._numbers.get(id(thing), -1)) is not thing
+        }
+        self._given[number] = given
+        self._places |= {id(thing): Returned(number, place) for place, thing in given.items()}
+        while len(self._given) > _MOST_CALLS:
+            old = self._given.pop(min(self._given))
+            for thing in old.values():
+                if self._places.get(id(thing), (number,))[0] not in self._given:
+                    self._places.pop(id(thing), None)
+        return message
+
+    @contextmanager
+    def _printing(self) -> Iterator["_Printed"]:
+        before, self._printed = self._printed, _Printed()
+        try:
+            with redirect_stdout(self._printed):
+                yield self._printed
+        finally:
+            self._printed = before
+
+    def _do_begin(self, accepted: list[tuple[str, str]]) -> None:
+        self._accepted = frozenset(accepted)
+
+    def _do_name(self, name: str) -> Any:
+        return [self.names[name]] if name in self.names else []
+
+    def _do_call(
+        self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any], replaced: dict[str, Any]
+    ) -> Any:
+        import builtins
+
+        before = {name: getattr(builtins, name) for name in replaced}
+        try:
+            for name, instead in replaced.items():
+                setattr(builtins, name, instead)
+            return function(*arguments, **named)
+        finally:
+            for name, value in before.items():
+                setattr(builtins, name, value)
+
+    def _do_get(self, thing: Any, name: str) -> Any:
+        return getattr(thing, name)
+
+    def _do_set(self, thing: Any, name: str, value: Any) -> None:
+        setattr(thing, name, value)
+
+    def _do_delete(self, thing: Any, name: str) -> None:
+        delattr(thing, name)
+
+    def _do_special(self, thing: Any, name: str, arguments: tuple[Any, ...]) -> Any:
+        return getattr(type(thing), name)(thing, *arguments) if name in SPECIAL else NotImplemented
+
+    def _do_instance(self, thing: Any, kind: Any) -> bool:
+        return isinstance(thing, kind)
+
+    def _do_read(self, iterator: Iterator[Any], most: int) -> Any:
+        """What comes next, as much as comes at once; whether that was all, and the error that it ended with."""
+        found: list[Any] = []
+        until = monotonic() + _AT_ONCE
+        try:
+            while len(found) < most:
+                found.append(next(iterator))
+                if monotonic() > until:
+                    break
+        except StopIteration:
+            return found, True, None
+        except BaseException as error:
+            if not found:
+                raise
+            return found, True, _told(error, None)
+        return found, False, None
+
+    # ---- what is no plain value ----
+
+    def _describe(self, value: Any, final: bool) -> Described | Returned | None:
+        if isinstance(value, _Callback):
+            return Returned(-1, value.number)
+        if (place := self._places.get(id(value))) and self._given.get(place[0], {}).get(place[1]) is value:
+            return place
+        kind = type(value)
+        if final or (kind.__module__, kind.__qualname__) in self._accepted:
+            number = self._numbers.get(id(value))
+            if number is None:
+                number = self._numbers[id(value)] = self._next
+                self.kept[number] = value
+                self._next += 1
+                if len(self.kept) > _MOST_KEPT:
+                    self._numbers.pop(id(self.kept.pop(min(self.kept))), None)
+            return Described(number, _about(value, self._accepted))
+        return None
+
+    # ---- functions of the tests' ----
+
+    def call_back(self, number: int, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Have a function called that belongs to a test."""
+        printed = self._printed.take() if self._printed else ""
+        self.frames.send(self._number, encode(("callback", number, list(arguments), named, printed), self._describe))
+        while True:
+            message, data = self.frames.receive()
+            if not data:
+                raise _OverError
+            word, *parts = pickle.loads(data)
+            if word == "returned":
+                return parts[0]
+            if word == "raised":
+                raise parts[0]
+            self._answer(message, data)
+
+
+class _Callback:
+    """A function that belongs to a test, as an answer may call it."""
+
+    def __init__(self, server: _Server, number: int) -> None:
+        self._server, self.number = server, number
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._server.call_back(self.number, arguments, named)
+
+
+class _Printed(io.StringIO):
+    """What an answer prints, as far as anybody reads it."""
+
+    def write(self, text: str) -> int:
+        if self.tell() < _MOST_PRINTED:
+            super().write(text[:_MOST_PRINTED])
+        return len(text)
+
+    def take(self) -> str:
+        text = self.getvalue()
+        self.seek(0)
+        self.truncate()
+        return text
+
+
+def _about(value: Any, accepted: frozenset[tuple[str, str]]) -> dict[str, Any]:
+    """What the other side is to know of a thing that stays here."""
+    kind = type(value)
+    about: dict[str, Any] = {"type": kind.__name__, "module": kind.__module__}
+    if (kind.__module__, kind.__qualname__) in accepted:
+        return about | {"class": (kind.__module__, kind.__qualname__), "state": dict(vars(value))}
+    about["methods"] = [name for name in SPECIAL if _has(kind, name)]
+    about["iterates"] = inspect.isgenerator(value)
+    about["runs_later"] = inspect.iscoroutine(value) or inspect.isasyncgen(value)
+    if callable(value):
+        about |= _about_function(value)
+    return about
+
+
+def _has(kind: type, name: str) -> bool:
+    return getattr(kind, name, None) is not None and getattr(kind, name) is not getattr(object, name, None)
+
+
+def _about_function(value: Any) -> dict[str, Any]:
+    from tl_course.grading.checks import is_blank
+
+    about: dict[str, Any] = {"function": inspect.isroutine(value), "blank": is_blank(value)}
+    for name in ("__name__", "__qualname__", "__doc__"):
+        if isinstance(text := getattr(value, name, None), str):
+            about[name] = text
+    with suppress(Exception):  # of what is written in C there may be none
+        parameters = inspect.signature(value, follow_wrapped=False).parameters.values()
+        about["signature"] = [
+            (one.name, int(one.kind), [] if one.default is one.empty else [one.default]) for one in parameters
+        ]
+    if getattr(value, "__module__", None) == "__main__":
+        with suppress(Exception):
+            about["source"] = inspect.getsource(value)[:_MOST_SOURCE]
+    return about
+
+
+def _told(error: BaseException, function: Any) -> dict[str, Any]:
+    """An error, as the other side is to raise it again."""
+    from tl_course.grading import checks
+
+    kinds = [(kind.__module__, kind.__qualname__) for kind in type(error).__mro__ if issubclass(kind, BaseException)]
+    about: dict[str, Any] = {"kinds": kinds, "name": type(error).__name__, "text": "", "arguments": [], "line": ""}
+    with suppress(Exception):
+        about["text"] = str(error)[:10_000]
+    with suppress(Exception):
+        encode(error.args)
+        about["arguments"] = list(error.args)
+    with suppress(Exception):
+        about["line"] = checks.line_of(error)
+    with suppress(Exception):
+        about["left_blank"] = function is not None and checks.is_left_blank(function, error)
+    return about
+
+
+# ---- arguments that an answer changes ----
+
+_Compare = Callable[[], list[tuple[Any, str, Any]]]
+
+
+def _watch(parts: Any, places: Mapping[int, Returned], number: int) -> list[_Compare]:
+    """Ways to tell, afterwards, what has changed in lists, dicts, sets, arrays, tables and networks among `parts`."""
+    found: list[_Compare] = []
+    seen: set[int] = set()
+    left = list(parts[1:3])
+    while left:
+        thing = left.pop()
+        if id(thing) in seen or isinstance(thing, _ATOMS):
+            continue
+        seen.add(id(thing))
+        left += parts_of(thing)
+        place = places.get(id(thing))
+        if place and place[0] == number and (compare := _comparing(thing)):
+            found.append(compare)
+    return found
+
+
+def parts_of(thing: Any) -> list[Any]:
+    """What else may be changed through a thing: what lists and the like hold, the numbers of a network."""
+    if isinstance(thing, dict):
+        return list(thing.values())
+    if isinstance(thing, list | tuple):
+        return list(thing)
+    torch: Any = sys.modules.get("torch")
+    if torch and isinstance(thing, torch.nn.Module):
+        return [*thing.children(), *thing.parameters(recurse=False), *thing.buffers(recurse=False)]
+    return []
+
+
+def _comparing(thing: Any) -> _Compare | None:
+    """A function that says what has changed in `thing` since now: nothing, or the place and all that is there."""
+    numpy, torch, pandas = (sys.modules.get(name) for name in ("numpy", "torch", "pandas"))
+    if isinstance(thing, list):
+        items = list(thing)
+        return lambda: [] if _same(items, thing) else [(thing, "list", list(thing))]
+    if isinstance(thing, dict):
+        keys, values = list(thing), list(thing.values())
+        return lambda: (
+            [] if _same(keys, list(thing)) and _same(values, list(thing.values())) else [(thing, "dict", dict(thing))]
+        )
+    if isinstance(thing, set | bytearray):
+        copy = thing.copy()
+        word = "set" if isinstance(thing, set) else "bytearray"
+        return lambda: [] if copy == thing else [(thing, word, thing.copy())]
+    if torch and isinstance(thing, torch.Tensor):
+        learns, number, kept = thing.requires_grad, thing._version, thing.detach().clone()
+        return lambda: (
+            []
+            if (thing.requires_grad, thing._version) == (learns, number) and torch.equal(kept, thing.detach())
+            else [(thing, "tensor", thing.detach().clone().requires_grad_(thing.requires_grad))]
+        )
+    if torch and isinstance(thing, torch.nn.Module):
+        training = thing.training
+        return lambda: [] if thing.training is training else [(thing, "training", bool(thing.training))]
+    if numpy and isinstance(thing, numpy.ndarray):
+        data = list(thing.flat) if thing.dtype.hasobject else thing.tobytes()
+        return lambda: (
+            []
+            if (_same(data, list(thing.flat)) if thing.dtype.hasobject else data == thing.tobytes())
+            else [(thing, "array", thing.copy())]
+        )
+    if pandas and isinstance(thing, pandas.DataFrame | pandas.Series):
+        table = thing.copy()
+        return lambda: [] if _alike(table, thing) else [(thing, "table", thing.copy())]
+    return None
+
+
+def _same(some: list[Any], others: list[Any]) -> bool:
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
+
+
+def _alike(table: Any, other: Any) -> bool:
+    about = "columns" if table.ndim == 2 else "name"
+    one, two = getattr(table, about), getattr(other, about)
+    same = one.equals(two) if about == "columns" else one == two
+    return bool(same and table.index.equals(other.index) and table.equals(other))

@@ -1,0 +1,63 @@
+"""Tests that run apart from answers, as whoever grades asks for them; `tl_course.grading.judge` is the other end."""
+
+import socket
+from typing import Any
+
+from nbformat import NotebookNode
+
+from tl_course.grading.judge_messages import receive, send
+from tl_course.grading.plan import Plan, locked_cells
+from tl_course.grading.sandbox import Sandbox
+
+__all__ = ["Tests"]
+
+_PATIENCE = 10.0  # seconds beyond those of a test, in which the process of the tests has to reply
+
+
+class Tests:
+    """The process of the tests of one kernel.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        In which the kernel runs.
+    notebook : NotebookNode
+    plan : Plan
+    """
+
+    def __init__(self, sandbox: Sandbox, notebook: NotebookNode, plan: Plan) -> None:
+        self._cells, self._place = locked_cells(notebook), {id(cell): n for n, cell in enumerate(notebook.cells)}
+        self._end: socket.socket = sandbox.start_tests()
+        send(
+            self._end,
+            {
+                "cells": [cell.source for cell in self._cells],
+                "answered": plan.answered,
+                "builtins": plan.builtins,
+                "imports": plan.imports,
+            },
+        )
+
+    def run(self, test: NotebookNode, seconds: float) -> dict[str, Any]:
+        """Run a test; returns what `judge.Judge.run` does.
+
+        Raises
+        ------
+        OSError
+            The process has ended, or does not reply.
+        """
+        after = sum(self._place[id(cell)] < self._place[id(test)] for cell in self._cells)
+        self._end.settimeout(seconds + _PATIENCE)
+        send(self._end, {"test": test.source, "after": after, "seconds": seconds})
+        reply = receive(self._end)
+        if not isinstance(reply, dict):
+            raise ConnectionError("The process that runs tests has ended.")
+        return reply
+
+    def give_up(self) -> None:
+        """Let the test that runs end: the kernel answers nothing any more."""
+        send(self._end, {"given_up": True})
+
+    def close(self) -> None:
+        """Ask for no more."""
+        self._end.close()

@@ -1,0 +1,83 @@
+"""Names that cells bind and read, as their syntax trees tell."""
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+__all__ = ["bound", "changed", "defines_class", "imported", "imports", "read"]
+
+
+def bound(source: str) -> set[str]:
+    """Names that a cell binds, or whose value it changes in place, outside of functions."""
+    names = changed(source)
+    for node in _top_level(source):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and (root := _root(node.value.func)):
+            names.add(root)
+    return names
+
+
+def changed(source: str) -> set[str]:
+    """Names that a cell binds outside of functions, or by ``global``; also those of which it sets a part."""
+    names: set[str] = set()
+    for node in _top_level(source):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            names |= {root} if (root := _root(node)) else set()
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            names.add(node.name)
+    return names | {name for node in ast.walk(_tree(source)) if isinstance(node, ast.Global) for name in node.names}
+
+
+def imports(source: str) -> list[str]:
+    """Statements of a cell that import something, outside of functions."""
+    return [ast.unparse(node) for node in _top_level(source) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def imported(source: str) -> set[str]:
+    """Names that those bind."""
+    return {name for statement in imports(source) for name in changed(statement)}
+
+
+def read(source: str) -> set[str]:
+    """Names that a cell reads, also in functions of its own."""
+    nodes = ast.walk(_tree(source))
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def defines_class(source: str) -> bool:
+    """Whether a cell makes a class."""
+    return any(isinstance(node, ast.ClassDef) for node in _top_level(source))
+
+
+def _tree(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        try:  # magics
+            return ast.parse(TransformerManager().transform_cell(source))
+        except (SyntaxError, ValueError, RecursionError):
+            return ast.Module([], [])
+
+
+def _top_level(source: str) -> Iterator[ast.AST]:
+    """All nodes but those within functions, classes and comprehensions."""
+    left: list[Iterable[ast.AST]] = [_tree(source).body]
+    while left:
+        for node in left.pop():
+            yield node
+            if not isinstance(
+                node,
+                ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+                | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp,
+            ):  # fmt: skip
+                left.append(ast.iter_child_nodes(node))
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""

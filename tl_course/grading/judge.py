@@ -1,0 +1,371 @@
+"""The process that runs tests: it has an answer's values and asks for its functions, and never runs a line of it.
+
+Whoever grades asks, through `control`, with messages of JSON:
+
+    {"cells": [source, …], "answered": [name, …], "builtins": [name, …], "imports": [statement, …]}   once; no reply
+    {"test": source, "after": number of cells, "seconds": 60}               -> see `Judge.run`
+    {"given_up": true}                                                      the answer's process has ended; no reply
+
+Cells are those of the instructor's that are no tests. They run here too, when a test needs what they bind.
+"""
+
+import asyncio
+import builtins
+import io
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets import Type
+from traitlets.config import Config
+
+from tl_course.grading.cell_syntax import bound, changed, defines_class
+from tl_course.grading.checks import raised_by
+from tl_course.grading.frames import Frames, GoneError
+from tl_course.grading.guard import seed_all
+from tl_course.grading.guarded_test import TestRun, reply_error, value_for_reply
+from tl_course.grading.judge_messages import receive, send
+from tl_course.grading.notes import ANSWER_HOME
+from tl_course.grading.remote import Answers
+
+__all__ = ["Judge", "serve"]
+
+_MOST_SHOWN = 4 << 20  # characters of all that a test shows
+_AGAIN = 0.5  # seconds after which a test that goes on is interrupted again
+
+
+def serve(control: socket.socket, answers: socket.socket, student_home: Path) -> None:
+    """Run tests until `control` ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it has times of its own
+    os.environ[ANSWER_HOME] = str(student_home)
+    _let_read()
+    told = receive(control)
+    judge = Judge(control, answers, **told)
+    while (request := receive(control)) is not None:
+        if "test" in request:  # else it came too late to end one
+            send(control, judge.run(**request))
+
+
+class _OutOfTimeError(BaseException):
+    """A test has taken too long. Not an Exception: no ``except`` in a test takes it for an answer's."""
+
+
+class _Names(dict[str, Any]):
+    """Names of the notebook, as tests see them: what is not there comes from a cell of the instructor's, or the answer.
+
+    Attributes
+    ----------
+    find : function of a name, or None
+        Gives a list with the value, or an empty one. None where nothing is to be looked for.
+    """
+
+    find: Callable[[str], list[Any]] | None = None
+
+    def __missing__(self, name: str) -> Any:
+        if self.find is not None and not name.startswith("__") and (found := self.find(name)):
+            return found[0]
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return super().__contains__(name) or self[str(name)] is not self
+        except KeyError:
+            return False
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default  # noqa: SIM401 - that would be this method
+
+
+class Judge:
+    """Runs tests, one after the other, of one notebook.
+
+    Parameters
+    ----------
+    control, answers : socket.socket
+        To whoever grades, and to the process of the answer.
+    cells : list of str
+        Of the instructor's, that are no tests.
+    answered : list of str
+        Names that the solution's cells bind: they are the answer's, whatever else binds them.
+    builtins : list of str
+        Names of Python's own that the answer was asked to bind.
+    imports : list of str
+        Statements, of other cells.
+    """
+
+    def __init__(
+        self,
+        control: socket.socket,
+        answers: socket.socket,
+        *,
+        cells: list[str],
+        answered: list[str],
+        builtins: list[str],
+        imports: list[str],
+    ) -> None:
+        self._until, self.timed_out = 0.0, False
+        self._frames = Frames(answers, self._may_wait, control)
+        self._answers = Answers(self._frames, self._known)
+        self._pending = [(number, source, bound(source)) for number, source in enumerate(cells)]
+        self._imports = [(statement, changed(statement)) for statement in imports]
+        self._answered, self._builtins = set(answered), set(builtins)
+        self._after = 0
+        self._of_cells: set[str] = set()  # names that cells of the instructor's have bound here
+        self._fetched: dict[str, Any] = {}
+        self._names = _Names(__name__="__main__")
+        self._shown = _Shown()
+        self._shell = _shell(self._names, self._shown)
+        self._running: list[int] = []
+        for statement, names in self._imports:
+            if "*" in names:
+                with suppress(ImportError):
+                    exec(statement, self._names)
+
+    def run(self, test: str, after: int, seconds: float) -> dict[str, Any]:
+        """Run a test that comes after so many cells of the instructor's.
+
+        Returns
+        -------
+        dict
+            ``status`` ("ok", "error", "timeout" or "gone": so is the answer's process), ``value`` (as `marks.mark` has
+            it), ``outputs`` (as a notebook has them), ``opaque`` (kinds of objects that were not compared), ``asked``
+            (how often the answer's process was asked for something).
+        """
+        self._until, self.timed_out, self._after = monotonic() + seconds, False, after
+        self._shown.begin()
+        run = TestRun(test, "<test>")
+        error: BaseException | None = None
+        try:
+            with self._in_time(seconds), self._shown.all_streams():
+                self._begin()
+                seed_all(zlib.crc32(test.encode()))
+                asyncio.run(run.run(self._names))
+                self._shell.events.trigger("post_execute")
+        except BaseException as problem:
+            error = problem
+        self._names.find = None
+        with suppress(BaseException):
+            self._answers.over()
+        error = run.error or error
+        gone = isinstance(error, GoneError)
+        reply: dict[str, Any] = {"status": "ok" if error is None else "gone" if gone else "error"}
+        if self.timed_out or isinstance(error, _OutOfTimeError):
+            reply["status"] = "timeout"
+        elif error is None:
+            reply["value"] = value_for_reply(run.value)
+        else:
+            name, said = reply_error(error)
+            raised = raised_by(error)
+            lines = [*(run.formatted() or [f"{name}: {said}"]), *([raised.line.strip()] if raised else [])]
+            self._shown.add(
+                {
+                    "output_type": "error",
+                    "ename": raised.name if raised else name,
+                    "evalue": _plain(said),
+                    "traceback": [_plain(line) for line in lines if line],
+                }
+            )
+        seen = {"opaque": list(self._answers.opaque), "asked": self._answers.asked}
+        return reply | {"outputs": self._shown.outputs} | seen
+
+    def _begin(self) -> None:
+        for name in [name for name, value in self._fetched.items() if dict.get(self._names, name) is value]:
+            del self._names[name]
+        self._fetched = {}
+        for name in self._answered & self._names.keys():
+            del self._names[name]
+        self._names.find = self._find
+        for cell in list(self._pending):
+            number, source, names = cell
+            if number < self._after and cell in self._pending and (names & self._names.keys() or defines_class(source)):
+                self._run_cell(*cell)
+        classes = [name for name in self._of_cells if self._known("__main__", name)]
+        self._answers.begin([("__main__", name) for name in classes])
+
+    def _find(self, name: str) -> list[Any]:
+        if name not in self._answered:
+            for cell in [cell for cell in self._pending if cell[0] < self._after and name in cell[2]]:
+                self._run_cell(*cell)
+            if dict.__contains__(self._names, name) or self._imported(name):
+                return [dict.__getitem__(self._names, name)]
+        if hasattr(builtins, name) and name not in self._builtins:
+            return []
+        found = self._answers.name(name)
+        if found:
+            self._names[name] = self._fetched[name] = found[0]
+        return found
+
+    def _imported(self, name: str) -> bool:
+        """Whether a name was to be had by one of the imports."""
+        for statement, names in self._imports:
+            if name in names:
+                with suppress(ImportError):  # of a file that was handed in, say: then it is the answer's
+                    exec(statement, self._names)
+                    return True
+        return False
+
+    def _run_cell(self, number: int, source: str, names: set[str]) -> None:
+        if number in self._running:
+            return
+        self._pending = [cell for cell in self._pending if cell[0] != number]
+        self._running.append(number)
+        try:
+            with self._shown.nothing():
+                run = TestRun(source, f"<cell {number}>")
+                _finish(run.run(self._names))
+        finally:
+            self._running.remove(number)
+        self._of_cells |= names
+        for name in names & self._answered:
+            dict.pop(self._names, name, None)
+        if run.error is not None:
+            raise run.error
+
+    def _known(self, module: str, name: str) -> type | None:
+        found = dict.get(self._names, name) if module == "__main__" and name in self._of_cells else None
+        return found if isinstance(found, type) else None
+
+    # ---- time ----
+
+    @contextmanager
+    def _in_time(self, seconds: float) -> Iterator[None]:
+        signal.signal(signal.SIGALRM, self._alarm)
+        signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _alarm(self, *_: Any) -> None:
+        self.timed_out = True
+        if not self._frames.waiting:  # there it is looked at by `_may_wait`: a message is not left half received
+            raise _OutOfTimeError
+
+    def _may_wait(self) -> None:
+        if monotonic() > self._until:
+            self.timed_out = True
+            raise _OutOfTimeError
+
+
+class _Shown:
+    """What tests show, in the form that notebooks have it in, and no more of it than anybody reads."""
+
+    def __init__(self) -> None:
+        self.outputs: list[dict[str, Any]] = []
+        self._left, self._off = _MOST_SHOWN, 0
+
+    def begin(self) -> None:
+        self.outputs, self._left = [], _MOST_SHOWN
+
+    def add(self, output: dict[str, Any]) -> None:
+        if not self._off and self._left > 0:
+            self._left -= len(json.dumps(output, default=str))
+            self.outputs.append(output)
+
+    def write(self, name: str, text: str) -> None:
+        text = _plain(text)[: max(0, self._left)]
+        if self._off or not text:
+            return
+        self._left -= len(text)
+        last = self.outputs[-1] if self.outputs else {}
+        if last.get("name") == name:
+            last["text"] += text
+        else:
+            self.outputs.append({"output_type": "stream", "name": name, "text": text})
+
+    @contextmanager
+    def nothing(self) -> Iterator[None]:
+        """Cells of the instructor's have been shown already, by the answer's kernel."""
+        self._off += 1
+        try:
+            yield
+        finally:
+            self._off -= 1
+
+    @contextmanager
+    def all_streams(self) -> Iterator[None]:
+        with redirect_stdout(_Stream(self, "stdout")), redirect_stderr(_Stream(self, "stderr")):
+            yield
+
+
+class _Stream(io.TextIOBase):
+    encoding = "utf-8"
+
+    def __init__(self, shown: _Shown, name: str) -> None:
+        self._shown, self._called = shown, name
+
+    def write(self, text: str) -> int:
+        self._shown.write(self._called, text)
+        return len(text)
+
+
+class _Publisher(DisplayPublisher):
+    shown: _Shown
+
+    def publish(self, data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
+        plain = json.loads(json.dumps(data, default=str).encode("utf-8", "replace"))
+        self.shown.add({"output_type": "display_data", "data": plain, "metadata": metadata or {}})
+
+    def clear_output(self, wait: bool = False) -> None:
+        pass
+
+
+class _Shell(InteractiveShell):
+    display_pub_class = Type(_Publisher)
+
+    def enable_gui(self, gui: Any = None) -> None:
+        pass
+
+
+def _shell(names: dict[str, Any], shown: _Shown) -> InteractiveShell:
+    """What ``display``, figures and magics of a test are given to."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.HistoryManager.hist_file = ":memory:"
+    InteractiveShell.clear_instance()
+    shell = _Shell.instance(config=config, user_ns=names)
+    vars(shell.display_pub)["shown"] = shown
+    names["get_ipython"] = builtins.get_ipython = shell.get_ipython  # type: ignore[attr-defined]
+    if matplotlib_inline := sys.modules.get("matplotlib_inline.backend_inline"):
+        matplotlib_inline.configure_inline_support(shell, "inline")
+    return shell
+
+
+def _let_read() -> None:
+    """What tests write into folders and files of ``tempfile``, answers may read: they run as another user."""
+    folder, file = tempfile.mkdtemp, tempfile.NamedTemporaryFile
+
+    def mkdtemp(*arguments: Any, **named: Any) -> Any:
+        path = folder(*arguments, **named)
+        os.chmod(path, 0o755)  # noqa: PTH101 - it may be bytes
+        return path
+
+    def named_temporary_file(*arguments: Any, **named: Any) -> Any:
+        made = file(*arguments, **named)
+        os.fchmod(made.fileno(), 0o644)
+        return made
+
+    tempfile.mkdtemp, tempfile.NamedTemporaryFile = mkdtemp, named_temporary_file
+
+
+def _finish(coroutine: Any) -> None:
+    """Run what waits for nothing."""
+    with suppress(StopIteration):
+        coroutine.send(None)
+        coroutine.throw(RuntimeError("A cell of the instructor's waits, which it cannot do beside a test."))
+
+
+def _plain(text: str) -> str:
+    """Text that a file can hold."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,91 @@
+"""Which tests of a notebook run apart from answers, in a process of their own, and what they take from answers."""
+
+import builtins
+import re
+from dataclasses import dataclass, field
+from typing import Self
+
+from nbformat import NotebookNode
+
+from tl_course.grading.cell_syntax import bound, changed, imported, imports, read
+from tl_course.grading.marks import is_test
+
+__all__ = ["Plan", "locked_cells", "name_of"]
+
+_SOLUTION = re.compile(r"^[ \t]*### BEGIN SOLUTION.*?### END SOLUTION[^\n]*\n?", re.DOTALL | re.MULTILINE)
+
+
+@dataclass
+class Plan:
+    """How the tests of a notebook run.
+
+    Attributes
+    ----------
+    guarded : dict of str to str
+        Tests that run in the answer's own process, and why they have to.
+    answered : list of str
+        Names that cells of the solution bind: those are the answer's, whatever else binds them.
+    builtins : list of str
+        Names of Python's own that an answer is asked to bind.
+    imports : list of str
+        What cells that are not locked import: tests import it for themselves, whatever an answer makes of the names.
+    """
+
+    guarded: dict[str, str] = field(default_factory=dict)
+    answered: list[str] = field(default_factory=list)
+    builtins: list[str] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, source: NotebookNode) -> Self:
+        """What can be told from the notebook with the solution, before it has run."""
+        cells = [cell for cell in source.cells if cell.cell_type == "code"]
+        others = [cell for cell in cells if not is_test(cell)]
+        answers = [cell for cell in others if cell.metadata.get("nbgrader", {}).get("solution")]
+        stubs = [_SOLUTION.sub("", cell.source) for cell in others]
+        plan = cls(
+            answered=sorted({name for cell in answers for name in changed(cell.source) - imported(cell.source)}),
+            builtins=sorted(name for stub in stubs for name in changed(stub) if hasattr(builtins, name)),
+            imports=list(dict.fromkeys(line for cell in others for line in imports(cell.source))),
+        )
+        elsewhere = {name for cell in others for name in bound(cell.source)} | {*vars(builtins)}
+        for number, cell in enumerate(cells):
+            for test in cells[:number] if not is_test(cell) else []:
+                if is_test(test) and (shared := (changed(test.source) & read(cell.source)) - elsewhere):
+                    plan.guarded[name_of(test)] = f"a later cell uses its {min(shared)}"
+        plan.complete(source)
+        return plan
+
+    def complete(self, source: NotebookNode) -> None:
+        """Names that tests share keep them together: of two, either both are guarded or neither is."""
+        cells = [cell for cell in source.cells if cell.cell_type == "code"]
+        tests = [cell for cell in cells if is_test(cell)]
+        elsewhere = {name for cell in cells if not is_test(cell) for name in bound(cell.source)} | {*vars(builtins)}
+        more = True
+        while more:
+            more = False
+            for number, test in enumerate(tests):
+                for earlier in tests[:number]:
+                    shared = (changed(earlier.source) & read(test.source)) - changed(test.source) - elsewhere
+                    names = {name_of(test), name_of(earlier)}
+                    if shared and len(names & self.guarded.keys()) == 1:
+                        (other,) = names - self.guarded.keys()
+                        self.guarded[other] = f"it shares {min(shared)} with {min(names - {other})}"
+                        more = True
+
+
+def name_of(cell: NotebookNode) -> str:
+    """The name that nbgrader knows a cell by."""
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+
+
+def locked_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Cells with code of the instructor's that are no tests."""
+    return [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and not is_test(cell)
+        and cell.metadata.get("nbgrader", {}).get("locked")
+        and not cell.metadata.nbgrader.get("solution")
+    ]

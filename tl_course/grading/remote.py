@@ -1,0 +1,518 @@
+"""What a test holds in the place of an answer's functions and objects, which stay in the process of the answer.
+
+Nothing here is believed: values are read by `channel`, errors are made anew from kinds that this process knows, and an
+object that stays there equals nothing but itself and what its own process says of two such objects.
+"""
+
+import builtins
+import inspect
+import io
+import linecache
+import pickle
+import re
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]
+
+from tl_course.grading.answering import MOST_RETURNED, SPECIAL, parts_of, resolve
+from tl_course.grading.channel import Described, RefusedError, Returned, decode
+from tl_course.grading.checks import ABOUT, RAISED, Raised, about_remote
+from tl_course.grading.frames import Frames, GoneError
+
+__all__ = ["Answers", "RemoteObject"]
+
+_MOST_CALLS = 64  # whose arguments are known again, as on the other side
+_MOST_BYTES = 1 << 30  # of all that comes during a test
+_READ_AHEAD = 1000  # things of an iterator
+# Of these classes of the course, instances are made anew here: they hold plain values, and tests compare them.
+_COURSE = (
+    "tl_course.models.Prediction",
+    "tl_course.tables.Picture",
+    "tl_course.benefits.Benefit",
+    "tl_course.history.History",
+)
+# What a comparison or a sum of two things of the answer's may ask; with anything else, such a thing is not compared.
+_BETWEEN = frozenset(
+    f"__{name}__"
+    for name in [
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and",
+        "or",
+        "xor",
+    ]
+)
+_TYPED = {"__repr__": str, "__str__": str, "__float__": float, "__int__": int, "__index__": int, "__bool__": bool,
+          "__len__": int}  # fmt: skip
+_REPLACED = ("input", "print")  # what tests put something of their own in the place of
+_KEPT = {name: getattr(builtins, name) for name in _REPLACED}
+
+
+class Answers:
+    """The process of an answer, as tests ask it.
+
+    Parameters
+    ----------
+    frames : Frames
+    known : function
+        Given the name of a module and of a class in it, that class, where the tests' own code has made it; else None.
+
+    Attributes
+    ----------
+    opaque : dict
+        Kinds of objects that took part and stayed there, in the order in which they came.
+    asked : int
+        How often something was asked for, since a test began.
+    """
+
+    def __init__(self, frames: Frames, known: Callable[[str, str], type | None]) -> None:
+        self._frames, self._known = frames, known
+        self._number = 0
+        self._given: dict[int, dict[int, Any]] = {}
+        self._things: dict[int, Any] = {}  # what stands here for what stays there, by its number
+        self._numbers: dict[int, int] = {}
+        self._functions: list[Callable[..., Any]] = []
+        self._returned: dict[Any, Any] = {}
+        self.opaque: dict[str, None] = {}
+        self.asked, self._bytes = 0, 0
+
+    def begin(self, classes: list[tuple[str, str]]) -> None:
+        """A test begins; instances of `classes` are made anew here."""
+        self.opaque.clear()
+        self.asked, self._bytes = 0, 0
+        course = [tuple(name.rsplit(".", 1)) for name in _COURSE]
+        self.ask("begin", [*course, *classes])
+
+    def over(self) -> None:
+        """Nothing more will be asked for a while."""
+        self._frames.send(0, b"")
+
+    def name(self, name: str) -> list[Any]:
+        """The value that a name of the notebook has, in a list; an empty list if it has none."""
+        found = self.ask("name", name)
+        return found if isinstance(found, list) else []
+
+    def call(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Call a function that is there."""
+        names = [name for name in _REPLACED if getattr(builtins, name) is not _KEPT[name]]
+        if "input" not in names and isinstance(sys.stdin, io.StringIO):
+            names.append("input")
+        replaced = {name: _now(getattr(builtins, name)) for name in names}
+        return self.ask("call", function, arguments, named, replaced)
+
+    def ask(self, word: str, *parts: Any) -> Any:
+        """Put a request; returns the value, or raises what it raised there.
+
+        Raises
+        ------
+        TypeError
+            The value cannot be given to another process: it holds itself, or is too large.
+        """
+        self.asked += 1
+        self._number += 1
+        number = self._number
+        may_change = self._send(number, (word, *parts))
+        while True:
+            came, data = self._frames.receive()
+            self._bytes += len(data)
+            if self._bytes > _MOST_BYTES:
+                raise GoneError("More was sent during a test than can be taken.")
+            if came != number:
+                continue  # what was asked before a time was over
+            try:
+                kind, *said = decode(data, self._made)
+                if kind == "callback":
+                    self._call_back(number, *said)
+                    continue
+                value, tag, printed, changes = said
+                if kind not in ("value", "error", "refused") or not isinstance(printed, str):
+                    raise RefusedError("What was sent is no reply.")
+                self._print(printed)
+                self._change(changes, may_change)
+            except (RefusedError, ValueError, TypeError) as problem:
+                raise TypeError(f"What the answer gave cannot be read: {problem}") from None
+            if kind == "value":
+                return value if tag is None else self._again(tag, value)
+            if kind == "refused":
+                raise TypeError(f"What the answer gave cannot be told to a test: {str(value)[:500]}")
+            raise self.error(value)
+
+    def _again(self, tag: Any, value: Any) -> Any:
+        """A list or the like that was returned before is the same again, with what is in it now."""
+        before = self._returned.get(tag)
+        if before is not None and type(before) is type(value):
+            _CHANGE[type(value).__name__](before, value)
+            return before
+        self._returned[tag] = value
+        while len(self._returned) > MOST_RETURNED:
+            del self._returned[next(iter(self._returned))]
+        return value
+
+    # ---- there ----
+
+    def _send(self, number: int, message: Any) -> set[int]:
+        """Send a message; returns the ids of what an answer may change among its parts."""
+        file = io.BytesIO()
+        pickler = _Pickler(file, self)
+        pickler.dump(message)
+        self._given[number] = dict(pickler.memo.copy().values())
+        while len(self._given) > _MOST_CALLS:
+            del self._given[min(self._given)]
+        self._frames.send(number, file.getvalue())
+        if message[0] != "call":
+            return set()
+        may_change: set[int] = set()
+        left = list(message[2:4])
+        while left:
+            thing = left.pop()
+            if id(thing) not in may_change:
+                may_change.add(id(thing))
+                left += parts_of(thing)
+        return may_change
+
+    def _call_back(self, number: int, place: Any, arguments: Any, named: Any, printed: Any) -> None:
+        self._print(printed)
+        try:
+            if type(place) is not int or not 0 <= place < len(self._functions):
+                raise RefusedError("There is no such function.")
+            said = ("returned", self._functions[place](*arguments, **named))
+        except Exception as error:
+            said = ("raised", error)
+        try:
+            self._send(number, said)
+        except (pickle.PicklingError, TypeError, AttributeError):
+            self._send(number, ("raised", TypeError("That cannot be given to another process.")))
+
+    def standing_for(self, thing: Any) -> tuple[str, Any] | None:
+        """How the other side finds for itself what `thing` is; None for what is to be sent."""
+        number = self._numbers.get(id(thing))
+        if number is not None and self._things.get(number) is thing:
+            return "kept", number
+        if isinstance(thing, type) and thing.__module__ == "__main__" and self._known("__main__", thing.__qualname__):
+            return "name", thing.__name__
+        if isinstance(thing, types.FunctionType | types.MethodType) and _is_own(thing):
+            if thing not in self._functions:
+                self._functions.append(thing)
+            return "callback", self._functions.index(thing)
+        return None
+
+    # ---- here ----
+
+    def _made(self, said: Described | Returned) -> Any:
+        if isinstance(said, Returned):
+            if said.message == -1:
+                return self._functions[said.place]
+            return self._given[said.message][said.place]
+        if said.number not in self._things:
+            made = self._made_anew(said.about)
+            self._things[said.number] = self._standing(said) if made is None else made
+            self._numbers[id(self._things[said.number])] = said.number
+        elif said.about.get("class"):
+            self._refresh(self._things[said.number], said.about)
+        return self._things[said.number]
+
+    def _made_anew(self, about: Mapping[str, Any]) -> Any:
+        if not about.get("class"):
+            return None
+        module, name = map(str, about["class"])
+        known = self._known(module, name)
+        if f"{module}.{name}" in _COURSE:
+            known = getattr(sys.modules.get(module), name, None)
+        if not isinstance(known, type):
+            raise RefusedError("There is no such class.")
+        made: Any = object.__new__(known)
+        self._refresh(made, about)
+        return made
+
+    def _refresh(self, made: Any, about: Mapping[str, Any]) -> None:
+        state = about.get("state")
+        if isinstance(state, dict) and all(type(name) is str for name in state):
+            vars(made).clear()
+            vars(made).update(state)
+
+    def _standing(self, said: Described) -> Any:
+        about = said.about
+        if about.get("iterates") is True:
+            return _read(self, said.number)
+        if about.get("runs_later") is True:
+            return _later()
+        if about.get("function") is True:
+            return _function(self, said.number, about)
+        methods = frozenset(name for name in about.get("methods", ()) if name in SPECIAL)
+        if "__call__" not in methods:
+            self.opaque[_word(about.get("type"))] = None
+        kind = type(_word(about.get("type")), (RemoteObject,), {name: _method(name) for name in methods})
+        made: Any = object.__new__(kind)
+        for name, value in (("_answers", self), (ABOUT, dict(about))):
+            object.__setattr__(made, name, value)
+        if (signature := _signature(about)) is not None:
+            object.__setattr__(made, "__signature__", signature)
+        return made
+
+    def error(self, about: Any) -> BaseException:
+        """An error as it was raised there, of the nearest kind that is known here."""
+        text, arguments = str(about.get("text", "")), about.get("arguments")
+        for module, name in about.get("kinds", ()):
+            kind = self._known(module, name) or getattr(sys.modules.get(str(module)), str(name), None)
+            if not isinstance(kind, type) or not issubclass(kind, BaseException) or issubclass(kind, GoneError):
+                continue
+            try:
+                own = kind.__module__ != "builtins"  # others may do what they like where they are made
+                error = kind.__new__(kind, *arguments) if own else kind(*arguments)
+                error.args = tuple(arguments)
+                if str(error) != text:
+                    error = kind.__new__(kind, text)
+                    error.args = (text,)
+                vars(error)[RAISED] = Raised(
+                    _short(about, "name"), _short(about, "line"), left_blank=about.get("left_blank") is True
+                )
+            except Exception:  # one that wants to be made otherwise
+                continue
+            return error if isinstance(error, Exception | SystemExit) else RuntimeError(f"{kind.__name__}: {text}")
+        raise RefusedError("What was sent is no error.")
+
+    def _print(self, text: str) -> None:
+        if text:
+            sys.stdout.write(text)
+
+    def _change(self, changes: Any, may_change: set[int]) -> None:
+        for thing, word, now in changes:
+            if id(thing) in may_change:
+                _CHANGE[word](thing, now)
+
+
+def _now(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of this process that calls another one, which may be a test's mock."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        value = function(*arguments, **named)
+        return value if isinstance(value, str) else None
+
+    return call
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    def __init__(self, file: io.BytesIO, answers: Answers) -> None:
+        super().__init__(file, protocol=5)
+        self._answers = answers
+
+    def reducer_override(self, thing: Any) -> Any:
+        if standing := self._answers.standing_for(thing):
+            return resolve, standing
+        return super().reducer_override(thing)
+
+
+def _is_own(function: Any) -> bool:
+    """Whether a function is a test's: not one that the other side can import as well."""
+    module = sys.modules.get(function.__module__ or "")
+    where: Any = module
+    for name in function.__qualname__.split("."):
+        where = getattr(where, name, None)
+    of_class = "." in function.__qualname__.rpartition("<locals>.")[2] and isinstance(function, types.FunctionType)
+    return not of_class and (module is None or function.__module__ == "__main__" or where is not function)
+
+
+def _short(about: Mapping[str, Any], name: str) -> str:
+    return str(about.get(name, ""))[:1000]
+
+
+def _word(text: Any) -> str:
+    return str(text) if re.fullmatch(r"[^\W\d]\w{0,80}", str(text)) else "object"
+
+
+# ---- objects ---------------------------------------------------------------------------------------------------------
+
+
+class RemoteObject:
+    """An object of the answer's that is no plain value: it stays where it is, and is asked for what it does."""
+
+    _answers: Answers
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("__", "_repr_", "_ipython_")):  # no library here is told of its memory, or how to show it
+            raise AttributeError(name)
+        return self._answers.ask("get", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._answers.ask("set", self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self._answers.ask("delete", self, name)
+
+    def __repr__(self) -> str:
+        return str(_special(self, "__repr__"))
+
+    def __str__(self) -> str:
+        return str(_special(self, "__str__"))
+
+    def __instancecheck__(self, thing: Any) -> bool:
+        return about_remote(thing) is not None and self._answers.ask("instance", thing, self) is True
+
+    __hash__ = object.__hash__
+
+
+def _special(thing: RemoteObject, name: str, *arguments: Any) -> Any:
+    value = thing._answers.ask("special", thing, name, arguments)
+    if name in _TYPED and type(value) is not _TYPED[name]:
+        raise TypeError(f"{name} of {type(thing).__name__} gave a {type(value).__name__}.")
+    return value
+
+
+def _method(name: str) -> Callable[..., Any]:
+    if name == "__call__":
+        return lambda self, *arguments, **named: self._answers.call(self, arguments, named)
+    if name in _BETWEEN:
+        return lambda self, other: _special(self, name, other) if isinstance(other, RemoteObject) else NotImplemented
+    if name == "__next__":
+        return _next
+    return lambda self, *arguments: _special(self, name, *arguments)
+
+
+def _next(self: RemoteObject) -> Any:
+    found, ended, _ = _some(self._answers, self, 1)
+    if ended:
+        raise StopIteration
+    return found[0]
+
+
+def _some(answers: Answers, iterator: Any, most: int) -> tuple[list[Any], bool, Any]:
+    found, ended, error = answers.ask("read", iterator, most)
+    if not isinstance(found, list) or len(found) > most or not (found or ended):
+        raise TypeError("What the answer gave cannot be read.")
+    return found, ended is True, error
+
+
+class _Kept:
+    """Stands for what is kept there, where nothing else does."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> Any:
+        return resolve, ("kept", self.number)
+
+
+def _read(answers: Answers, number: int) -> Iterator[Any]:
+    """A generator, read ahead as far as what comes next comes at once."""
+    n = 1
+    while True:
+        found, ended, error = _some(answers, _Kept(number), n)
+        yield from found
+        if error is not None:
+            raise answers.error(error)
+        if ended:
+            return
+        n = min(2 * n, _READ_AHEAD)
+
+
+async def _later() -> None:
+    raise RuntimeError("What “async def” makes is not run in another process.")
+
+
+# ---- functions -------------------------------------------------------------------------------------------------------
+
+
+def _function(answers: Answers, number: int, about: Mapping[str, Any]) -> Callable[..., Any]:
+    """A function of this process that calls one of the answer's; `inspect` tells of it what it would of that one."""
+
+    def function(*arguments: Any, **named: Any) -> Any:
+        return answers.call(_Kept(number), arguments, named)
+
+    for name in ("__name__", "__qualname__", "__doc__"):
+        if isinstance(about.get(name), str):
+            setattr(function, name, about[name])
+    function.__module__ = "__main__"
+    vars(function)[ABOUT] = dict(about)
+    if (signature := _signature(about)) is not None:
+        vars(function)["__signature__"] = signature
+    if isinstance(source := about.get("source"), str):
+        file = f"<answer {number}>"
+        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        function.__code__ = function.__code__.replace(co_filename=file, co_firstlineno=1)
+    return function
+
+
+def _signature(about: Mapping[str, Any]) -> inspect.Signature | None:
+    parameters = []
+    try:
+        for name, kind, default in about["signature"]:
+            more = {"default": default[0]} if default else {}
+            parameters.append(inspect.Parameter(name, inspect._ParameterKind(kind), **more))
+        return inspect.Signature(parameters)
+    except (LookupError, ValueError, TypeError):
+        return None
+
+
+# ---- what an answer changes in place ---------------------------------------------------------------------------------
+
+
+def _change_list(mine: Any, now: Any) -> None:
+    if isinstance(mine, list) and type(now) is list:
+        mine[:] = now
+
+
+def _change_dict(mine: Any, now: Any) -> None:
+    if isinstance(mine, dict) and type(now) is dict:
+        mine.clear()
+        mine.update(now)
+
+
+def _change_set(mine: Any, now: Any) -> None:
+    if isinstance(mine, set) and type(now) is set:
+        mine.clear()
+        mine.update(now)
+
+
+def _change_bytes(mine: Any, now: Any) -> None:
+    if isinstance(mine, bytearray) and type(now) is bytearray:
+        mine[:] = now
+
+
+def _change_array(mine: Any, now: Any) -> None:
+    if type(now).__name__ == "ndarray" and type(mine) is type(now) and mine.shape == now.shape:
+        mine[...] = now.astype(mine.dtype)
+
+
+def _change_tensor(mine: Any, now: Any) -> None:
+    import torch
+
+    if isinstance(mine, torch.Tensor) and isinstance(now, torch.Tensor) and mine.shape == now.shape:
+        with torch.no_grad():
+            mine.copy_(now)
+        if mine.is_leaf:
+            mine.requires_grad_(now.requires_grad)
+
+
+def _change_training(mine: Any, now: Any) -> None:
+    import torch
+
+    if isinstance(mine, torch.nn.Module):
+        mine.training = now is True
+
+
+def _change_table(mine: Any, now: Any) -> None:
+    import pandas as pd
+
+    if type(mine) is type(now) and isinstance(mine, pd.DataFrame | pd.Series):
+        type(mine).__init__(mine, now)
+
+
+_CHANGE: dict[str, Callable[[Any, Any], None]] = {
+    "list": _change_list, "dict": _change_dict, "set": _change_set, "bytearray": _change_bytes, "array": _change_array,
+    "tensor": _change_tensor, "training": _change_training, "table": _change_table,
+}  # fmt: skip
