@@ -35,6 +35,7 @@ class Tests:
                 "answered": plan.answered,
                 "builtins": plan.builtins,
                 "imports": plan.imports,
+                "files": plan.files,
             },
         )
 

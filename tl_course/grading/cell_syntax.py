@@ -1,6 +1,7 @@
 """Names that cells bind and read, as their syntax trees tell."""
 
 import ast
+import symtable
 from collections.abc import Iterable, Iterator
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -43,9 +44,18 @@ def imported(source: str) -> set[str]:
 
 
 def read(source: str) -> set[str]:
-    """Names that a cell reads, also in functions of its own."""
-    nodes = ast.walk(_tree(source))
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    """Names that a cell reads, also in functions of its own, where they are not names of the function's."""
+    try:
+        table = symtable.symtable(ast.unparse(_tree(source)), "<cell>", "exec")
+    except SyntaxError:  # such as return outside of a function
+        return set()
+    names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
+    left = table.get_children()
+    while left:
+        inner = left.pop()
+        left += inner.get_children()
+        names |= {symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return names
 
 
 def defines_class(source: str) -> bool:

@@ -171,13 +171,14 @@ class _Writer:
             self.write([type(value).__name__, *fields], depth + 1)
             self._write_parts(tuple.__iter__(value), depth)
             return True
+        scalar = channel_tables.is_scalar(value)
         for tag, (kind, parts, _) in _PARTED.items():
-            if isinstance(value, kind):
+            if isinstance(value, kind) and not scalar:
                 self._add(tag)
                 self._write_parts(parts(value), depth)
                 return True
         for tag, (kind, text, _) in _TEXTS.items():
-            if isinstance(value, kind) and not channel_tables.is_scalar(value):
+            if isinstance(value, kind) and not scalar:
                 self._data(tag, text(value).encode("utf-8", "surrogateescape"))
                 return True
         if isinstance(value, timezone):

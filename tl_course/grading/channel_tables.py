@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import suppress
+from datetime import date, timedelta
 from typing import Any
 
 __all__ = ["is_scalar", "pack", "unpack"]
@@ -14,13 +15,16 @@ _TENSORS = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int1
             "complex64", "complex128")  # fmt: skip
 
 
+_SCALARS = (int, float, complex, str, bytes, date, timedelta)  # those of Python's that others are made of
+
+
 class _TooSpecialError(Exception):
     pass
 
 
 def is_scalar(value: Any) -> bool:
     """Whether it is a number, text or time of NumPy's or pandas' own, which are also Python's."""
-    return type(value).__module__.partition(".")[0] in ("numpy", "pandas")
+    return type(value).__module__.partition(".")[0] in ("numpy", "pandas") and isinstance(value, _SCALARS)
 
 
 def pack(value: Any) -> list[Any] | None:

@@ -2,7 +2,8 @@
 
 Whoever grades asks, through `control`, with messages of JSON:
 
-    {"cells": [source, …], "answered": [name, …], "builtins": [name, …], "imports": [statement, …]}   once; no reply
+    {"cells": [source, …], "answered": [name, …], "builtins": [name, …], "imports": [statement, …],
+     "files": {path: text}}                                                 once; no reply
     {"test": source, "after": number of cells, "seconds": 60}               -> see `Judge.run`
     {"given_up": true}                                                      the answer's process has ended; no reply
 
@@ -11,6 +12,8 @@ Cells are those of the instructor's that are no tests. They run here too, when a
 
 import asyncio
 import builtins
+import importlib.abc
+import importlib.util
 import io
 import json
 import os
@@ -102,6 +105,8 @@ class Judge:
         Names of Python's own that the answer was asked to bind.
     imports : list of str
         Statements, of other cells.
+    files : dict of str to str
+        Modules that were handed out, by their paths.
     """
 
     def __init__(
@@ -113,7 +118,9 @@ class Judge:
         answered: list[str],
         builtins: list[str],
         imports: list[str],
+        files: dict[str, str],
     ) -> None:
+        sys.meta_path.insert(0, _HandedOut(files))
         self._until, self.timed_out = 0.0, False
         self._frames = Frames(answers, self._may_wait, control)
         self._answers = Answers(self._frames, self._known)
@@ -357,6 +364,32 @@ def _let_read() -> None:
         return made
 
     tempfile.mkdtemp, tempfile.NamedTemporaryFile = mkdtemp, named_temporary_file
+
+
+class _HandedOut(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Imports modules that were handed out, from their texts: a file of that name may be the student's."""
+
+    def __init__(self, files: dict[str, str]) -> None:
+        self._files = files
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        place = self._place(name)
+        if place is None:
+            return None
+        spec = importlib.util.spec_from_loader(name, self, is_package=self.is_package(name))
+        if spec is not None:
+            spec.origin, spec.has_location = str(Path(place).absolute()), True
+        return spec
+
+    def get_source(self, name: str) -> str | None:
+        return self._files.get(self._place(name) or "")
+
+    def is_package(self, name: str) -> bool:
+        return (self._place(name) or "").endswith("__init__.py")
+
+    def _place(self, name: str) -> str | None:
+        path = name.replace(".", "/")
+        return next((place for place in (f"{path}/__init__.py", f"{path}.py") if place in self._files), None)
 
 
 def _finish(coroutine: Any) -> None:

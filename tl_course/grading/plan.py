@@ -29,12 +29,15 @@ class Plan:
         Names of Python's own that an answer is asked to bind.
     imports : list of str
         What cells that are not locked import: tests import it for themselves, whatever an answer makes of the names.
+    files : dict of str to str
+        The assignment's own modules, by their paths: what tests import of these is what was handed out.
     """
 
     guarded: dict[str, str] = field(default_factory=dict)
     answered: list[str] = field(default_factory=list)
     builtins: list[str] = field(default_factory=list)
     imports: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: NotebookNode) -> Self:
@@ -51,7 +54,9 @@ class Plan:
         elsewhere = {name for cell in others for name in bound(cell.source)} | {*vars(builtins)}
         for number, cell in enumerate(cells):
             for test in cells[:number] if not is_test(cell) else []:
-                if is_test(test) and (shared := (changed(test.source) & read(cell.source)) - elsewhere):
+                if is_test(test) and (
+                    shared := (changed(test.source) & read(cell.source)) - changed(cell.source) - elsewhere
+                ):
                     plan.guarded[name_of(test)] = f"a later cell uses its {min(shared)}"
         plan.complete(source)
         return plan

@@ -98,6 +98,9 @@ def rehearse(
         for path in notebooks:
             notebook = nbformat.read(path, 4)
             plan = plans[path.stem] = Plan.of(notebook)
+            plan.files = {
+                file.relative_to(source).as_posix(): file.read_text("utf-8", "replace") for file in source.rglob("*.py")
+            }
             notebook.cells.append(nbformat.v4.new_code_cell("import sys\nprint(*sys.modules)"))
             notes = run_notebook(notebook, sandbox, plan, trying=True)
             listed = notebook.cells.pop().outputs

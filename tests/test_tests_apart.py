@@ -1,0 +1,152 @@
+"""Tests as teachers write them for nbgrader, run in another process than the answers: all of them work there.
+
+One course with a question for each habit; what the rehearsal finds out of it, and what submissions get.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from demo_course import answered, hand_in
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
+
+pytest.importorskip("nbgrader")
+from tl_course.grading.batch import grade
+from tl_course.grading.course import assign
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed"),
+]
+
+GIVEN = "import math\nimport numpy as np\nimport pandas as pd\nfrom nose_like import assert_equal"
+LOCKED = "class TooSmall(ValueError):\n    pass\n\ntable = pd.DataFrame({'n': [3, 1, 2]})\nscale = 10"
+# By question: its answer, and its test.
+HABITS = {
+    "values": (
+        "found, nothing, names = 3, None, {'b': [1.5, (2,)]}\nframe = table.assign(twice=lambda t: 2 * t.n)",
+        "assert_equal(found, 3)\nassert nothing is None and names == {'b': [1.5, (2,)]}\n"
+        "pd.testing.assert_frame_equal(frame, pd.DataFrame({'n': [3, 1, 2], 'twice': [6, 2, 4]}))\n"
+        "assert 'found' in globals() and 'lost' not in globals()\ntry:\n    lost\nexcept NameError:\n    pass\n"
+        "else:\n    assert False",
+    ),
+    "arrays": (
+        "def centred(x):\n    return x - x.mean(axis=0)\ndef in_place(x):\n    x[0] = 9\n    return x",
+        "x = np.arange(6.0).reshape(3, 2)\nassert isinstance(centred(x), np.ndarray)\n"
+        "np.testing.assert_allclose(centred(x).sum(axis=0), 0, atol=1e-12)\n"
+        "assert in_place(x) is x and (x[0] == 9).all()",
+    ),
+    "errors": (
+        "def root(x):\n    if x < 0:\n        raise TooSmall(f'{x} is below 0')\n    return math.sqrt(x)",
+        "import pytest, unittest\nassert root(2) == pytest.approx(1.41421356)\n"
+        "with pytest.raises(ValueError, match='-1 is below'):\n    root(-1)\n"
+        "with pytest.raises(TooSmall):\n    root(-1)\nunittest.TestCase().assertRaises(TypeError, root)",
+    ),
+    "prints": (
+        'def greet(name=\'you\'):\n    """Greet."""\n    print(f\'Hello {name}!\')\n'
+        "def ask():\n    return int(input('n? ')) + 1",
+        "import contextlib, inspect, io\nfrom unittest.mock import patch\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as said:\n    greet('Ada')\n"
+        "assert said.getvalue() == 'Hello Ada!\\n'\n"
+        "with patch('builtins.print') as mock:\n    greet()\nmock.assert_called_once_with('Hello you!')\n"
+        "with patch('builtins.input', return_value='41'):\n    assert ask() == 42\n"
+        "assert str(inspect.signature(greet)) == \"(name='you')\" and 'print' in inspect.getsource(greet)\n"
+        "assert callable(greet) and hasattr(greet, '__call__') and greet.__doc__ == 'Greet.'",
+    ),
+    "objects": (
+        "class Stack:\n    def __init__(self):\n        self.items = []\n    def push(self, x):\n"
+        "        self.items.append(x)\n        return self\n"
+        "    def __len__(self):\n        return len(self.items)\n    def __iter__(self):\n"
+        "        return iter(self.items)\n    def __eq__(self, other):\n        return self.items == other.items",
+        "stack = Stack().push(3).push(4)\nassert len(stack) == 2 and list(stack) == [3, 4] and stack.items[0] == 3\n"
+        "assert isinstance(stack, Stack) and stack == Stack().push(3).push(4) and not hasattr(stack, 'pull')",
+    ),
+    "functions": (
+        "def twice(f, x):\n    return f(f(x))\ndef primes():\n    n = 2\n    while True:\n"
+        "        if all(n % k for k in range(2, n)):\n            yield n\n        n += 1\n"
+        "def collect(x, into=[]):\n    into.append(x)\n    return into",
+        "from itertools import islice\nassert twice(lambda n: n * scale, 2) == 200\n"
+        "assert list(islice(primes(), 5)) == [2, 3, 5, 7, 11]\n"
+        "first, second = collect(1), collect(2)\nassert first is second == [1, 2]",
+    ),
+    "files": (
+        "def lines(path):\n    with open(path) as file:\n        return len(file.readlines())",
+        "import os, tempfile\nwith tempfile.TemporaryDirectory() as folder:\n    path = os.path.join(folder, 'a.txt')\n"
+        "    with open(path, 'w') as file:\n        file.write('one\\ntwo\\n')\n    assert lines(path) == 2",
+    ),
+    "round": (
+        "def round(x):\n    return int(x + 0.5)",
+        "%matplotlib inline\nhelped = lambda f: f(2.5)\npoints = 0\nif helped(round) == 3:\n    points += 0.5\n"
+        "if sum([round(1.5), 1]) == 3:\n    points += 0.5\npoints",
+    ),
+    "again": ("def half(x):\n    return x / 2", "assert helped(half) == 1.25"),
+}
+ATTACK = """
+import builtins, gc, math, sys, threading, unittest
+import numpy, pandas
+class Yes:
+    def __getattr__(self, name): return self
+    def __call__(self, *a, **k): return self
+    def __eq__(self, other): return True
+    __ne__ = __lt__ = __gt__ = lambda self, other: False
+    def __hash__(self): return 0
+    def __contains__(self, x): return True
+    def __float__(self): return 1.0
+    def __len__(self): return 2
+    def __iter__(self): return iter((3, 4))
+    __array_interface__ = {'data': (id(numpy), False), 'shape': (1,), 'typestr': '<f8', 'version': 3}
+for name in ('centred', 'in_place', 'root', 'greet', 'ask', 'Stack', 'twice', 'primes', 'collect', 'lines', 'half'):
+    globals()[name] = Yes()
+found = names = frame = helped = assert_equal = Yes()
+round = lambda x: Yes()
+table, scale, np, pd, math, points, TooSmall = [Yes()] * 7
+isinstance = len = list = str = sum = callable = hasattr = lambda *a: True
+builtins.isinstance = builtins.len = builtins.sum = lambda *a: 2
+sys.modules.update(pytest=Yes(), unittest=Yes(), contextlib=Yes(), inspect=Yes(), numpy=Yes())
+numpy.testing.assert_allclose = pandas.testing.assert_frame_equal = print
+get_ipython().ast_transformers.append(Yes()); get_ipython().events.callbacks['pre_run_cell'].append(Yes())
+def give(): return [x for x in gc.get_objects() if type(x) is dict and 'points' in x]
+for x in give(): x['points'] = 1
+"""
+
+
+def about(name: str, **more: Any) -> dict[str, Any]:
+    plain = {"schema_version": 3, "grade": False, "solution": False, "locked": False, "task": False}
+    return {"nbgrader": plain | {"grade_id": name} | more}
+
+
+def habits() -> NotebookNode:
+    cells = [new_code_cell(GIVEN), new_code_cell(LOCKED, metadata=about("given", locked=True))]
+    for name, (answer, test) in HABITS.items():
+        marked = f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"
+        cells.append(new_code_cell("def round(x):\n    ..." if name == "round" else "", metadata={}))
+        cells.append(new_code_cell(marked, metadata=about(name, solution=True)))
+        cells.append(new_code_cell(test, metadata=about(f"{name}_right", grade=True, locked=True, points=1)))
+    return new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}, cells=cells
+    )
+
+
+def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_test(tmp_path: Path) -> None:
+    source = tmp_path / "source" / "demo"
+    source.mkdir(parents=True)
+    nbformat.write(habits(), source / "demo.ipynb")
+    (source / "nose_like.py").write_text("def assert_equal(one, two):\n    assert one == two, (one, two)\n")
+    (tmp_path / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'demo'\n")
+    assign("demo", course=tmp_path)
+    right = {name: answer for name, (answer, _) in HABITS.items()}
+    hand_in(tmp_path, "right", answered(tmp_path, **right))
+    attack = right | {next(iter(HABITS)): ATTACK, "round": "..."}
+    hand_in(tmp_path, "attack", answered(tmp_path, **{name: ATTACK if name == "values" else "..." for name in attack}))
+    hand_in(tmp_path, "half", answered(tmp_path, **(right | dict.fromkeys(("arrays", "objects", "files"), "..."))))
+    batch = grade("demo", course=tmp_path, isolation="bwrap", jobs=1)
+    assert json.loads((batch.folder / "report.json").read_text())["guarded"] == {}
+    marks = {one["student"]: {name for name, given in one["marks"].items() if given} for one in batch.submissions}
+    every = {f"{name}_right" for name in HABITS}
+    assert marks["right"] == every
+    assert marks["half"] == every - {"arrays_right", "objects_right", "files_right"}
+    assert marks["attack"] == set()
