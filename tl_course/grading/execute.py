@@ -26,6 +26,7 @@ __all__ = ["run_notebook"]
 _DEATHS = 3  # of kernels, after which a submission is given up
 _GRACE = 5.0  # seconds that an interrupted cell has to stop
 _STANDS = "The cell took more than {} seconds and did not let itself be interrupted."
+_FLOODED = "The cell sent far more than can be shown, and its kernel was ended."
 _MOST_ASKED = 50_000  # calls of a test to answers; from there on it takes too long in another process
 _FLOOD = 16  # times the limit of output, at which a cell is interrupted
 _ERROR = 100_000  # characters of an error that are kept
@@ -152,7 +153,7 @@ class _Client(NotebookClient):
             raise CellTimeoutError(f"The cell took more than {self.timeout} seconds.") from None
         except DeadKernelError:
             if self.sandbox.is_flooded():
-                raise _TooMuchError("The cell sent far more than can be shown, and its kernel was ended.") from None
+                raise _TooMuchError(_FLOODED) from None
             raise
 
     async def _apart(self, cell: NotebookNode, tests: Tests) -> None:
@@ -180,6 +181,8 @@ class _Client(NotebookClient):
             kernel.cancel()
             raise CellTimeoutError(_STANDS.format(round(seconds)))
         if problem := kernel.exception():
+            if isinstance(problem, DeadKernelError) and self.sandbox.is_flooded():
+                raise _TooMuchError(_FLOODED) from None
             raise problem
         if reply["status"] == "timeout":
             self.timed_out = f"The cell took more than {seconds:.0f} seconds and was interrupted."
