@@ -357,24 +357,10 @@ def _bwrap(
 
     `readable` and `writable` name where in the sandbox a folder of this machine is seen.
     """
-    package = Path(__file__).parents[1]
-    shown = [Path(one) for one in _SYSTEM if Path(one).exists()]
-    python = {Path(one) for one in (sys.prefix, sys.exec_prefix, sys.base_prefix, package)}
-    words = [
-        "bwrap",
-        "--die-with-parent",
-        "--new-session",
-        "--as-pid-1",
-        "--unshare-net",
-        "--unshare-pid",
-        "--unshare-ipc",
-    ]
+    shown = [Path(place) for place in _SYSTEM if Path(place).exists()]
+    words = ["bwrap", "--die-with-parent", "--new-session", "--as-pid-1", "--unshare-net", "--unshare-pid"]
     words += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--proc", "/proc", "--dev", "/dev"]
-    needed = [
-        "SYS_ADMIN",
-        "NET_ADMIN",
-        "SETPCAP",
-    ]  # of the first process alone: for namespaces, and to give up what it has
+    needed = ["SYS_ADMIN", "NET_ADMIN", "SETPCAP"]  # for namespaces, and to give up what the first process alone has
     if os.geteuid() != 0:
         words += ["--unshare-user"]
     else:  # of more than one user, as which submissions run
@@ -383,12 +369,12 @@ def _bwrap(
     for capability in needed:
         words += ["--cap-add", f"CAP_{capability}"]
     words += ["--tmpfs", "/tmp"]
-    bound = {path: path for path in [*shown, *sorted(one for one in python if not one.is_relative_to("/usr"))]}
+    bound = {path: path for path in [*shown, *_of_python()]}
     bound |= dict(readable or {}) | dict(writable or {})
     for folder in sorted({parent for path in bound.values() for parent in path.parents} - {Path("/"), Path("/tmp")}):
         words += ["--perms", "0755", "--dir", str(folder)]  # bubblewrap makes them for root alone
     for path, seen in bound.items():
-        if path.is_symlink():
+        if path in shown and path.is_symlink():  # as /bin, into /usr
             words += ["--symlink", str(path.readlink()), str(seen)]
         else:
             words += ["--bind" if path in (writable or {}) else "--ro-bind", str(path), str(seen)]
@@ -397,6 +383,17 @@ def _bwrap(
     words += ["--chdir", str(homes[0])]
     words += ["--perms", "1777", "--size", str(disk), "--tmpfs", "/dev/shm"]  # through which DataLoader's workers talk
     return [*words, "--remount-ro", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--"]
+
+
+def _of_python() -> list[Path]:
+    """Folders that this Python and this package lie in, under the names by which they are asked for and their own."""
+    places = {Path(sys.prefix), Path(sys.exec_prefix), Path(sys.base_prefix), Path(__file__).parents[1]}
+    python = Path(sys.executable)
+    while python.is_symlink():  # of a .venv, to the Python that it was made with, maybe over more links
+        python = Path(os.path.normpath(python.parent / python.readlink()))
+        places.add(python.parents[1])
+    places |= {place.resolve() for place in places}
+    return sorted(place for place in places if place != Path("/") and not place.is_relative_to("/usr"))
 
 
 def _environment(home: Path) -> dict[str, str]:
