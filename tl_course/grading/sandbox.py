@@ -153,7 +153,6 @@ class Sandbox:
         self._control: socket.socket | None = None
         self._relay: Relay | None = None
         self._flooded = False
-        self._judge: int | None = None  # its process id, as the warm process knows it
 
     def __enter__(self) -> Self:
         return self
@@ -208,17 +207,11 @@ class Sandbox:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                answer = self.ask(start_tests=True, descriptors=[theirs.fileno()], **self._of_a_process())
+                self.ask(start_tests=True, descriptors=[theirs.fileno()], **self._of_a_process())
             except BaseException:
                 ours.close()
                 raise
-        self._judge = int(answer["pid"])
         return ours
-
-    def signal_tests(self, number: int) -> None:
-        """Send a signal to the judge, if there is one."""
-        if self._judge is not None:
-            self.ask(signal=number, pid=self._judge)
 
     def _of_a_process(self) -> dict[str, Any]:
         limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0}
@@ -236,7 +229,6 @@ class Sandbox:
 
     def _stop(self) -> None:
         self._close_relay()
-        self._judge = None
         if self._control is not None:
             self._control.close()
             self._control = None
