@@ -317,13 +317,17 @@ def test_the_solution_is_rehearsed_and_what_it_made_is_shared(course: Path) -> N
 @isolated
 def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> None:
     folder = hand_in(course, "ada", answered(course, square=SQUARE, shout=SHOUT, why=WHY))
-    (folder / "timestamp.txt").write_text("yesterday")
+    (folder / "timestamp.txt").write_text("2026-10-02 13:30:00 CEST")
+    with (course / "nbgrader_config.py").open("a") as file:
+        file.write("c.LateRules.due = {'demo': '01.10.2026 12:00 UTC'}\nc.LateRules.percent_per_day = 10\n")
     (submission,) = json.loads(command(course, "grade", "demo").stdout)["submissions"]
-    assert submission["status"] == "graded" and "timestamp.txt holds no time" in submission["mended"][0]
+    late = "Handed in 23 hours 30 minutes after the due date: 0.5 points less"
+    late += " (10% of what was earned for each day begun)."
+    assert submission["status"] == "graded" and submission["late"]["said"] == late
     rows = json.loads(command(course, "grades", "--csv", str(course / "marks.csv")).stdout)["grades"]
     expected: dict[str, Any] = {"student": "ada", "assignment": "demo", "score": None, "max_score": 9.0}
-    assert rows == [expected | {"missing": "why", "late_penalty": 0.0}]
-    assert (course / "marks.csv").read_text().splitlines()[1] == "ada,demo,,9.0,why,0.0"
+    assert rows == [expected | {"missing": "why", "late_penalty": 0.5, "late": late}]
+    assert (course / "marks.csv").read_text().splitlines()[1] == f"ada,demo,,9.0,why,0.5,{late}"
     (page,) = json.loads(command(course, "feedback", "demo").stdout)["pages"]
     text = Path(page).read_text("utf-8")
     assert "Points: 2 of 2" in text and "Points: 3 of 3" in text and "Points: 4, still to be marked" in text
@@ -332,7 +336,19 @@ def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> Non
         ["cell", "points"], ["square_right", "2", "of", "2"], ["shout_right", "3", "of", "3"],
         ["why", "4,", "still", "to"],
     ]  # fmt: skip
-    assert "swordfish" not in text.lower()
+    assert "swordfish" not in text.lower() and late in text and "0.5 less for being late" in text
+
+    with (course / "nbgrader_config.py").open("a") as file:
+        file.write("c.LateRules.due = {'demo': '03.10.2026 12:00 UTC'}\n")
+    (course / "reports" / "demo" / "report.html").unlink()
+    (course / "reports" / "demo" / "report.html").mkdir()  # so that no file can take its place, as on a full disk
+    failed = command(course, "grade", "demo")
+    assert failed.returncode == 1 and "report.html could not be written" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    (course / "reports" / "demo" / "report.html").rmdir()
+    moved = json.loads(command(course, "grade", "demo").stdout)
+    assert moved["graded"] == [] and moved["submissions"][0]["late"]["said"] == "", "a due date needs no new run"
+    assert json.loads(command(course, "grades").stdout)["grades"][0]["late_penalty"] == 0
 
 
 @pytest.mark.slow

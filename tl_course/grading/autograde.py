@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task, parse_utc
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task
 
 from tl_course.grading.bundle import Bundle
 from tl_course.grading.execute import run_notebook
@@ -147,9 +147,7 @@ def _copy_files(files: dict[str, File], target: Path) -> list[str]:
     refused: dict[str, list[str]] = {}
     left = _LARGEST_FILES
     for number, (name, file) in enumerate(sorted(files.items())):
-        if name == "timestamp.txt" and not _is_time(file):
-            why = "it holds no time that can be read, and nothing counts as late"
-        elif number >= _MOST_FILES:
+        if number >= _MOST_FILES:
             why = f"at most {_MOST_FILES:,} files are taken"
         elif file.size > left:
             why = f"at most {_LARGEST_FILES / 1e6:.0f} MB of files are taken"
@@ -171,11 +169,3 @@ def _copy_files(files: dict[str, File], target: Path) -> list[str]:
                 continue
         refused.setdefault(why, []).append(name)
     return [f"{some(names)} {'was' if len(names) == 1 else 'were'} left out: {why}." for why, names in refused.items()]
-
-
-def _is_time(file: File) -> bool:
-    try:
-        parse_utc(file.read(1000).decode("utf-8").strip())
-    except ValueError:
-        return False
-    return True

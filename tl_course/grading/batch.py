@@ -19,6 +19,7 @@ from tl_course.grading.container import run_in_container
 from tl_course.grading.course import needs_nbgrader
 from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.handed_in import MOST_SEEN
+from tl_course.grading.late import Late, check_rules, settle, without_late_rules
 from tl_course.grading.packing import digest_of, scratch
 from tl_course.grading.page import to_page
 from tl_course.grading.rehearsal import guarded_tests
@@ -43,7 +44,7 @@ class Batch:
     assignment, isolation : str
     submissions : list of dict
         One of each student, sorted: ``student``, ``status`` ("graded", "look", "rejected" or "failed"), ``marks``,
-        ``of``, ``mended``, ``look``, ``seconds``.
+        ``of``, ``mended``, ``look``, ``seconds``, ``late`` (``seconds``, ``cost`` in points, ``said``).
     graded : list of str
         Students whose submission was graded in this run; the others had not changed.
     seconds : float
@@ -113,6 +114,7 @@ def grade(
         raise GradingError(f"Nothing was handed in: there is no {course}/submitted/ID/{name}.")
     if student is not None and student not in handed_in:
         raise GradingError(f"{student} has handed in nothing: there is no {course}/submitted/{student}/{name}.")
+    check_rules(course)
     isolation = pick_isolation(isolation)
     if isolation == "none":
         warnings.warn(
@@ -130,7 +132,7 @@ def grade(
     (folder / "students").mkdir(parents=True, exist_ok=True)
     limits = limits or _limits(course)
     questions = [_PACKAGE / "exercises", _PACKAGE / "variants.py", _PACKAGE / "grading" / "checks.py"]
-    handed_out = digest_of([release, course / "source" / name, course / "nbgrader_config.py", *questions])
+    handed_out = f"{digest_of([release, course / 'source' / name, *questions])}:{_configured(course)}"
     digests = {
         one: f"{_VERSION}:{limits}:{handed_out}:{digest_of([course / 'submitted' / one / name], most=MOST_SEEN)}"
         for one in handed_in
@@ -146,7 +148,8 @@ def grade(
         setup = Setup(bundle, handed_out, folder, _imports(release), isolation, limits)
         setup.rehearse(progress=progress)
         _grade_all(wanted, course, setup, jobs or cores(), digests, progress=progress)
-    submissions = [_written(folder, one) for one in handed_in]
+    late = settle(course, name).get(name, {})
+    submissions = [_with_late(_written(folder, one), late.get(one)) for one in handed_in]
     batch = Batch(name, isolation, [one for one in submissions if one], wanted, monotonic() - began, folder)
     guarded = guarded_tests(folder)
     about = {"assignment": name, "isolation": isolation, "graded": wanted, "seconds": round(batch.seconds, 2)}
@@ -168,6 +171,24 @@ def _students(course: Path, name: str) -> list[str]:
             if is_there:
                 found.append(entry.name)
     return sorted(found)
+
+
+def _configured(course: Path) -> str:
+    """A digest of the course's configuration, as far as it changes what submissions get for their answers."""
+    try:
+        text = (course / "nbgrader_config.py").read_text("utf-8")
+    except (OSError, ValueError):
+        return ""
+    return hashlib.sha256(without_late_rules(text).encode()).hexdigest()[:16]
+
+
+def _with_late(report: dict[str, Any], late: Late | None) -> dict[str, Any]:
+    if late is None or not report:
+        return report
+    report |= {"late": {"seconds": late.seconds, "cost": late.cost, "said": late.said}}
+    if late.doubt and report["status"] in ("graded", "look"):
+        report |= {"status": "look", "look": [*report["look"], late.doubt]}
+    return report
 
 
 def _write(target: Path, text: str) -> None:

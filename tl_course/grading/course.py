@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from tl_course.errors import GradingError
 from tl_course.files import atomic_path
 from tl_course.grading.gradebook import course_config, open_gradebook
+from tl_course.grading.late import Late, settle
 from tl_course.grading.marks import is_test
 from tl_course.grading.notes import SHOWN
 
@@ -77,7 +78,8 @@ def grades(*, course: Path) -> "pd.DataFrame":
     """Marks of all students for all assignments, a row each.
 
     Columns: ``student``, ``assignment``, ``score`` (points, None where a mark is missing: that is not nought),
-    ``max_score``, ``missing`` (cells that a person has to mark), ``late_penalty``.
+    ``max_score``, ``missing`` (cells that a person has to mark), ``late_penalty`` (points), ``late`` (how late, and by
+    which rule that costs points, or why that is not known).
 
     Raises
     ------
@@ -89,6 +91,7 @@ def grades(*, course: Path) -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
+    late = settle(course)
     with open_gradebook(course) as gradebook:
         for assignment in gradebook.assignments:
             for submission in assignment.submissions:
@@ -106,10 +109,16 @@ def grades(*, course: Path) -> "pd.DataFrame":
                         "max_score": submission.max_score,
                         "missing": " ".join(sorted(one.cell.name for one in missing)),
                         "late_penalty": submission.late_submission_penalty,
+                        "late": _late(late, assignment.name, submission.student.id),
                     }
                 )
-    columns = ["student", "assignment", "score", "max_score", "missing", "late_penalty"]
+    columns = ["student", "assignment", "score", "max_score", "missing", "late_penalty", "late"]
     return pd.DataFrame(rows, columns=columns).sort_values(["assignment", "student"], ignore_index=True)
+
+
+def _late(found: dict[str, dict[str, Late]], assignment: str, student: str) -> str:
+    late = found.get(assignment, {}).get(student, Late())
+    return late.said or late.doubt
 
 
 def feedback(name: str, *, course: Path, student: str | None = None) -> list[Path]:
@@ -130,6 +139,7 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
     from tl_course.notebooks.page import to_html
 
     pages = []
+    late = settle(course, name)
     with open_gradebook(course) as gradebook:
         for path in sorted(
             (course / "autograded").glob(f"{escape(student) if student else '*'}/{escape(name)}/*.ipynb")
@@ -140,7 +150,9 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
                 submission = gradebook.find_submission_notebook(path.stem, name, who)
             except MissingEntry:  # left over from another gradebook
                 continue
-            page = to_html(_for_the_student(notebook, submission), title=f"{name}: {who}")
+            page = to_html(
+                _for_the_student(notebook, submission, late.get(name, {}).get(who, Late()).said), title=f"{name}: {who}"
+            )
             page = page.replace("<head>", f"<head>{_POLICY}", 1)
             target = course / "feedback" / who / name / f"{path.stem}.html"
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +164,7 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
     return pages
 
 
-def _for_the_student(notebook: NotebookNode, submission: Any) -> NotebookNode:
+def _for_the_student(notebook: NotebookNode, submission: Any, late: str) -> NotebookNode:
     notebook = deepcopy(notebook)
     parted = [_parted(cell.source) for cell in notebook.cells]
     secret = {line.strip() for _, hidden in parted for line in hidden if _tells(line)}
@@ -160,7 +172,7 @@ def _for_the_student(notebook: NotebookNode, submission: Any) -> NotebookNode:
     by_name = {grade.cell.name: grade for grade in submission.grades}
     marks = {name: by_name[name] for name in order if name in by_name}
     comments = {comment.cell.name: comment.comment for comment in submission.comments}
-    cells = [nbformat.v4.new_markdown_cell(_heading(submission, marks.values()))]
+    cells = [nbformat.v4.new_markdown_cell(_heading(submission, marks.values(), late))]
     for cell, (shown, _) in zip(notebook.cells, parted, strict=True):
         about = cell.metadata.get("nbgrader", {})
         test = cell.source if is_test(cell) else None
@@ -234,13 +246,13 @@ def _output(output: NotebookNode, secret: set[str], *, test: str | None) -> Note
     return output
 
 
-def _heading(submission: Any, marks: Collection[Any]) -> str:
+def _heading(submission: Any, marks: Collection[Any], said: str) -> str:
     missing = [one for one in marks if one.needs_manual_grade]
     more = f", and {len(missing)} of the answers still to be marked" if missing else ""
     late = f", {submission.late_submission_penalty:g} less for being late" if submission.late_submission_penalty else ""
     heading = f"# {submission.score:g} of {submission.max_score:g} points{late}{more}"
     rows = [f"| `{one.cell.name}` | {_points(one)} |" for one in marks]
-    return "\n".join([heading, "", "| cell | points |", "|---|---|", *rows])
+    return "\n".join([heading, "", said, "", "| cell | points |", "|---|---|", *rows])
 
 
 def _points(grade: Any) -> str:

@@ -5,10 +5,8 @@ import warnings
 from pathlib import Path
 from typing import Any, Self
 
-from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import AssignLatePenalties
 
 from tl_course.grading.gradebook import course_config, open_gradebook
 
@@ -60,7 +58,7 @@ class Records:
         if report["status"] not in ("graded", "look"):
             return
         try:
-            self._save(student, report["notebooks"], self._coursedir.get_existing_timestamp(str(folder)))
+            self._save(student, report["notebooks"])
         except BaseException:
             self._gradebook.db.rollback()
             raise
@@ -71,9 +69,8 @@ class Records:
         self._converter.notebooks = [str(path) for path in sorted(target.glob("*.ipynb"))]
         self._converter.run_post_convert_hook()
 
-    def _save(self, student: str, notebooks: dict[str, Any], timestamp: Any) -> None:
-        more = {"timestamp": timestamp} if timestamp else {}
-        submission = self._gradebook.update_or_create_submission(self.name, student, **more)
+    def _save(self, student: str, notebooks: dict[str, Any]) -> None:
+        submission = self._gradebook.update_or_create_submission(self.name, student)
         for notebook in submission.notebooks:
             found = notebooks.get(notebook.name, {"scores": {}, "comments": {}})
             for grade in notebook.grades:
@@ -83,11 +80,4 @@ class Records:
             for comment in notebook.comments:
                 if comment.cell.name in found["comments"]:
                     comment.auto_comment = found["comments"][comment.cell.name]
-            notebook.late_submission_penalty = None
         self._gradebook.db.commit()
-        if submission.total_seconds_late > 0:
-            for notebook in submission.notebooks:
-                about = {"notebook": notebook.name, "assignment": self.name, "student": student}
-                penalties = AssignLatePenalties(config=self._config)
-                penalties(NotebookNode(cells=[]), {"nbgrader": about | {"db_url": self._coursedir.db_url}})
-            self._gradebook.db.expire_all()
