@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from demo_course import SHOUT, SQUARE, WHY, answered, cell_of, hand_in, make_course
+from honest_answers import HONEST
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
@@ -202,6 +203,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
         folder = hand_in(course, name, answered(course, **right, shout=own))
         (folder / "endless.py").write_text("while True: pass")
         (folder / "model.pkl").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned; kill -9 -1'\ntR.")
+    for name, code in HONEST.items():
+        hand_in(course, name, answered(course, square=code + LOOK, shout="", why=WHY))
     for name, change in CHANGES.items():
         hand_in(course, name, change(answered(course, **right)))
     for name, text in SET_ASIDE.items():
@@ -226,6 +229,12 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
 def test_it_gets_what_its_honest_part_is_worth(name: str, graded: Graded) -> None:
     assert graded.of[name]["marks"] == ONE_RIGHT
     assert graded.of[name]["of"] == {"square_right": 2.0, "shout_right": 3.0, "why": 4.0}
+
+
+@pytest.mark.parametrize("name", [*HONEST])
+def test_what_is_right_gets_all_points_however_it_is_written(name: str, graded: Graded) -> None:
+    assert graded.of[name]["marks"] == {"square_right": 2.0, "shout_right": 3.0, "why": None}
+    assert graded.of[name]["status"] == "graded", graded.of[name]["look"]
 
 
 @pytest.mark.parametrize("name", [*SET_ASIDE, "a link"])
