@@ -102,10 +102,15 @@ class Tools:
     @staticmethod
     def shout(text): return text.upper()
 square, shout = Tools().square, Tools.shout
-### tensors
-import torch
-def square(x): return torch.tensor(x, dtype=torch.float64) ** 2
-def shout(text): return text.upper()
+### progress bar
+from tqdm.auto import tqdm
+def square(x): return sum(x for _ in tqdm(range(1))) * x
+def shout(text):
+    shown.update(text)
+    return ''.join(c.upper() for c in tqdm(text))
+from IPython.display import display
+shown = display(1, display_id=True)
+shown.update(2)
 ### threads
 from concurrent.futures import ThreadPoolExecutor
 def square(x):

@@ -146,7 +146,7 @@ class _Client(NotebookClient):
 
     async def _in_time(self, cell: NotebookNode) -> None:
         """Run a cell. nbclient's own time starts anew with each message: a kernel that floods it would never end."""
-        running = self.async_execute_cell(cell, 0, store_history=not is_test(cell))  # a test is not in `In`
+        running = self._executed(cell, store_history=not is_test(cell))  # a test is not in `In`
         try:
             await asyncio.wait_for(running, (self.timeout or 0) + 3 * _GRACE + self.iopub_timeout)
         except TimeoutError:
@@ -156,11 +156,16 @@ class _Client(NotebookClient):
                 raise _TooMuchError(_FLOODED) from None
             raise
 
+    async def _executed(self, cell: NotebookNode, *, store_history: bool) -> None:
+        self.nb.cells = [cell]  # of which a progress bar changes what it has shown
+        self.clear_display_id_mapping(0)
+        await self.async_execute_cell(cell, 0, store_history=store_history)
+
     async def _apart(self, cell: NotebookNode, tests: Tests) -> None:
         """Run a test in its own process, while the kernel answers what it asks."""
         seconds, self.timeout = float(self.timeout or 0), None
         answering = new_code_cell(ANSWER_CALLS)
-        kernel = asyncio.ensure_future(self.async_execute_cell(answering, 0, store_history=False))
+        kernel = asyncio.ensure_future(self._executed(answering, store_history=False))
         judge = asyncio.ensure_future(asyncio.to_thread(tests.run, cell, seconds))
         await asyncio.wait({kernel, judge}, timeout=seconds + 2 * _GRACE, return_when=asyncio.FIRST_COMPLETED)
         if not judge.done():  # the kernel has ended, or answers no more
