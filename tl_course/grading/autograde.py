@@ -1,5 +1,6 @@
 """One submission, from its folder to marks and a notebook that has been run. The gradebook is not seen from here."""
 
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -18,8 +19,11 @@ from tl_course.grading.execute import run_notebook
 from tl_course.grading.handed_in import File, some
 from tl_course.grading.marks import Mark, is_test, mark
 from tl_course.grading.notebook_file import Unreadable
+from tl_course.grading.notes import ORIGINALS
 from tl_course.grading.plan import Plan
+from tl_course.grading.safe_files import show_as_text
 from tl_course.grading.sandbox import Sandbox
+from tl_course.grading.sanitize import sanitize
 from tl_course.grading.submissions import Rejected, examine
 from tl_course.variants import GRADED_STUDENT, plain_id
 
@@ -78,9 +82,23 @@ def autograde(
             "scores": {cell: given.points for cell, (given, _) in marks.items()},
             "comments": _comments(notebook),
         }
-        nbformat.validate(notebook, relax_add_props=True)
-        nbformat.write(notebook, into / f"{name}.ipynb")
+        _put_safely(notebook, into / f"{name}.ipynb", bundle.released[name], report)
+    report["mended"] += show_as_text(into, but_for=bundle.files)
     return report | {"status": "look" if report["look"] else "graded", "seconds": monotonic() - began}
+
+
+def _put_safely(notebook: NotebookNode, path: Path, release: NotebookNode, report: dict[str, Any]) -> None:
+    """Write a notebook such that nothing of it acts where it is opened; as it was, it goes to the originals."""
+    original = json.dumps(notebook)
+    files = [file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*") if file.is_file()]
+    done = sanitize(notebook, trusted={cell.source for cell in release.cells}, files=files)
+    if done.look or done.mended:
+        (path.parent / ORIGINALS).mkdir(exist_ok=True)
+        (path.parent / ORIGINALS / path.name).write_text(original, encoding="ascii")
+    report["look"] += done.look
+    report["mended"] += done.mended
+    nbformat.validate(notebook, relax_add_props=True)
+    nbformat.write(notebook, path)
 
 
 def _mark(cell: NotebookNode) -> Mark:

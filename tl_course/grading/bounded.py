@@ -5,7 +5,7 @@ from typing import Any
 from jupyter_client.session import Session
 from traitlets import Int
 
-__all__ = ["BoundedSession", "shortened", "size_of"]
+__all__ = ["BoundedSession", "image_size", "shortened", "size_of"]
 
 _LINES, _LINE, _NAME = 100, 5_000, 200  # of a traceback; characters of each, and of an error's text; of its name
 
@@ -13,7 +13,8 @@ _LINES, _LINE, _NAME = 100, 5_000, 200  # of a traceback; characters of each, an
 class BoundedSession(Session):
     """A session that sends no content above `most` characters, see `shortened`, and nothing to widgets."""
 
-    most = Int(1 << 20, help="Characters of a message.").tag(config=True)
+    most = Int(1 << 20, help="Characters of a message, but for images.").tag(config=True)
+    images = Int(16 << 20, help="Characters of the images in a message.").tag(config=True)
 
     def send(  # noqa: D102 - as in the base class
         self, stream: Any, msg_or_type: Any, content: Any = None, *arguments: Any, **options: Any
@@ -24,7 +25,7 @@ class BoundedSession(Session):
             kind = str(msg_or_type)
         if kind.startswith("comm_"):  # nobody sees widgets in a notebook that is graded
             return None
-        kept = shortened(kind, content, self.most)
+        kept = shortened(kind, content, self.most, self.images)
         if kept is not content:
             content = kept
             if isinstance(msg_or_type, dict):
@@ -45,12 +46,22 @@ def size_of(value: Any) -> int:
     return 8
 
 
-def shortened(kind: str, content: Any, most: int) -> Any:
-    """The content of a message of this `kind`, the same object where it is short enough.
+def image_size(content: Any) -> int:
+    """Characters of the images that a message shows."""
+    data = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(data, dict):
+        return 0
+    return sum(size_of(value) for kind, value in data.items() if str(kind).startswith("image/"))
+
+
+def shortened(kind: str, content: Any, most: int, images: int = 0) -> Any:
+    """The content of a message of this `kind`, the same object where it is short enough, its `images` apart.
 
     Printed text and errors are cut, what is shown is left out, and each says so.
     """
     if not isinstance(content, dict) or (size := size_of(content)) <= most:
+        return content
+    if size - (drawn := image_size(content)) <= most and drawn <= images:
         return content
     left_out = f"[Of {size:,} characters, at most {most:,} are kept at a time: the rest was left out.]"
     if kind == "stream":

@@ -93,14 +93,18 @@ class Bundle:
         """Patterns of names of files that nbgrader does not take along."""
         return [*self.converter.coursedir.ignore]
 
+    @cached_property
+    def files(self) -> list[Path]:
+        """The assignment's own files, as they lie below its folder, but for those that a submission brings anew."""
+        excluded = {self.source / name for name in self.converter.exclude_overwriting.get(self.name, [])}
+        found = [path for path in files_below(self.source, ignored=self.ignored) if path not in excluded]
+        return [path.relative_to(self.source) for path in found if path.suffix != ".ipynb"]
+
     def add_files(self, folder: Path) -> None:
         """Put the assignment's own files into the folder of a submission, in place of what has the same name there."""
-        excluded = {self.source / name for name in self.converter.exclude_overwriting.get(self.name, [])}
-        for path in files_below(self.source, ignored=self.ignored):
-            if path.suffix != ".ipynb" and path not in excluded:
-                target = folder / path.relative_to(self.source)
-                _make_room(folder, target)
-                shutil.copy(path, target)
+        for path in self.files:
+            _make_room(folder, folder / path)
+            shutil.copy(self.source / path, folder / path)
 
     def complete(self, notebook: NotebookNode, name: str) -> NotebookNode:
         """Give a submitted notebook its hidden tests, points and kernel again, as `nbgrader autograde` does."""

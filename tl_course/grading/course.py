@@ -20,18 +20,23 @@ from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.late import Late, settle
 from tl_course.grading.marks import is_test
 from tl_course.grading.notes import SHOWN
+from tl_course.grading.page import POLICY
+from tl_course.names import printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["assign", "feedback", "grades", "needs_nbgrader"]
+__all__ = ["assign", "feedback", "grades", "needs_nbgrader", "titles"]
 
 _BEGIN, _END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
-# Nothing that a student wrote into a page may run or fetch anything where it is opened.
-_POLICY = (
-    '<meta http-equiv="Content-Security-Policy" '
-    "content=\"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'\">"
-)
+# Wide tables and pictures fit a phone's page: words wrap, and what is wider still is moved within its place.
+_STYLE = """<style>
+body.jp-Notebook { overflow-x: hidden; padding-bottom: 2rem; }
+.jp-RenderedHTMLCommon table { display: block; max-width: 100%; overflow-x: auto; table-layout: auto; }
+.jp-RenderedHTMLCommon :is(td, th) { white-space: normal; overflow-wrap: anywhere; min-width: 3em; }
+.jp-OutputArea-output img, .jp-RenderedHTMLCommon img { max-width: 100%; height: auto; }
+@media (max-width: 40rem) { .jp-InputPrompt, .jp-OutputPrompt { display: none; } }
+</style>"""
 _TELLING = 8  # letters, but for Python's own words, from which on a line of a hidden test is looked for elsewhere
 
 
@@ -136,8 +141,10 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
     _needs_course(course)
     from nbgrader.api import MissingEntry
 
+    from tl_course.grading.sanitize import sanitize
     from tl_course.notebooks.page import to_html
 
+    released = {path.stem: nbformat.read(path, 4) for path in (course / "release" / name).glob("*.ipynb")}
     pages = []
     late = settle(course, name)
     with open_gradebook(course) as gradebook:
@@ -150,10 +157,12 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
                 submission = gradebook.find_submission_notebook(path.stem, name, who)
             except MissingEntry:  # left over from another gradebook
                 continue
-            page = to_html(
-                _for_the_student(notebook, submission, late.get(name, {}).get(who, Late()).said), title=f"{name}: {who}"
-            )
-            page = page.replace("<head>", f"<head>{_POLICY}", 1)
+            release = released.get(path.stem, nbformat.v4.new_notebook())
+            sanitize(notebook, trusted={cell.source for cell in release.cells})
+            said = late.get(name, {}).get(who, Late()).said
+            shown = _for_the_student(notebook, submission, said, titles(release))
+            page = to_html(shown, title=f"{name}: {printable(who)}")
+            page = page.replace("<head>", f"<head>{POLICY}", 1).replace("</head>", f"{_STYLE}</head>", 1)
             target = course / "feedback" / who / name / f"{path.stem}.html"
             target.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(target) as part:
@@ -164,7 +173,7 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
     return pages
 
 
-def _for_the_student(notebook: NotebookNode, submission: Any, late: str) -> NotebookNode:
+def _for_the_student(notebook: NotebookNode, submission: Any, late: str, called: dict[str, str]) -> NotebookNode:
     notebook = deepcopy(notebook)
     parted = [_parted(cell.source) for cell in notebook.cells]
     secret = {line.strip() for _, hidden in parted for line in hidden if _tells(line)}
@@ -172,7 +181,7 @@ def _for_the_student(notebook: NotebookNode, submission: Any, late: str) -> Note
     by_name = {grade.cell.name: grade for grade in submission.grades}
     marks = {name: by_name[name] for name in order if name in by_name}
     comments = {comment.cell.name: comment.comment for comment in submission.comments}
-    cells = [nbformat.v4.new_markdown_cell(_heading(submission, marks.values(), late))]
+    cells = [nbformat.v4.new_markdown_cell(_heading(submission, marks.values(), late, called))]
     for cell, (shown, _) in zip(notebook.cells, parted, strict=True):
         about = cell.metadata.get("nbgrader", {})
         test = cell.source if is_test(cell) else None
@@ -246,13 +255,46 @@ def _output(output: NotebookNode, secret: set[str], *, test: str | None) -> Note
     return output
 
 
-def _heading(submission: Any, marks: Collection[Any], said: str) -> str:
+def titles(release: NotebookNode) -> dict[str, str]:
+    """What the cells with points of an assignment are about, by their names: the headings that they stand below.
+
+    Where several stand below one heading, they are counted. A cell below no heading, or only below that of the whole
+    notebook, is not in it.
+    """
+    found: list[list[str]] = []  # each heading, with what stands below it
+    headings = [line for cell in release.cells if cell.cell_type == "markdown" for line in _headings(cell.source)]
+    top = sum(line.startswith("# ") for line in headings) > 1
+    for cell in release.cells:
+        about = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "markdown" and not about.get("grade"):
+            found += [[line.lstrip("#").strip()] if top or line[1] == "#" else [] for line in _headings(cell.source)]
+        if about.get("grade") and found and found[-1]:
+            found[-1].append(about["grade_id"])
+    return {
+        name: heading if len(names) == 1 else f"{heading} ({number} of {len(names)})"
+        for heading, *names in filter(None, found)
+        for number, name in enumerate(names, 1)
+    }
+
+
+def _headings(source: str) -> list[str]:
+    """Lines of Markdown that are headings, without those in code."""
+    text = re.sub(r"^(```|~~~).*?^\1", "", source, flags=re.MULTILINE | re.DOTALL)
+    return [line.rstrip("# \t") for line in re.findall(r"^#{1,6}[ \t]+\S.*$", text, re.MULTILINE)]
+
+
+def _heading(submission: Any, marks: Collection[Any], said: str, called: dict[str, str]) -> str:
     missing = [one for one in marks if one.needs_manual_grade]
     more = f", and {len(missing)} of the answers still to be marked" if missing else ""
     late = f", {submission.late_submission_penalty:g} less for being late" if submission.late_submission_penalty else ""
     heading = f"# {submission.score:g} of {submission.max_score:g} points{late}{more}"
-    rows = [f"| `{one.cell.name}` | {_points(one)} |" for one in marks]
-    return "\n".join([heading, "", said, "", "| cell | points |", "|---|---|", *rows])
+    rows = [f"| {_cell(called.get(one.cell.name, f'`{one.cell.name}`'))} | {_points(one)} |" for one in marks]
+    return "\n".join([heading, "", said, "", "| question | points |", "|---|---|", *rows])
+
+
+def _cell(text: str) -> str:
+    """Markdown in a table."""
+    return text.replace("|", r"\|")
 
 
 def _points(grade: Any) -> str:
@@ -261,9 +303,6 @@ def _points(grade: Any) -> str:
 
 
 def _said(grade: Any, comment: str | None) -> str:
-    lines = []
-    if grade is not None:
-        lines.append(f"**Points: {_points(grade)}**")
-    if comment:
-        lines.append(comment)
-    return "> " + "\n>\n> ".join(lines) if lines else ""
+    said = [f"**Points: {_points(grade)}**"] if grade is not None else []
+    said += [comment] if comment else []
+    return "\n".join(f"> {line}" for line in "\n\n".join(said).splitlines())

@@ -14,7 +14,7 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tl_course.grading.apart import Tests
-from tl_course.grading.bounded import shortened, size_of
+from tl_course.grading.bounded import image_size, shortened, size_of
 from tl_course.grading.kernels import kernel_manager
 from tl_course.grading.marks import is_test, mark
 from tl_course.grading.notes import ANSWER_CALLS, NOTES, RESTORED, SHOWN, VALUE
@@ -29,6 +29,7 @@ _STANDS = "The cell took more than {} seconds and did not let itself be interrup
 _FLOODED = "The cell sent far more than can be shown, and its kernel was ended."
 _MOST_ASKED = 50_000  # calls of a test to answers; from there on it takes too long in another process
 _FLOOD = 16  # times the limit of output, at which a cell is interrupted
+_ALBUM = 4  # times the limit of images, the same
 _ERROR = 100_000  # characters of an error that are kept
 
 
@@ -129,7 +130,7 @@ class _Client(NotebookClient):
         self.on_cell_executed = self._note
         self.restored: dict[str, None] = {}
         self.sandbox, self._limits, self._deadline = sandbox, sandbox.limits, deadline
-        self._printed, self._updated, self.timed_out, self.judged = 0, 0, "", False
+        self._printed, self._updated, self._shown, self.timed_out, self.judged = 0, 0, 0, "", False
 
     def run(self, cell: NotebookNode, tests: Tests | None = None) -> None:
         """Run a cell: in the kernel, or, with its calls answered there, in the process of the tests."""
@@ -137,7 +138,7 @@ class _Client(NotebookClient):
         if left <= 0:
             raise _OutOfTimeError(f"All cells together took more than {self._limits.notebook_seconds:.0f} seconds.")
         self.timeout = max(1, round(min(self._limits.cell_seconds, left)))
-        self._printed, self.timed_out, self.judged = 0, "", False
+        self._printed, self._shown, self.timed_out, self.judged = 0, 0, "", False
         self.sandbox.begin_cell()
         if tests is None:
             run_sync(self._in_time)(cell)
@@ -232,16 +233,23 @@ class _Client(NotebookClient):
         if msg["msg_type"] == "error":  # which says how the cell ended
             msg["content"] = shortened("error", msg["content"], _ERROR)
             return super().output(outs, msg, None, cell_index)
-        before = self._printed
-        self._printed += size_of(msg["content"])
-        if self._printed <= self._limits.output:
+        images = image_size(msg["content"])
+        were = self._printed, self._shown
+        self._printed += size_of(msg["content"]) - images
+        self._shown += images
+        if not self._is_over(self._printed, self._shown):
             return super().output(outs, msg, display_id, cell_index)
-        if before <= self._limits.output:
+        if not self._is_over(*were):
             text = f"[All that this cell printed after the first {self._limits.output:,} characters was left out.]\n"
+            if self._printed <= self._limits.output:
+                text = f"[All images of this cell after the first {self._limits.images >> 20} MB were left out.]\n"
             outs.append(new_output("stream", name="stdout", text=text))
-        if before <= _FLOOD * self._limits.output < self._printed:
+        if self._is_over(self._printed, self._shown, _FLOOD, _ALBUM) and not self._is_over(*were, _FLOOD, _ALBUM):
             self._stopping = asyncio.ensure_future(self._interrupt())
         return None
+
+    def _is_over(self, printed: int, shown: int, times: int = 1, times_images: int = 1) -> bool:
+        return printed > times * self._limits.output or shown > times_images * self._limits.images
 
     async def _interrupt(self) -> None:
         if self.km is not None:

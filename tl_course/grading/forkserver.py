@@ -104,6 +104,10 @@ class _Server:
         for name in [*_KERNEL, *request["imports"]]:
             with suppress(Exception):  # a submission that needs it will say so itself
                 importlib.import_module(name)
+        if "matplotlib.pyplot" in sys.modules:
+            from IPython.core.pylabtools import activate_matplotlib
+
+            activate_matplotlib(os.environ["MPLBACKEND"])
         # Before a submission's own files can be imported by anybody:
         from tl_course.grading.guard import GuardedKernel, Snapshot
 
@@ -223,11 +227,18 @@ class _Server:
         file = self.sockets / "connection.json"
         file.write_text(json.dumps(request["start"] | {"transport": "ipc", "ip": str(self.sockets / "k")}))
         app = IPKernelApp.instance(kernel_class=GuardedKernel)
-        app.session = BoundedSession(parent=app, most=request["limits"]["output"])
+        app.session = BoundedSession(parent=app, most=request["limits"]["output"], images=request["limits"]["images"])
         app.initialize(["-f", str(file), "--HistoryManager.hist_file=:memory:", "--HistoryManager.enabled=False"])
         with grader:
             self.hand_over(app, grader)
+        if "matplotlib.pyplot" in sys.modules:
+            self.show_figures(app.shell)
         app.start()
+
+    @staticmethod
+    def show_figures(shell: Any) -> None:
+        """Tell a shell how figures are shown, which Matplotlib, imported before there was one, could not."""
+        shell.enable_matplotlib("inline")
 
     def hand_over(self, app: Any, grader: socket.socket) -> None:
         """Connect to the kernel's own sockets, and send the connections to whoever reads `grader`."""

@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-__all__ = ["page", "points", "to_page"]
+from tl_course.names import printable
 
+__all__ = ["POLICY", "page", "points", "to_page"]
+
+# Nothing that a student wrote into a page may run, fetch or send anything where it is opened.
+POLICY = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+    "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\">"
+)
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+{policy}
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
@@ -37,7 +45,7 @@ _WORDS = {"failed": "not graded", "rejected": "set aside", "look": "have a look"
 
 def page(title: str, summary: str, body: str, *, style: str) -> str:
     """A page of its own, without scripts; `title` and `summary` are text, `body` is HTML."""
-    return _PAGE.format(title=escape(title), summary=escape(summary), body=body, style=style)
+    return _PAGE.format(policy=POLICY, title=escape(title), summary=escape(summary), body=body, style=style)
 
 
 def to_page(
@@ -78,11 +86,11 @@ def points(submission: dict[str, Any]) -> str:
 def _row(submission: dict[str, Any]) -> str:
     status = submission["status"]
     return (
-        f'<tr><td>{escape(submission["student"])}</td><td class="{status}">{_WORDS[status]}</td>'
+        f'<tr><td>{escape(printable(submission["student"]))}</td><td class="{status}">{_WORDS[status]}</td>'
         f'<td class="number">{escape(points(submission))}</td><td>{_list(submission["look"])}</td>'
         f'<td>{_list(submission["mended"])}</td><td class="number">{submission["seconds"]:.1f}</td></tr>'
     )
 
 
 def _list(sentences: list[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in sentences)}</ul>" if sentences else ""
+    return f"<ul>{''.join(f'<li>{escape(printable(one))}</li>' for one in sentences)}</ul>" if sentences else ""

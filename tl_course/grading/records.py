@@ -9,6 +9,7 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 
 from tl_course.grading.gradebook import course_config, open_gradebook
+from tl_course.grading.notes import ORIGINALS
 
 __all__ = ["Records"]
 
@@ -50,11 +51,15 @@ class Records:
     def enter(self, report: dict[str, Any], folder: Path) -> None:
         """Write down what `autograde` found; `folder` is what it made, and becomes the student's in ``autograded``.
 
+        Notebooks as they were before anything was taken out go to ``reports/NAME/originals``.
+
         Marks that a person gave stay, and wait to be confirmed.
         """
         student = report["student"]
         target = self.folder("autograded", student)
-        shutil.rmtree(target, ignore_errors=True)  # of an earlier submission
+        originals = Path(self._coursedir.root) / "reports" / self.name / "originals" / student
+        for path in (target, originals):
+            shutil.rmtree(path, ignore_errors=True)  # of an earlier submission
         if report["status"] not in ("graded", "look"):
             return
         try:
@@ -62,6 +67,9 @@ class Records:
         except BaseException:
             self._gradebook.db.rollback()
             raise
+        if (folder / ORIGINALS).exists():
+            originals.parent.mkdir(parents=True, exist_ok=True)
+            (folder / ORIGINALS).replace(originals)
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.replace(target)
         self._converter.set_permissions(self.name, student)

@@ -27,6 +27,7 @@ ISOLATIONS = ("auto", "bwrap", "container", "none")
 # for processes are counted by user. The next number is the user of what judges them.
 _FIRST_USER = 100_000_000
 _FLOOD = 32  # times the limit of output: bytes of a cell's messages, at which its kernel is not listened to any more
+_IMAGES = 6  # times the limit of images, the same
 _BESIDE = 16  # processes and threads of the sandbox's own, where they are counted with those of a submission
 _PATIENCE = 180.0  # seconds in which the warm process has to answer; the longest are its imports
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
@@ -51,7 +52,9 @@ class Limits:
     processes : int
         Processes and threads at a time. Where an ordinary user grades, their other processes count too.
     output : int
-        Bytes that a cell may print or show.
+        Bytes that a cell may print or show, but for images.
+    images : int
+        Bytes of images that a cell may show, as text: a photo of 4 megapixels may take five million, without loss.
     """
 
     cell_seconds: float = 60
@@ -60,6 +63,7 @@ class Limits:
     disk: int = 512 << 20
     processes: int = 256
     output: int = 1 << 20
+    images: int = 16 << 20
 
 
 def pick_isolation(wanted: str = "auto") -> str:
@@ -174,7 +178,7 @@ class Sandbox:
         self._close_relay()
         about = json.loads(Path(connection_file).read_text("utf-8"))
         paths = {name: f"{about['ip']}-{about[f'{name}_port']}" for name in CHANNELS}
-        self._relay = relay = Relay(paths, _FLOOD * self.limits.output)
+        self._relay = relay = Relay(paths, _FLOOD * self.limits.output + _IMAGES * self.limits.images)
         with relay.handover:
             answer = self.ask(
                 start=about,
@@ -215,7 +219,7 @@ class Sandbox:
 
     def _of_a_process(self) -> dict[str, Any]:
         limits = {"memory": self.limits.memory, "file_size": self.limits.disk, "core": 0}
-        limits["output"] = self.limits.output
+        limits |= {"output": self.limits.output, "images": self.limits.images}
         if self._user is not None:
             limits["processes"] = self.limits.processes
         elif self.isolation == "bwrap" and _counts_processes_by_namespace():

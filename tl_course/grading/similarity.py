@@ -19,6 +19,7 @@ import nbformat
 from tl_course.errors import GradingError
 from tl_course.files import atomic_path
 from tl_course.grading.page import page
+from tl_course.names import printable
 
 __all__ = ["Alike", "alike", "answers", "report"]
 
@@ -130,7 +131,7 @@ def report(name: str, *, course: Path) -> tuple[Path, list[Alike]]:
 
 def _page(assignment: str, pairs: list[Alike]) -> str:
     parts = [
-        f"<h2>{escape(pair.first)} and {escape(pair.second)}: {pair.likeness:.0%}</h2>"
+        f"<h2>{escape(printable(pair.first))} and {escape(printable(pair.second))}: {pair.likeness:.0%}</h2>"
         + "".join(
             f"<h3>{escape(cell)}</h3><div class='pair'><pre>{escape(one)}</pre><pre>{escape(other)}</pre></div>"
             for cell, (one, other) in pair.cells.items()

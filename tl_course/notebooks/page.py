@@ -10,7 +10,7 @@ from functools import cache, wraps
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["to_html"]
+__all__ = ["canonical_name", "to_html"]
 
 # nbconvert's lab page without the scripts that it fetches from the net (RequireJS, MathJax, Mermaid, widget manager).
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
@@ -71,7 +71,7 @@ class _Names(dict[str, dict[str, str]]):
 
 def _with_attachments(page: str, attachments: Mapping[str, Any]) -> str:
     """`page` with attached images in place of their names; one that is missing leaves its alternative text."""
-    known = {_canonical(name): bundle for name, bundle in attachments.items()}
+    known = {canonical_name(name): bundle for name, bundle in attachments.items()}
 
     def replace(image: re.Match[str]) -> str:
         tag = image[0].replace(f"data:{_NAMED};base64,", "attachment:")
@@ -79,7 +79,7 @@ def _with_attachments(page: str, attachments: Mapping[str, Any]) -> str:
         if source is None:
             return tag
         name = html.unescape(source[3])
-        data = _data(attachments.get(name) or known.get(_canonical(name)))
+        data = _data(attachments.get(name) or known.get(canonical_name(name)))
         if data is not None:
             return f'{tag[: source.start()]}{source[1]}"{html.escape(data)}"{tag[source.end() :]}'
         alternative = _ALT.search(tag)
@@ -98,7 +98,7 @@ def _data(bundle: Any) -> str | None:
     return f"data:{order[0]};base64,{''.join(images[order[0]]).strip()}" if order else None
 
 
-def _canonical(name: str) -> str:
+def canonical_name(name: str) -> str:
     """One spelling for all under which a name may stand in a link: encoded once, twice or not, accents apart or not."""
     while (plain := unquote(name)) != name:
         name = plain
