@@ -3,14 +3,14 @@
 import csv
 import errno
 import json
-import multiprocessing
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -858,23 +858,28 @@ def test_a_damaged_line_in_the_journal_is_reported_and_skipped(class_folders: Ma
     assert len(open_warned(root, "line 1 is damaged")) == 9
 
 
-def note_often(root: Path, name: str, start: Barrier) -> None:
-    images = ImageSet.open(root)
-    start.wait(30)
-    for number in range(100):
-        images.note(name, f"{number} {'x' * number}")
+NOTE_OFTEN = """import sys
+from tl_course import ImageSet
+images = ImageSet.open(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(100):
+    images.note(sys.argv[2], f"{number} {'x' * number}")
+"""
 
 
 def test_two_writers_at_once_lose_nothing(class_folders: Maker) -> None:
     root = class_folders(bird=5, forest=5)
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(2)
-    writers = [context.Process(target=note_often, args=(root, f"{name}/0.jpg", start)) for name in ("bird", "forest")]
+    commands = [[sys.executable, "-c", NOTE_OFTEN, str(root), f"{label}/0.jpg"] for label in ("bird", "forest")]
+    writers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1])
+        for command in commands
+    ]
     for writer in writers:
-        writer.start()
+        assert writer.stdout is not None and writer.stdout.readline() == b"ready\n"
     for writer in writers:
-        writer.join(60)
-    assert [writer.exitcode for writer in writers] == [0, 0]
+        writer.communicate(b"go\n", timeout=60)
+    assert [writer.returncode for writer in writers] == [0, 0]
     assert len(ImageSet.open(root).journal) == 200
 
 
