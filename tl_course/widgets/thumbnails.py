@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -49,7 +50,8 @@ class Thumbnails:
             for name in self._inside(names):
                 self._one(name)
 
-        threading.Thread(target=work, daemon=True).start()
+        with suppress(RuntimeError):  # an interpreter that ends starts no thread any more: from Python 3.12 on
+            threading.Thread(target=work, daemon=True).start()
 
     def _inside(self, names: Iterable[str]) -> list[str]:
         return [name for name in dict.fromkeys(names) if (self.root / name).resolve().is_relative_to(self.root)]
