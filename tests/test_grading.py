@@ -358,6 +358,9 @@ def test_what_is_not_there_is_said(course: Path) -> None:
 
     with pytest.raises(GradingError, match=r"Assignments there: demo\."):
         assign("demmo", course=course)
+    for name in ("hw+1", "hw [1]", " hw", "..", "h\x1bw", "a" * 200):
+        with pytest.raises(GradingError, match="nbgrader takes no assignment whose name"):
+            assign(name, course=course)
     with pytest.raises(GradingError, match="run `tl-course assign ps9` first"):
         grade("ps9", course=course)
     with pytest.raises(GradingError, match="Nothing was handed in"):
@@ -366,3 +369,11 @@ def test_what_is_not_there_is_said(course: Path) -> None:
         feedback("demo", course=course)
     with pytest.raises(GradingError, match="choose auto, bwrap, container, none"):
         pick_isolation("hope")
+    path = course / "source" / "demo" / "demo.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[-1].source += "\n### BEGIN MARK SCHEME\n![](attachment:model.png)\n### END MARK SCHEME"
+    notebook.cells[-1].metadata.nbgrader |= {"task": True, "solution": False, "grade": False, "locked": True}
+    nbformat.write(notebook, path)
+    with pytest.raises(GradingError, match="Encountered an attachment in a marking scheme") as caught:
+        assign("demo", course=course)
+    assert "Traceback" not in str(caught.value) and "\n" not in str(caught.value)

@@ -37,6 +37,8 @@ body.jp-Notebook { overflow-x: hidden; padding-bottom: 2rem; }
 .jp-OutputArea-output img, .jp-RenderedHTMLCommon img { max-width: 100%; height: auto; }
 @media (max-width: 40rem) { .jp-InputPrompt, .jp-OutputPrompt { display: none; } }
 </style>"""
+_LONGEST_NAME = 128  # letters of an assignment's name, in nbgrader's gradebook
+_LONGEST_ERROR = 500  # letters of what nbgrader says
 _TELLING = 8  # letters, but for Python's own words, from which on a line of a hidden test is looked for elsewhere
 
 
@@ -62,14 +64,43 @@ def assign(name: str, *, course: Path) -> Path:
     """
     needs_nbgrader()
     from nbgrader.apps import NbGraderAPI
+    from traitlets import TraitError
 
+    _check_name(name)
     if not list((course / "source" / name).glob("*.ipynb")):
         there = ", ".join(sorted(path.parent.name for path in (course / "source").glob("*/*.ipynb"))) or "none"
         raise GradingError(f"There is no {course}/source/{name} with a notebook in it. Assignments there: {there}.")
-    done = NbGraderAPI(config=course_config(course)).generate_assignment(name, force=True)
+    try:
+        done = NbGraderAPI(config=course_config(course)).generate_assignment(name, force=True)
+    except TraitError as problem:
+        raise GradingError(f"nbgrader could not make {name}: {problem}") from problem
     if not done["success"]:
-        raise GradingError(f"nbgrader could not make {name}: {done.get('error') or done.get('log')}")
+        said = _first_error(f"{done.get('log') or ''}\n{done.get('error') or ''}")
+        raise GradingError(f"nbgrader could not make {name}: {said} Mend it in {course / 'source' / name}.")
     return course / "release" / name
+
+
+def _check_name(name: str) -> None:
+    """Raise where nbgrader, its gradebook or a file cannot have an assignment of this name."""
+    if name != name.strip() or not name.isprintable() or name.startswith(".") or set(name) & set("+[]*?/\\"):
+        problem = "blanks at its ends, a point at its beginning, or any of + [ ] * ? / \\ in it"
+    elif len(name) > _LONGEST_NAME:
+        problem = f"more than {_LONGEST_NAME} letters"
+    else:
+        return
+    raise GradingError(f"nbgrader takes no assignment whose name has {problem}: rename {name!r} in source/.")
+
+
+def _first_error(log: str) -> str:
+    """What went wrong, as a sentence, out of a log with tracebacks: the first error that says more than "see above"."""
+    pattern = r"^ {0,4}(?:\w+\.)*(\w+(?:Error|Exception)): ?(.*(?:\n {5,}.*)*)"
+    found = re.findall(pattern, log, re.MULTILINE)
+    told = [text for kind, text in found if kind != "NbGraderException" and text.strip()] or [text for _, text in found]
+    said = " ".join(
+        (told[0] if told else log.strip().splitlines()[-1] if log.strip() else "it does not say why").split()
+    )
+    said = said if len(said) <= _LONGEST_ERROR else f"{said[:_LONGEST_ERROR]}…"
+    return said if said.endswith((".", "…")) else f"{said}."
 
 
 def _needs_course(course: Path) -> None:
