@@ -74,9 +74,11 @@ HABITS = {
         "first, second = collect(1), collect(2)\nassert first is second == [1, 2]",
     ),
     "files": (
-        "def lines(path):\n    with open(path) as file:\n        return len(file.readlines())",
+        "def lines(path):\n    with open(path) as file:\n        return len(file.readlines())\n"
+        "def save(frame):\n    frame.to_csv('saved.csv', index=False)",
         "import os, tempfile\nwith tempfile.TemporaryDirectory() as folder:\n    path = os.path.join(folder, 'a.txt')\n"
-        "    with open(path, 'w') as file:\n        file.write('one\\ntwo\\n')\n    assert lines(path) == 2",
+        "    with open(path, 'w') as file:\n        file.write('one\\ntwo\\n')\n    assert lines(path) == 2\n"
+        "save(table)\nassert os.path.exists('saved.csv') and list(pd.read_csv('saved.csv').n) == [3, 1, 2]",
     ),
     "round": (
         "def round(x):\n    return int(x + 0.5)",

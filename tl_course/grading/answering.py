@@ -253,7 +253,7 @@ class _Server:
         if (place := self._places.get(id(value))) and self._given.get(place[0], {}).get(place[1]) is value:
             return place
         kind = type(value)
-        if final or (kind.__module__, kind.__qualname__) in self._accepted:
+        if final or _is_accepted(kind, self._accepted):
             number = self._numbers.get(id(value))
             if number is None:
                 number = self._numbers[id(value)] = self._next
@@ -311,7 +311,7 @@ def _about(value: Any, accepted: frozenset[tuple[str, str]]) -> dict[str, Any]:
     """What the other side is to know of a thing that stays here."""
     kind = type(value)
     about: dict[str, Any] = {"type": kind.__name__, "module": kind.__module__}
-    if (kind.__module__, kind.__qualname__) in accepted:
+    if _is_accepted(kind, accepted):
         return about | {"class": (kind.__module__, kind.__qualname__), "state": dict(vars(value))}
     about["methods"] = [name for name in SPECIAL if _has(kind, name)]
     about["iterates"] = inspect.isgenerator(value)
@@ -319,6 +319,12 @@ def _about(value: Any, accepted: frozenset[tuple[str, str]]) -> dict[str, Any]:
     if callable(value):
         about |= _about_function(value)
     return about
+
+
+def _is_accepted(kind: type, accepted: frozenset[tuple[str, str]]) -> bool:
+    """Whether the other side makes instances of a class anew, from their attributes."""
+    known = (kind.__module__, kind.__qualname__) in accepted
+    return known and getattr(kind, "__new__", None) is object.__new__ and bool(kind.__dictoffset__)
 
 
 def _has(kind: type, name: str) -> bool:

@@ -33,6 +33,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from tl_course.grading.brought import Brought
 from tl_course.grading.cell_syntax import bound, changed, defines_class
 from tl_course.grading.checks import raised_by
 from tl_course.grading.frames import Frames, GoneError
@@ -54,7 +55,7 @@ def serve(control: socket.socket, answers: socket.socket, student_home: Path) ->
     os.environ[ANSWER_HOME] = str(student_home)
     _let_read()
     told = receive(control)
-    judge = Judge(control, answers, **told)
+    judge = Judge(control, answers, Brought(student_home), **told)
     while (request := receive(control)) is not None:
         if "test" in request:  # else it came too late to end one
             send(control, judge.run(**request))
@@ -97,6 +98,8 @@ class Judge:
     ----------
     control, answers : socket.socket
         To whoever grades, and to the process of the answer.
+    brought : Brought
+        Files of the answer's.
     cells : list of str
         Of the instructor's, that are no tests.
     answered : list of str
@@ -113,6 +116,7 @@ class Judge:
         self,
         control: socket.socket,
         answers: socket.socket,
+        brought: Brought,
         *,
         cells: list[str],
         answered: list[str],
@@ -123,7 +127,7 @@ class Judge:
         sys.meta_path.insert(0, _HandedOut(files))
         self._until, self.timed_out = 0.0, False
         self._frames = Frames(answers, self._may_wait, control)
-        self._answers = Answers(self._frames, self._known)
+        self._answers = Answers(self._frames, self._known, brought.bring)
         self._pending = [(number, source, bound(source)) for number, source in enumerate(cells)]
         self._imports = [(statement, changed(statement)) for statement in imports]
         self._answered, self._builtins = set(answered), set(builtins)
