@@ -90,6 +90,27 @@ def test_a_time_without_a_zone_is_no_time(course: Path, platform: str) -> None:
     done = take(course, EXPORTS[platform]("a", "b", "c"))
     assert done.untimed == ["ada", "bob", "zoe"] and done.doubtful == []
     assert all("timestamp.txt" not in files for files in handed_in(course).values())
+    (course / "submitted" / "zoe" / "demo" / "timestamp.txt").write_text("by hand")
+    done = take(course, EXPORTS[platform]("a", "b", "c"), timezone="Europe/Berlin")  # the teacher tells it
+    assert done.unchanged == ["ada", "bob", "zoe"]
+    stamps = {student: files["timestamp.txt"] for student, files in handed_in(course).items()}
+    assert stamps == TIMES[platform] | {"zoe": "by hand"}
+
+
+def test_moodles_worksheet_tells_when_and_which_is_newer(course: Path) -> None:
+    def worksheet(time: str) -> Path:
+        path = course / "worksheet.csv"
+        path.write_text(
+            "Identifier,Full name,Username,Grade,Last modified (submission)\n"
+            f'Participant 77001,Ada Lovelace,ada,,"Thursday, 1 October 2026, {time}"\n'
+        )
+        return path
+
+    name = "Ada Lovelace_77001_assignsubmission_file_/demo.ipynb"
+    take(course, {name: "first"}, roster=worksheet("9:30 AM"), timezone="Europe/Berlin")
+    assert handed_in(course)["ada"] == {"demo.ipynb": "first", "timestamp.txt": "2026-10-01 07:30:00 UTC"}
+    assert take(course, {name: "second"}, roster=worksheet("9:31 AM"), timezone="Europe/Berlin").newer == ["ada"]
+    assert "newer, and stays" in take(course, {name: "first"}, roster=worksheet("9:30 AM")).doubtful[0][1]
 
 
 def test_an_hour_that_comes_twice_is_no_certain_time(course: Path) -> None:

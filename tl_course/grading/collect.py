@@ -149,9 +149,7 @@ def _of_students(
         keys = ", ".join(map(printable, unused))
         raise GradingError(f"Nothing in the export is called {keys} (--is): the names are those that are listed.")
     if by_name:
-        done.remarks.append(
-            f"{len(by_name)} were known by their names alone; the roster has no id that the export tells."
-        )
+        done.remarks.append(f"known by name alone, for the roster has no id that the export tells: {len(by_name)}")
     return found
 
 

@@ -182,6 +182,8 @@ def _records(course: Path, assignment: str | None) -> tuple[str, dict[str, dict[
     names = sorted(set(table["assignment"]))
     if assignment is None and len(names) == 1:
         assignment = names[0]
+    if not names:
+        raise GradingError(f"There are no marks in {course} yet: grade something first, tl-course grade NAME.")
     if assignment is None or assignment not in names:
         there = printable(", ".join(names)) or "none"
         raise GradingError(f"Say which assignment: --assignment NAME. There are marks of: {there}.")

@@ -7,7 +7,7 @@ canvas       ``NAME_LATE_USER_UPLOAD_FILE`` in one folder: the sortable name in 
              where it was, Canvas's ids of the user and of the uploaded file. Only the newest attempt, and no time.
              https://github.com/instructure/canvas-lms/blob/master/lib/content_zipper.rb
 moodle       ``FULL NAME_NUMBER_assignsubmission_file_/FILE``, or the same with ``_`` for ``/``; the number is of the
-             participant in this assignment. Only the newest attempt, and no time.
+             participant in this assignment. Only the newest attempt; the grading worksheet tells when.
              https://github.com/moodle/moodle/blob/main/mod/assign/classes/downloader.php
 blackboard   ``TITLE_LOGIN_attempt_YYYY-MM-DD-hh-mm-ss_FILE``, and for each attempt a receipt, the same without
              ``_FILE`` and with ``.txt``, that begins with ``Name: FULL NAME (LOGIN)``. The time is the server's.
@@ -207,6 +207,8 @@ def _moodle(files: Sequence[ExportFile], roster: Roster, notebooks: Collection[s
         name, number = found["name"], found["number"]
         attempt = attempts.setdefault(number, Attempt(number, [[("participant", number), ("name", name)]]))
         attempt.files[found["file"]] = file
+        for student in roster.find("participant", number):
+            attempt.time = _date(roster.students[student].told.get("time", ""))
     return _collected("moodle", attempts, strange)
 
 
@@ -301,9 +303,13 @@ def _brightspace(files: Sequence[ExportFile], roster: Roster, notebooks: Collect
 
 
 def _date(text: str) -> datetime | None:
-    """A date as Brightspace writes it into names, in English: "Sep 24, 2026 926 PM", "24 September, 2026 2126"."""
+    """A date in English as Brightspace and Moodle write it, without a zone.
+
+    "Sep 24, 2026 926 PM", "24 September, 2026 2126", "Thursday, 24 September 2026, 9:26 PM"
+    """
+    text = re.sub(r"^[A-Za-z]+day,\s*", "", text.strip())
     for form in _DATES:
-        if found := form.fullmatch(text.strip()):
+        if found := form.fullmatch(text):
             hour = int(found["hour"])
             if found["half"]:
                 if not 1 <= hour <= 12:

@@ -18,6 +18,7 @@ Moodle participant     ``Identifier`` ("Participant 123456") of an assignment's 
 GitHub                 ``github_username``, ``identifier`` (``classroom_roster.csv``), ``roster_identifier`` and
                        ``student_repository_name`` (``grades.csv``)
 group                  ``group``, ``group_name``, ``team``
+time of handing in     ``Last modified (submission)`` (Moodle's worksheet), ``submission_timestamp`` (GitHub)
 =====================  =======================================================================================
 
 Sources: https://nbgrader.readthedocs.io/en/stable/user_guide/managing_the_database.html (``students.csv``);
@@ -66,7 +67,7 @@ _HEADERS = {
     "email": "email", "email address": "email", "e mail": "email",
     "canvas id": "canvas", "canvas user id": "canvas", "lms user id": "canvas",
     "github username": "github", "roster identifier": "identifier", "identifier": "identifier",
-    "student repository name": "repository", "submission timestamp": "time",
+    "student repository name": "repository", "submission timestamp": "time", "last modified submission": "time",
     "first name": "first", "firstname": "first", "last name": "last", "lastname": "last", "surname": "last",
     "name": "name", "full name": "name", "student": "name", "student name": "name",
     "group": "group", "group name": "group", "team": "group",
@@ -257,7 +258,7 @@ def to_roster(table: Table, *, id_column: str | None = None) -> Roster:
         told = {kind: value for kind, index in columns.items() if (value := _value(kind, row[index]))}
         name = told.pop("name", "")
         first, last = told.pop("first", ""), told.pop("last", "")
-        if _is_no_student(name or row[0]):
+        if _is_no_student(name or row[0]) or not (told or name or first or last):
             continue
         problem = _problem(student := told.get(kind_of_id, ""), KINDS[kind_of_id])
         if problem:

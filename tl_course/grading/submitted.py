@@ -23,6 +23,7 @@ __all__ = ["Collected", "Submitted"]
 
 MOST_FILES = 2000  # of a submission
 MOST_BYTES = 200 << 20  # of a submission, unpacked
+_SHOWN = 20  # of many, in what a person reads
 _TIME = "timestamp.txt"  # where nbgrader looks for when a submission came in
 
 
@@ -56,6 +57,15 @@ class Collected:
     absent: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
+    def _advice(self) -> str:
+        """How times may become certain."""
+        return {
+            "blackboard": "; the zone of its times makes them so: --timezone",
+            "brightspace": "; the zone of its times makes them so: --timezone",
+            "moodle": "; its grading worksheet as roster, and --timezone, make them so",
+            "github": "; its grades.csv as roster makes them so",
+        }.get(self.platform, "")
+
     def summary(self, *, dry_run: bool = False) -> str:
         """The same for a person to read, a line or more for each kind."""
         counts = f"{len(self.new)} new, {len(self.newer)} newer than before, {len(self.unchanged)} unchanged"
@@ -64,7 +74,7 @@ class Collected:
             ("new", self.new),
             ("newer, and what was there is kept in downloaded/", self.newer),
             (f"late, says {self.platform}, which does not tell when: give the penalty by hand", self.late),
-            ("no time is certain, so nothing counts as late", self.untimed),
+            (f"nothing counts as late, for no time is certain{self._advice()}", self.untimed),
             ("on the roster, and nothing handed in", self.absent),
         )
         for text, students in kinds:
@@ -73,13 +83,14 @@ class Collected:
         lines += [printable(remark) for remark in self.remarks]
         if self.doubtful:
             lines.append(f"not collected, have a look ({len(self.doubtful)}):")
-            lines += [f"  {printable(what)}\n    {printable(why)}" for what, why in self.doubtful]
+            lines += [f"  {printable(what)}\n    {printable(why)}" for what, why in self.doubtful[:_SHOWN]]
+            lines += [f"  and {len(self.doubtful) - _SHOWN} more: all with --json"] * (len(self.doubtful) > _SHOWN)
         return "\n".join(lines)
 
 
-def _some(students: list[str], most: int = 20) -> str:
-    more = f" and {len(students) - most} more (all with --json)" if len(students) > most else ""
-    return ", ".join(students[:most]) + more
+def _some(students: list[str]) -> str:
+    more = f" and {len(students) - _SHOWN} more (all with --json)" if len(students) > _SHOWN else ""
+    return ", ".join(students[:_SHOWN]) + more
 
 
 class Submitted:
@@ -130,12 +141,14 @@ class Submitted:
         time = self._time(newest)
         about = {
             "platform": self.done.platform, "key": newest.key, "late": newest.late, "order": newest.order,
-            "written": newest.time.isoformat() if newest.time else None, "digest": digest,
+            "written": newest.time.isoformat() if newest.time else None, "stamp": _stamp(time), "digest": digest,
         }  # fmt: skip
+        before = self._known.get(student, {})
         target = self.course / "submitted" / student / self.name
         there = _digest_of(target) if target.exists() or target.is_symlink() else None
         if there == digest:
-            self._known.setdefault(student, about)
+            self._known[student] = about
+            self._set_time(target, time, before)
             where = self.done.unchanged
         else:
             reason = self._why_not(student, there, newest) if there is not None else ""
@@ -219,7 +232,19 @@ class Submitted:
                 with file.open() as stream, path.open("wb") as out:
                     shutil.copyfileobj(stream, out, 1 << 20)
             if time is not None:
-                (part / _TIME).write_text(f"{time:%Y-%m-%d %H:%M:%S} UTC", encoding="utf-8")
+                (part / _TIME).write_text(_stamp(time), encoding="utf-8")
+
+    def _set_time(self, target: Path, time: datetime | None, before: dict[str, Any]) -> None:
+        """Write a time that was not known before, unless there is one by hand."""
+        path = target / _TIME
+        there = path.read_text("utf-8", "replace") if path.is_file() else ""
+        if time is not None and there in ("", before.get("stamp")) and not self.dry_run:
+            path.write_text(_stamp(time), encoding="utf-8")
+
+
+def _stamp(time: datetime | None) -> str:
+    """A time in UTC as nbgrader writes it."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
 
 
 def _newest(attempts: list[Attempt]) -> tuple[Attempt | None, str]:
