@@ -185,10 +185,15 @@ def test_two_of_one_name_are_told_apart_by_the_teacher_only(course: Path) -> Non
         take(course, files, known={"9-1": "doe1"})
 
 
-def test_what_one_of_a_group_hands_in_counts_for_all_of_it(course: Path) -> None:
-    done = take(course, {"red_LATE_502_1_demo.ipynb": "of red", "blue_503_2_demo.ipynb": "of blue"}, groups=True)
-    assert done.new == ["ada", "bob", "zoe"] and done.late == ["ada", "bob"]
-    assert handed_in(course)["ada"] == {"demo.ipynb": "of red"}
+def test_a_groups_work_is_collected_once_and_each_member_gets_the_mark(course: Path, marked: Path) -> None:
+    done = take(course, {"red_LATE_502_1_demo.ipynb": "of red", "lovelaceada_501_2_demo.ipynb": "old"}, groups=True)
+    assert not done.new and "nothing tells which is newest" in done.doubtful[0][1]
+    done = take(course, {"red_LATE_502_1_demo.ipynb": "of red", "deedee_504_2_demo.ipynb": "of dee"}, groups=True)
+    assert done.new == ["dee", "red"] and done.late == ["red"] and done.absent == ["zoe"]
+    (course / "groups.csv").write_text("id,SID,group\nada,1,\neve,2,mallory\nmo,3,mallory\nx,4,../x\n")
+    exported = export_marks("gradescope", course=marked, roster=course / "groups.csv", out=course / "out.csv")
+    assert exported.marks == {"ada": 5, "eve": 9, "mo": 9} and exported.strangers == ["zoe"]
+    assert "group '../x' cannot be used" in exported.remarks[0]
 
 
 # --- again, and nothing is lost ---------------------------------------------------------------------------------------

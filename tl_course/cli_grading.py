@@ -66,7 +66,7 @@ def _add_collect(commands: Any, *parents: argparse.ArgumentParser) -> None:
         help="whose a doubtful submission is; WHAT as it was listed; may be repeated",
     )  # fmt: skip
     collect.add_argument("--timezone", metavar="ZONE", help="of times without one, such as Europe/Berlin")
-    collect.add_argument("--groups", action="store_true", help="what one hands in counts for all of the column group")
+    collect.add_argument("--groups", action="store_true", help="what one hands in is the group's, by the column group")
     collect.add_argument("--replace", action="store_true", help="also replace where it is not certain what is newer")
     collect.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
 

@@ -54,7 +54,8 @@ def collect(
     timezone : str, optional
         Of the times that Blackboard and Brightspace write, such as "Europe/Berlin"; without it no time is certain.
     groups : bool
-        What one of a group handed in counts for all of the roster's column ``group``.
+        What one of a group handed in is the group's, by the name in the roster's column ``group``; it is graded once,
+        and `export_marks` gives each member the mark.
     replace : bool
         Also replace what differs where nothing tells which is newer, or what was changed by hand.
     dry_run : bool
@@ -84,7 +85,10 @@ def collect(
         for student, theirs in sorted(attempts.items()):
             submitted.take(student, theirs)
         submitted.write_down()
-    done.absent = sorted(set(students.students) - set(attempts) - submitted.there())
+    present = attempts.keys() | submitted.there()
+    done.absent = sorted(
+        student for student in students.students if not {student, students.group_of(student)} & present
+    )
     return done
 
 
@@ -142,7 +146,7 @@ def _of_students(
             )
             continue
         if groups:
-            owners = sorted({member for owner in owners for member in roster.group_of(owner)})
+            owners = sorted({roster.group_of(owner) for owner in owners})
         for owner in owners:
             found[owner].append(attempt)
     if unused:

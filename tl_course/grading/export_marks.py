@@ -161,10 +161,11 @@ def export_marks(
     path = out or course / "reports" / assignment / f"{platform}.{suffix}"
     done = MarksExport(platform, assignment, path, remarks=list(people.remarks))
     scores = {student: record["score"] for student, record in records.items() if record["score"] is not None}
-    marks = {student: score for student, score in scores.items() if student in people.students}
-    done.strangers = sorted(scores.keys() - marks.keys())
+    whose = {student: student if student in records else people.group_of(student) for student in people.students}
+    marks = {student: scores[by] for student, by in whose.items() if by in scores}
+    done.strangers = sorted(scores.keys() - set(whose.values()))
     for student in people.students.keys() - marks.keys():
-        cells = records[student]["missing"] if student in records else None
+        cells = records[whose[student]]["missing"] if whose[student] in records else None
         done.without[student] = "nothing graded" if cells is None else f"a person has to mark {cells}"
     most = max(float(record["max_score"]) for record in records.values())
     title = column or assignment

@@ -161,10 +161,9 @@ class Roster:
             passed.append(kind)
         return "", []
 
-    def group_of(self, student: str) -> list[str]:
-        """Ids of all in a student's group, the student's own too."""
-        group = self.students[student].told.get("group")
-        return self.find("group", group) if group else [student]
+    def group_of(self, student: str) -> str:
+        """A student's group, as an id of the course; the student where there is none."""
+        return self.students[student].told.get("group", student)
 
 
 def name_key(name: str) -> str:
@@ -279,6 +278,13 @@ def to_roster(table: Table, *, id_column: str | None = None) -> Roster:
                 "under it until there is one."
             )
     students = {same[0].id: same[0] for same in counts.values() if len(same) == 1}
+    for group in sorted({somebody.told["group"] for somebody in students.values() if "group" in somebody.told}):
+        problem = _problem(group, "group") or ("it is a student's id too." if group.casefold() in counts else "")
+        if problem:
+            remarks.append(f"The group {printable(group)!r} cannot be used: {problem}")
+            for somebody in students.values():
+                if somebody.told.get("group") == group:
+                    del somebody.told["group"]
     kinds = {kind for somebody in students.values() for kind in somebody.told}
     kinds |= {"name"} if any(somebody.name_keys for somebody in students.values()) else set()
     return Roster(students, kinds, remarks, table.path)
