@@ -67,7 +67,7 @@ def brightspace(ada: str, bob: str, zoe: str) -> dict[str, str | bytes]:
         "index.html": "<html>",
         "397063-255 - Ada Lovelace - Oct 1, 2026 930 AM/demo.ipynb": ada,
         "397064-255 - Bob Brown - Sep 30, 2026 1105 AM/demo.ipynb": "an earlier attempt",
-        "397064-255 - Bob Brown - Oct 1, 2026 801 PM/demo.ipynb": bob,
+        "397064-255 - Bob Brown- Oct 1, 2026 801 PM/demo.ipynb": bob,
         f"397065-255 - {ZOE} - 1 October, 2026 1230/demo.ipynb": zoe,
     }
 

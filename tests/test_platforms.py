@@ -173,7 +173,7 @@ def test_what_is_not_certain_is_asked_about(course: Path, names: list[str], why:
 
 
 def test_two_of_one_name_are_told_apart_by_the_teacher_only(course: Path) -> None:
-    (course / "roster.csv").write_text("id,Full name\ndoe1,Jane Doe\ndoe2,Jane Doe\n")
+    (course / "roster.csv").write_text('sep=;\nid;"Full, or other, name";Full name\ndoe1;;Jane Doe\ndoe2;;Jane Doe\n')
     files = {"7-1 - Jane Doe - Oct 1, 2026 930 AM/a.ipynb": "x", "8-1 - Jane Doe - Oct 1, 2026 931 AM/a.ipynb": "y"}
     done = take(course, files)
     assert not done.new and [key for key, _ in done.doubtful] == ["7-1 - Jane Doe", "8-1 - Jane Doe"]
@@ -188,8 +188,10 @@ def test_two_of_one_name_are_told_apart_by_the_teacher_only(course: Path) -> Non
 def test_a_groups_work_is_collected_once_and_each_member_gets_the_mark(course: Path, marked: Path) -> None:
     done = take(course, {"red_LATE_502_1_demo.ipynb": "of red", "lovelaceada_501_2_demo.ipynb": "old"}, groups=True)
     assert not done.new and "nothing tells which is newest" in done.doubtful[0][1]
-    done = take(course, {"red_LATE_502_1_demo.ipynb": "of red", "deedee_504_2_demo.ipynb": "of dee"}, groups=True)
-    assert done.new == ["dee", "red"] and done.late == ["red"] and done.absent == ["zoe"]
+    both = {"redteam_LATE_500_1_demo.ipynb": "of red", "deedee_504_2_demo.ipynb": "of dee"}
+    (course / "roster.csv").write_text(ROSTER.replace("red\n", "red team\n"), encoding="utf-8")
+    done = take(course, both, groups=True)
+    assert done.new == ["dee", "red team"] and done.late == ["red team"] and done.absent == ["zoe"]
     (course / "groups.csv").write_text("id,SID,group\nada,1,\neve,2,mallory\nmo,3,mallory\nx,4,../x\n")
     exported = export_marks("gradescope", course=marked, roster=course / "groups.csv", out=course / "out.csv")
     assert exported.marks == {"ada": 5, "eve": 9, "mo": 9} and exported.strangers == ["zoe"]

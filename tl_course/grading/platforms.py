@@ -279,7 +279,7 @@ def _brightspace(files: Sequence[ExportFile], roster: Roster, notebooks: Collect
     strange = []
     for file in files:
         top, _, inside = file.name.partition("/")
-        parts = top.split(" - ")
+        parts = re.split(r"\s*- ", top)  # "Mary-Ann Smith- Sep 24" too
         if len(parts) < 2 or not _IDS.fullmatch(parts[0].strip()):
             if file.name.lower() != "index.html":  # Brightspace's own list
                 strange.append(file.name)

@@ -133,7 +133,7 @@ class Roster:
         for student in self.students.values():
             self._by["id", student.id.casefold()].append(student.id)
             for kind, value in student.told.items():
-                self._by[kind, value.casefold()].append(student.id)
+                self._by[kind, name_key(value) if kind == "group" else value.casefold()].append(student.id)
             for key in student.name_keys:
                 self._by["name", key].append(student.id)
 
@@ -144,7 +144,8 @@ class Roster:
         """
         if kind in _AS_IDS and kind not in self.kinds:
             kind = "id"
-        return self._by.get((kind, name_key(value) if kind == "name" else nfc(value).strip().casefold()), [])
+        key = name_key(value) if kind in ("name", "group") else nfc(value).strip().casefold()
+        return self._by.get((kind, key), []) if key else []
 
     def match(self, person: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
         """Who somebody may be, by the most certain kind that both tell; `person` begins with that.
@@ -203,8 +204,10 @@ def read_table(path: Path) -> Table:
     except OSError as error:
         raise GradingError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
     text, encoding = _decoded(content)
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    first, _, rest = text.partition("\n")
+    if re.fullmatch(r"sep=.\r?", first):  # of Excel
+        first, text = rest.partition("\n")[0], rest
+    delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
     try:
         lines = [
             [nfc(cell) for cell in line] for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
