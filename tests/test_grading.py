@@ -317,7 +317,9 @@ def test_the_solution_is_rehearsed_and_what_it_made_is_shared(course: Path) -> N
 @isolated
 def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> None:
     folder = hand_in(course, "ada", answered(course, square=SQUARE, shout=SHOUT, why=WHY))
-    (folder / "timestamp.txt").write_text("2026-10-02 13:30:00 CEST")
+    beside = {"timestamp.txt": "2026-10-02 13:30:00 CEST", "submission_secret.txt": "for nbgrader's exchange"}
+    for name, text in beside.items():
+        (folder / name).write_text(text)
     with (course / "nbgrader_config.py").open("a") as file:
         file.write("c.LateRules.due = {'demo': '01.10.2026 12:00 UTC'}\nc.LateRules.percent_per_day = 10\n")
     (submission,) = json.loads(command(course, "grade", "demo").stdout)["submissions"]
@@ -337,6 +339,7 @@ def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> Non
         ["why", "4,", "still", "to"],
     ]  # fmt: skip
     assert "swordfish" not in text.lower() and late in text and "0.5 less for being late" in text
+    assert {path.name: path.read_text() for path in Path(page).parent.glob("*.txt")} == beside
 
     with (course / "nbgrader_config.py").open("a") as file:
         file.write("c.LateRules.due = {'demo': '03.10.2026 12:00 UTC'}\n")

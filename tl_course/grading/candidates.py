@@ -16,6 +16,7 @@ MOST_CELLS = 1000
 _MOST = 20  # notebooks that are looked at
 _SNIFFED = 100  # files of other names that are looked into, where none is called a notebook
 _SHARED = 0.25  # of the cells that were handed out, from which on a notebook without ids is one of this assignment
+_NBGRADERS = ("timestamp.txt", "submission_secret.txt")  # what its exchange puts beside a submission
 _WRITTEN = re.compile(r"\.(py|ipynb|docx?|odt|pdf|html?|txt|md|rtf|json|zip|rar|7z|gz|tar)$", re.IGNORECASE)
 
 
@@ -157,7 +158,7 @@ def _tells(file: File) -> bool:
     return (
         bool(_WRITTEN.search(file.name.name))
         and not file.name.name.endswith(".ipynb")
-        and str(file.name) != "timestamp.txt"
+        and str(file.name) not in _NBGRADERS
     )
 
 
@@ -168,7 +169,7 @@ def _nothing(name: str, found: HandedIn, broken: list[_Candidate]) -> str:
     if found.closed:
         there = "; ".join(f"{archive} {why}" for archive, why in found.closed.items())
         return f"There is no {name}.ipynb, but {there}. Ask for the notebook itself."
-    files = [str(file.name) for file in found.files if str(file.name) != "timestamp.txt"]
+    files = [str(file.name) for file in found.files if str(file.name) not in _NBGRADERS]
     there = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
     return f"There is no {name}.ipynb (notebooks there: none; files: {there or 'none'}). Ask for it."
 
