@@ -116,6 +116,8 @@ def test_moodles_worksheet_tells_when_and_which_is_newer(course: Path) -> None:
 def test_an_hour_that_comes_twice_is_no_certain_time(course: Path) -> None:
     take(course, {"D_alove_attempt_2026-10-25-02-30-00_demo.ipynb": "a"}, timezone="Europe/Berlin")
     assert handed_in(course) == {"ada": {"demo.ipynb": "a"}}
+    with pytest.raises(GradingError, match="no time zone 'Berlin'"):
+        take(course, {}, timezone="Berlin")
 
 
 @pytest.mark.parametrize(

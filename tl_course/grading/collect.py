@@ -114,7 +114,7 @@ def _zone(timezone: str | None) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(timezone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise GradingError(f"There is no time zone {timezone!r}: give one such as Europe/Berlin or UTC.") from None
 
 
@@ -138,12 +138,8 @@ def _of_students(
         else:
             owners, problem = _owners(attempt, roster, by_name, groups=groups)
         if problem:
-            done.doubtful.append(
-                (
-                    attempt.key,
-                    f"{problem} Add what is missing to the roster, or say whose it is: --is '{attempt.key}=ID'",
-                )
-            )
+            advice = f"Add what is missing to the roster, or say whose it is: --is '{attempt.key}=ID'"
+            done.doubtful.append((attempt.key, f"{problem} {advice}"))
             continue
         if groups:
             owners = sorted({roster.group_of(owner) for owner in owners})
