@@ -73,7 +73,7 @@ class Collected:
         kinds = (
             ("new", self.new),
             ("newer, and what was there is kept in downloaded/", self.newer),
-            (f"late, says {self.platform}, which does not tell when: give the penalty by hand", self.late),
+            (f"late, says {self.platform}, and not when: write that into submitted/ID/…/{_TIME}", self.late),
             (f"nothing counts as late, for no time is certain{self._advice()}", self.untimed),
             ("on the roster, and nothing handed in", self.absent),
         )
