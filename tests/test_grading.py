@@ -335,7 +335,7 @@ def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> Non
     assert "Points: 2 of 2" in text and "Points: 3 of 3" in text and "Points: 4, still to be marked" in text
     table = [re.sub(r"<.*?>|\s+", " ", row).split() for row in re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)]
     assert [row[:4] for row in table] == [
-        ["cell", "points"], ["square_right", "2", "of", "2"], ["shout_right", "3", "of", "3"],
+        ["question", "points"], ["square_right", "2", "of", "2"], ["shout_right", "3", "of", "3"],
         ["why", "4,", "still", "to"],
     ]  # fmt: skip
     assert "swordfish" not in text.lower() and late in text and "0.5 less for being late" in text
