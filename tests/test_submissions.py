@@ -237,9 +237,9 @@ def test_what_jupyter_reads_past_is_mended(name: str, tmp_path: Path) -> None:
     found = examined(tmp_path, {"demo.ipynb": FORMS[name]})
     assert answers(found.notebook) == WHOLE
     assert ["It is not written in UTF-8" in said for said in found.look] == ([True] if name == "Windows-1252" else [])
-    nbformat.validate(found.notebook)
     ids = [cell.id for cell in found.notebook.cells]
     assert len(set(ids)) == len(ids)
+    nbformat.validate(found.notebook)
 
 
 def test_pictures_that_were_pasted_stay_with_the_answer_and_come_back_where_they_were_lost(tmp_path: Path) -> None:
@@ -251,6 +251,7 @@ def test_pictures_that_were_pasted_stay_with_the_answer_and_come_back_where_they
     found = examined(tmp_path / "a", {"demo.ipynb": text(made)})
     kept = found.notebook.cells[cell_of(found.notebook, "why")]
     assert (kept.cell_type, kept.source, kept.attachments) == ("markdown", link, picture)
+    assert found.mended == ["why was a raw cell and is a markdown cell again."]
 
     del cell["attachments"]
     lost = examined(tmp_path / "b", {"demo.ipynb": text(made)})

@@ -4,10 +4,11 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import EACCES, EDQUOT, EFBIG, EIO, EISDIR, ENOSPC, ENOTDIR, EROFS
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -31,6 +32,7 @@ from tl_course.progress import Bar
 __all__ = ["Batch", "grade"]
 
 _PACKAGE = Path(__file__).parents[1]
+_OF_THE_DISK = (ENOSPC, EDQUOT, EROFS, EACCES, EIO, EISDIR, ENOTDIR, EFBIG)
 _LONGEST_NAME = 200  # bytes: 255 are a file's, and a part of them says that it is not yet complete
 _VERSION = 2  # of what is written down of a submission; another one has it graded again
 
@@ -60,6 +62,29 @@ class Batch:
     folder: Path
 
 
+@contextmanager
+def _disk_told() -> Iterator[None]:
+    """Say in a sentence that a disk is full or cannot be written: a fault of the machine, which ends the batch."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in _OF_THE_DISK:
+            raise
+        raise _not_written(problem.filename2 or problem.filename or "A file", problem.strerror) from problem
+    except Exception as problem:
+        if type(problem).__name__ != "OperationalError":  # SQLAlchemy's, which may not be there
+            raise
+        raise _not_written("The gradebook", getattr(problem, "orig", problem)) from problem
+
+
+def _not_written(what: str, why: object) -> GradingError:
+    return GradingError(
+        f"{what} could not be written ({why}), so grading has stopped. What was graded before is kept. Make room, "
+        "or see who may write there, and run the same command again: it goes on."
+    )
+
+
+@_disk_told()
 def grade(
     name: str,
     *,
@@ -192,21 +217,9 @@ def _with_late(report: dict[str, Any], late: Late | None) -> dict[str, Any]:
 
 
 def _write(target: Path, text: str) -> None:
-    """Write a report, all of it or nothing.
-
-    Raises
-    ------
-    GradingError
-        It cannot be written, as on a disk that is full.
-    """
-    try:
-        with atomic_path(target) as part:
-            part.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as problem:
-        raise GradingError(
-            f"{target} could not be written ({problem.strerror or problem}), so grading has stopped. Marks so far are "
-            "in the gradebook. Make room there, and run the same command again: it goes on."
-        ) from problem
+    """Write a report, all of it or nothing."""
+    with atomic_path(target) as part:
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _record(folder: Path, student: str) -> Path:
