@@ -9,18 +9,17 @@ import io
 import pickle
 import signal
 import socket
-import sys
-import types
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from time import monotonic
 from typing import Any
 
 from tl_course.grading.channel import Described, RefusedError, Returned, encode
 from tl_course.grading.frames import Frames, GoneError
+from tl_course.grading.in_place import ATOMS, watch
 
-__all__ = ["MOST_RETURNED", "SPECIAL", "answer_calls", "parts_of", "resolve"]
+__all__ = ["MOST_RETURNED", "SPECIAL", "answer_calls", "resolve"]
 
 # Special methods that the other side may ask for, of things that stay here.
 SPECIAL = frozenset(
@@ -71,7 +70,6 @@ _MOST_PRINTED = 1 << 20  # characters, of a call
 _MOST_SOURCE = 20_000  # characters of a function's source
 MOST_RETURNED = 16  # lists that are known again when they are returned again
 _AT_ONCE = 0.005  # seconds in which an iterator is read ahead
-_ATOMS = (str, bytes, int, float, complex, type, types.ModuleType, types.BuiltinFunctionType)
 
 _servers: dict[int, "_Server"] = {}  # the one of this process
 
@@ -134,7 +132,7 @@ class _Server:
         before, self._number = self._number, number
         try:
             word, *parts = self._unpickle(number, data)
-            watched = _watch(parts, self._places, number) if word == "call" else []
+            watched = watch(parts[1:3], self._places, number) if word == "call" else []
             try:
                 with self._printing() as text:
                     value = getattr(self, f"_do_{word}")(*parts)
@@ -173,7 +171,7 @@ class _Server:
         given = {
             place: thing
             for place, thing in memo.items()
-            if not isinstance(thing, _ATOMS) and self.kept.get(self._numbers.get(id(thing), -1)) is not thing
+            if not isinstance(thing, ATOMS) and self.kept.get(self._numbers.get(id(thing), -1)) is not thing
         }
         self._given[number] = given
         self._places |= {id(thing): Returned(number, place) for place, thing in given.items()}
@@ -365,86 +363,3 @@ def _told(error: BaseException, function: Any) -> dict[str, Any]:
     with suppress(Exception):
         about["left_blank"] = function is not None and checks.is_left_blank(function, error)
     return about
-
-
-# ---- arguments that an answer changes ----
-
-_Compare = Callable[[], list[tuple[Any, str, Any]]]
-
-
-def _watch(parts: Any, places: Mapping[int, Returned], number: int) -> list[_Compare]:
-    """Ways to tell, afterwards, what has changed in lists, dicts, sets, arrays, tables and networks among `parts`."""
-    found: list[_Compare] = []
-    seen: set[int] = set()
-    left = list(parts[1:3])
-    while left:
-        thing = left.pop()
-        if id(thing) in seen or isinstance(thing, _ATOMS):
-            continue
-        seen.add(id(thing))
-        left += parts_of(thing)
-        place = places.get(id(thing))
-        if place and place[0] == number and (compare := _comparing(thing)):
-            found.append(compare)
-    return found
-
-
-def parts_of(thing: Any) -> list[Any]:
-    """What else may be changed through a thing: what lists and the like hold, the numbers of a network."""
-    if isinstance(thing, dict):
-        return list(thing.values())
-    if isinstance(thing, list | tuple):
-        return list(thing)
-    torch: Any = sys.modules.get("torch")
-    if torch and isinstance(thing, torch.nn.Module):
-        return [*thing.children(), *thing.parameters(recurse=False), *thing.buffers(recurse=False)]
-    return []
-
-
-def _comparing(thing: Any) -> _Compare | None:
-    """A function that says what has changed in `thing` since now: nothing, or the place and all that is there."""
-    numpy, torch, pandas = (sys.modules.get(name) for name in ("numpy", "torch", "pandas"))
-    if isinstance(thing, list):
-        items = list(thing)
-        return lambda: [] if _same(items, thing) else [(thing, "list", list(thing))]
-    if isinstance(thing, dict):
-        keys, values = list(thing), list(thing.values())
-        return lambda: (
-            [] if _same(keys, list(thing)) and _same(values, list(thing.values())) else [(thing, "dict", dict(thing))]
-        )
-    if isinstance(thing, set | bytearray):
-        copy = thing.copy()
-        word = "set" if isinstance(thing, set) else "bytearray"
-        return lambda: [] if copy == thing else [(thing, word, thing.copy())]
-    if torch and isinstance(thing, torch.Tensor):
-        learns, number, kept = thing.requires_grad, thing._version, thing.detach().clone()
-        return lambda: (
-            []
-            if (thing.requires_grad, thing._version) == (learns, number) and torch.equal(kept, thing.detach())
-            else [(thing, "tensor", thing.detach().clone().requires_grad_(thing.requires_grad))]
-        )
-    if torch and isinstance(thing, torch.nn.Module):
-        training = thing.training
-        return lambda: [] if thing.training is training else [(thing, "training", bool(thing.training))]
-    if numpy and isinstance(thing, numpy.ndarray):
-        data = list(thing.flat) if thing.dtype.hasobject else thing.tobytes()
-        return lambda: (
-            []
-            if (_same(data, list(thing.flat)) if thing.dtype.hasobject else data == thing.tobytes())
-            else [(thing, "array", thing.copy())]
-        )
-    if pandas and isinstance(thing, pandas.DataFrame | pandas.Series):
-        table = thing.copy()
-        return lambda: [] if _alike(table, thing) else [(thing, "table", thing.copy())]
-    return None
-
-
-def _same(some: list[Any], others: list[Any]) -> bool:
-    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
-
-
-def _alike(table: Any, other: Any) -> bool:
-    about = "columns" if table.ndim == 2 else "name"
-    one, two = getattr(table, about), getattr(other, about)
-    same = one.equals(two) if about == "columns" else one == two
-    return bool(same and table.index.equals(other.index) and table.equals(other))

@@ -14,8 +14,6 @@ import asyncio
 import builtins
 import importlib.abc
 import importlib.util
-import io
-import json
 import os
 import signal
 import socket
@@ -23,15 +21,10 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
-
-from IPython.core.displaypub import DisplayPublisher
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets import Type
-from traitlets.config import Config
 
 from tl_course.grading.brought import Brought
 from tl_course.grading.cell_syntax import bound, changed, defines_class
@@ -42,10 +35,10 @@ from tl_course.grading.guarded_test import TestRun, reply_error, value_for_reply
 from tl_course.grading.judge_messages import receive, send
 from tl_course.grading.notes import ANSWER_HOME
 from tl_course.grading.remote import Answers
+from tl_course.grading.shown import Shown, as_text, make_shell
 
 __all__ = ["Judge", "serve"]
 
-_MOST_SHOWN = 4 << 20  # characters of all that a test shows
 _AGAIN = 0.5  # seconds after which a test that goes on is interrupted again
 
 
@@ -135,8 +128,8 @@ class Judge:
         self._of_cells: set[str] = set()  # names that cells of the instructor's have bound here
         self._fetched: dict[str, Any] = {}
         self._names = _Names(__name__="__main__")
-        self._shown = _Shown()
-        self._shell = _shell(self._names, self._shown)
+        self._shown = Shown()
+        self._shell = make_shell(self._names, self._shown)
         self._running: list[int] = []
         for statement, names in self._imports:
             if "*" in names:
@@ -183,8 +176,8 @@ class Judge:
                 {
                     "output_type": "error",
                     "ename": raised.name if raised else name,
-                    "evalue": _plain(said),
-                    "traceback": [_plain(line) for line in lines if line],
+                    "evalue": as_text(said),
+                    "traceback": [as_text(line) for line in lines if line],
                 }
             )
         seen = {"opaque": list(self._answers.opaque), "asked": self._answers.asked}
@@ -269,90 +262,6 @@ class Judge:
             raise _OutOfTimeError
 
 
-class _Shown:
-    """What tests show, in the form that notebooks have it in, and no more of it than anybody reads."""
-
-    def __init__(self) -> None:
-        self.outputs: list[dict[str, Any]] = []
-        self._left, self._off = _MOST_SHOWN, 0
-
-    def begin(self) -> None:
-        self.outputs, self._left = [], _MOST_SHOWN
-
-    def add(self, output: dict[str, Any]) -> None:
-        if not self._off and self._left > 0:
-            self._left -= len(json.dumps(output, default=str))
-            self.outputs.append(output)
-
-    def write(self, name: str, text: str) -> None:
-        text = _plain(text)[: max(0, self._left)]
-        if self._off or not text:
-            return
-        self._left -= len(text)
-        last = self.outputs[-1] if self.outputs else {}
-        if last.get("name") == name:
-            last["text"] += text
-        else:
-            self.outputs.append({"output_type": "stream", "name": name, "text": text})
-
-    @contextmanager
-    def nothing(self) -> Iterator[None]:
-        """Cells of the instructor's have been shown already, by the answer's kernel."""
-        self._off += 1
-        try:
-            yield
-        finally:
-            self._off -= 1
-
-    @contextmanager
-    def all_streams(self) -> Iterator[None]:
-        with redirect_stdout(_Stream(self, "stdout")), redirect_stderr(_Stream(self, "stderr")):
-            yield
-
-
-class _Stream(io.TextIOBase):
-    encoding = "utf-8"
-
-    def __init__(self, shown: _Shown, name: str) -> None:
-        self._shown, self._called = shown, name
-
-    def write(self, text: str) -> int:
-        self._shown.write(self._called, text)
-        return len(text)
-
-
-class _Publisher(DisplayPublisher):
-    shown: _Shown
-
-    def publish(self, data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
-        plain = json.loads(json.dumps(data, default=str).encode("utf-8", "replace"))
-        self.shown.add({"output_type": "display_data", "data": plain, "metadata": metadata or {}})
-
-    def clear_output(self, wait: bool = False) -> None:
-        pass
-
-
-class _Shell(InteractiveShell):
-    display_pub_class = Type(_Publisher)
-
-    def enable_gui(self, gui: Any = None) -> None:
-        pass
-
-
-def _shell(names: dict[str, Any], shown: _Shown) -> InteractiveShell:
-    """What ``display``, figures and magics of a test are given to."""
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.HistoryManager.hist_file = ":memory:"
-    InteractiveShell.clear_instance()
-    shell = _Shell.instance(config=config, user_ns=names)
-    vars(shell.display_pub)["shown"] = shown
-    names["get_ipython"] = builtins.get_ipython = shell.get_ipython  # type: ignore[attr-defined]
-    if matplotlib_inline := sys.modules.get("matplotlib_inline.backend_inline"):
-        matplotlib_inline.configure_inline_support(shell, "inline")
-    return shell
-
-
 def _let_read() -> None:
     """What tests write into folders and files of ``tempfile``, answers may read: they run as another user."""
     folder, file = tempfile.mkdtemp, tempfile.NamedTemporaryFile
@@ -401,8 +310,3 @@ def _finish(coroutine: Any) -> None:
     with suppress(StopIteration):
         coroutine.send(None)
         coroutine.throw(RuntimeError("A cell of the instructor's waits, which it cannot do beside a test."))
-
-
-def _plain(text: str) -> str:
-    """Text that a file can hold."""
-    return text.encode("utf-8", "replace").decode()

@@ -17,10 +17,11 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from tl_course.grading.answering import MOST_RETURNED, SPECIAL, parts_of, resolve
+from tl_course.grading.answering import MOST_RETURNED, SPECIAL, resolve
 from tl_course.grading.channel import Described, RefusedError, Returned, decode
 from tl_course.grading.checks import ABOUT, RAISED, Raised, about_remote
 from tl_course.grading.frames import Frames, GoneError
+from tl_course.grading.in_place import change, reachable
 
 __all__ = ["Answers", "RemoteObject"]
 
@@ -165,7 +166,7 @@ class Answers:
         """A list or the like that was returned before is the same again, with what is in it now."""
         before = self._returned.get(tag)
         if before is not None and type(before) is type(value):
-            _CHANGE[type(value).__name__](before, value)
+            change(before, type(value).__name__, value)
             return before
         self._returned[tag] = value
         while len(self._returned) > MOST_RETURNED:
@@ -185,14 +186,7 @@ class Answers:
         self._frames.send(number, file.getvalue())
         if message[0] != "call":
             return set()
-        may_change: set[int] = set()
-        left = list(message[2:4])
-        while left:
-            thing = left.pop()
-            if id(thing) not in may_change:
-                may_change.add(id(thing))
-                left += parts_of(thing)
-        return may_change
+        return reachable(message[2:4])
 
     def _call_back(self, number: int, place: Any, arguments: Any, named: Any, printed: Any) -> None:
         self._print(printed)
@@ -305,7 +299,7 @@ class Answers:
     def _change(self, changes: Any, may_change: set[int]) -> None:
         for thing, word, now in changes:
             if id(thing) in may_change:
-                _CHANGE[word](thing, now)
+                change(thing, word, now)
 
 
 def _now(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -468,63 +462,3 @@ def _signature(about: Mapping[str, Any]) -> inspect.Signature | None:
         return inspect.Signature(parameters)
     except (LookupError, ValueError, TypeError):
         return None
-
-
-# ---- what an answer changes in place ---------------------------------------------------------------------------------
-
-
-def _change_list(mine: Any, now: Any) -> None:
-    if isinstance(mine, list) and type(now) is list:
-        mine[:] = now
-
-
-def _change_dict(mine: Any, now: Any) -> None:
-    if isinstance(mine, dict) and type(now) is dict:
-        mine.clear()
-        mine.update(now)
-
-
-def _change_set(mine: Any, now: Any) -> None:
-    if isinstance(mine, set) and type(now) is set:
-        mine.clear()
-        mine.update(now)
-
-
-def _change_bytes(mine: Any, now: Any) -> None:
-    if isinstance(mine, bytearray) and type(now) is bytearray:
-        mine[:] = now
-
-
-def _change_array(mine: Any, now: Any) -> None:
-    if type(now).__name__ == "ndarray" and type(mine) is type(now) and mine.shape == now.shape:
-        mine[...] = now.astype(mine.dtype)
-
-
-def _change_tensor(mine: Any, now: Any) -> None:
-    import torch
-
-    if isinstance(mine, torch.Tensor) and isinstance(now, torch.Tensor) and mine.shape == now.shape:
-        with torch.no_grad():
-            mine.copy_(now)
-        if mine.is_leaf:
-            mine.requires_grad_(now.requires_grad)
-
-
-def _change_training(mine: Any, now: Any) -> None:
-    import torch
-
-    if isinstance(mine, torch.nn.Module):
-        mine.training = now is True
-
-
-def _change_table(mine: Any, now: Any) -> None:
-    import pandas as pd
-
-    if type(mine) is type(now) and isinstance(mine, pd.DataFrame | pd.Series):
-        type(mine).__init__(mine, now)
-
-
-_CHANGE: dict[str, Callable[[Any, Any], None]] = {
-    "list": _change_list, "dict": _change_dict, "set": _change_set, "bytearray": _change_bytes, "array": _change_array,
-    "tensor": _change_tensor, "training": _change_training, "table": _change_table,
-}  # fmt: skip
