@@ -127,7 +127,7 @@ def test_the_notebook_that_was_worked_on_is_found(name: str, tmp_path: Path) -> 
 
 ASKED: dict[str, tuple[dict[str, bytes], str]] = {
     "nothing": ({}, "files: none"),
-    "something else": ({"answers.docx": b"PK", "hw.py": b"1"}, "files: answers.docx, hw.py"),
+    "something else": ({"answers.docx": b"PK", "hw.py": b"1"}, r"files: answers\.docx, hw\.py"),
     "two of other names": ({"a.ipynb": RIGHT, "b.ipynb": text(HALF)}, r"notebooks there: a\.ipynb, b\.ipynb"),
     "untouched, and two others": (
         {"demo.ipynb": text(BLANK), "a.ipynb": RIGHT, "b.ipynb": text(HALF)},
@@ -147,6 +147,8 @@ ASKED: dict[str, tuple[dict[str, bytes], str]] = {
     "a zip of too many files": ({"hw.zip": named(*map(str, range(50_000)), content=b"")}, "too many files"),
     "a zip in a zip": ({"hw.zip": packed(**{"hw.zip": packed(**{"demo.ipynb": RIGHT})})}, r"files: .*hw\.zip/hw\.zip"),
     "far too many": ({f"{number}.ipynb": RIGHT for number in range(30)}, "There are 30 notebooks"),
+    "millions of parts": ({"demo.ipynb": b"[" + b"[]," * 2_000_000 + b"0]"}, "more parts than any notebook"),
+    "a name that would forge a line": ({"a\nzoe: 0 of 9\x1b.ipynb": b"{"}, r"a\\nzoe: 0 of 9\\x1b\.ipynb is no JSON"),
     "nested too deeply": ({"demo.ipynb": b"[" * 5000 + b"]" * 5000}, "nested too deeply"),
     "a number of a million digits": ({"demo.ipynb": b'{"cells": ' + b"7" * 1_000_000 + b"}"}, "no JSON that can be"),
 }
@@ -157,7 +159,7 @@ def test_what_cannot_be_told_is_asked_about(name: str, tmp_path: Path) -> None:
     files, said = ASKED[name]
     with pytest.raises(Rejected, match=said) as caught:
         examined(tmp_path, files)
-    assert " Ask " in str(caught.value) and len(str(caught.value)) < 400
+    assert " Ask " in str(caught.value) and str(caught.value).isprintable() and len(str(caught.value)) < 400
 
 
 def test_an_untouched_one_alone_is_told_apart_from_one_beside_which_the_answers_may_lie(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def _of_another(notebook: NotebookNode, student: str) -> list[str]:
             re.search(r"^STUDENT\s*=\s*(['\"])(.*)\1", cell.source, re.MULTILINE) if cell.cell_type == "code" else None
         )
         if said and plain_id(said[2]) not in ("", plain_id(student)):
-            return [f"It says STUDENT = {said[2]!r}, so it was made with the pictures of that student."]
+            return [f"It says STUDENT = {said[2][:60]!r}, so it was made with the pictures of that student."]
     return []
 
 

@@ -3,18 +3,20 @@
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from nbformat import NotebookNode
 
-from tl_course.grading.handed_in import File, HandedIn
+from tl_course.grading.handed_in import File, HandedIn, short, some
 from tl_course.grading.notebook_file import Read, Unreadable, read_notebook
+from tl_course.names import nfc
 
 __all__ = ["Choice", "Rejected", "choose"]
 
 LARGEST = 50 << 20  # bytes of a notebook
 MOST_CELLS = 1000
 _MOST = 20  # notebooks that are looked at
-_SNIFFED = 100  # files of other names that are looked into, where none is called a notebook
+_SNIFFED = 20  # files of other names that are looked into, where none is called a notebook
 _SHARED = 0.25  # of the cells that were handed out, from which on a notebook without ids is one of this assignment
 _NBGRADERS = ("timestamp.txt", "submission_secret.txt")  # what its exchange puts beside a submission
 _WRITTEN = re.compile(r"\.(py|ipynb|docx?|odt|pdf|html?|txt|md|rtf|json|zip|rar|7z|gz|tar)$", re.IGNORECASE)
@@ -44,7 +46,8 @@ class _Candidate:
 
     @property
     def name(self) -> str:
-        return str(self.file.name)
+        """For a sentence."""
+        return short(str(self.file.name))
 
 
 def choose(
@@ -77,7 +80,7 @@ def choose(
         There is none that can be read, or several might be meant.
     """
     candidates = [_load(file, release, answers_in) for file in _notebooks(found, name, others)]
-    official = next((one for one in candidates if one.name == f"{name}.ipynb"), None)
+    official = next((one for one in candidates if str(one.file.name) == f"{name}.ipynb"), None)
     readable = [candidate for candidate in candidates if candidate.read]
     related = [candidate for candidate in readable if candidate.related]
     worked = _distinct([candidate for candidate in related or readable if candidate.answers])
@@ -128,7 +131,7 @@ def _beside_official(
     unread += [str(file.name) for file in found.files if _tells(file) and not file.packed]
     if unread or found.closed:
         beside = sorted({*unread, *found.closed})
-        choice.look.append(f"{untouched}: are the answers in {', '.join(beside[:5])}, which lies beside it?")
+        choice.look.append(f"{untouched}: are the answers in {some(beside)}, which lies beside it?")
     else:
         choice.mended.append(f"{untouched}: nothing was answered.")
     return choice
@@ -167,11 +170,10 @@ def _nothing(name: str, found: HandedIn, broken: list[_Candidate]) -> str:
         said = "; ".join(f"{candidate.name} {candidate.why}" for candidate in broken)
         return f"No notebook there can be read: {said}. Ask for it again."
     if found.closed:
-        there = "; ".join(f"{archive} {why}" for archive, why in found.closed.items())
+        there = "; ".join(f"{short(archive)} {why}" for archive, why in [*found.closed.items()][:3])
         return f"There is no {name}.ipynb, but {there}. Ask for the notebook itself."
     files = [str(file.name) for file in found.files if str(file.name) not in _NBGRADERS]
-    there = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
-    return f"There is no {name}.ipynb (notebooks there: none; files: {there or 'none'}). Ask for it."
+    return f"There is no {name}.ipynb (notebooks there: none; files: {some(files) or 'none'}). Ask for it."
 
 
 # --- candidates -------------------------------------------------------------------------------------------------------
@@ -179,7 +181,9 @@ def _nothing(name: str, found: HandedIn, broken: list[_Candidate]) -> str:
 
 def _notebooks(found: HandedIn, name: str, others: Collection[str]) -> list[File]:
     """The files that may be this notebook, by their names, or, where there are none such, by what is in them."""
-    named = [file for file in found.files if ".ipynb" in file.name.name.casefold() and not _is_zip(file, found)]
+    zips = {parent for file in found.files if file.packed for parent in file.name.parents}
+    zips |= set(map(PurePosixPath, found.closed))
+    named = [file for file in found.files if ".ipynb" in file.name.name.casefold() and file.name not in zips]
     own = [file for file in named if _owner(file, [name, *others]) in (name, "")]
     if len(own) > _MOST:
         raise Rejected(f"There are {len(own)} notebooks, and it cannot be told which is meant. Ask for the one.")
@@ -189,12 +193,6 @@ def _notebooks(found: HandedIn, name: str, others: Collection[str]) -> list[File
     return [file for file in some if _looks_like_one(file)][:_MOST]
 
 
-def _is_zip(file: File, found: HandedIn) -> bool:
-    return str(file.name) in found.closed or any(
-        other.packed and file.name in other.name.parents for other in found.files
-    )
-
-
 def _owner(file: File, names: list[str]) -> str:
     """Whose copy it is, by how it is called: ``hw10 (1).ipynb`` is ``hw10``'s, and not ``hw1``'s."""
     called = file.name.name.casefold()
@@ -202,16 +200,16 @@ def _owner(file: File, names: list[str]) -> str:
 
 
 def _is_named(candidate: _Candidate, name: str) -> bool:
-    called = candidate.file.name.name.casefold()
-    return re.sub(r"\.(txt|json)$", "", called) == f"{name.casefold()}.ipynb"
+    called = nfc(candidate.file.name.name).casefold()
+    return re.sub(r"\.(txt|json)$", "", called) == f"{nfc(name).casefold()}.ipynb"
 
 
 def _looks_like_one(file: File) -> bool:
     try:
-        content = file.read(LARGEST)
+        content = file.read(LARGEST) if file.begins_with(b"{") else b""
     except Unreadable:
         return False
-    return content.lstrip()[:1] == b"{" and b'"nbformat"' in content and b'"cells"' in content
+    return b'"nbformat"' in content and b'"cells"' in content
 
 
 def _load(file: File, release: NotebookNode, answers_in: Callable[[NotebookNode], dict[str, str]]) -> _Candidate:

@@ -12,12 +12,15 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from tl_course.grading.notebook_file import Unreadable
+from tl_course.names import printable
 
-__all__ = ["MOST_SEEN", "File", "HandedIn", "entries_of", "look_into", "some"]
+__all__ = ["MOST_SEEN", "File", "HandedIn", "entries_of", "look_into", "short", "some"]
 
 MOST_SEEN = 50_000  # files and folders of a submission that are looked at
+_LONGEST = 100  # letters of a file's name in a sentence
 DEEPEST = 20  # folders in folders
-_DIRECTORY = 2 << 20  # bytes of a zip's list of files, which is read whole
+_MOST_ZIPS = 10  # of a submission that are looked into
+_DIRECTORY = 1 << 20  # bytes of a zip's list of files, which is read whole
 # What no student means to hand in.
 _PASSED_OVER = {".ipynb_checkpoints", "__MACOSX", "__pycache__", ".git", ".venv", "node_modules", ".virtual_documents"}
 _LITTER = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini|~\$.*", re.IGNORECASE)
@@ -44,6 +47,13 @@ class File:
     changed: float
     packed: bool
     _read: Callable[[int], bytes] = field(repr=False)
+
+    def begins_with(self, start: bytes) -> bool:
+        """Whether its first letters, after blanks and the mark of UTF-8, are these."""
+        try:
+            return self._read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(start)
+        except (Unreadable, OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            return False
 
     def read(self, most: int) -> bytes:
         """All of its bytes.
@@ -125,9 +135,15 @@ def look_into(folder: Path) -> HandedIn:
     if links:
         what = "is a link or no file" if len(links) == 1 else "are links or no files"
         found.left_out.append(f"{some(links)} {what}, or too deep, and left out.")
+    opened = 0
     for file in list(found.files):
-        if file.name.suffix.casefold() == ".zip" or (".ipynb" in file.name.name.casefold() and _begins_as_zip(file)):
+        if file.name.suffix.casefold() == ".zip" or (
+            ".ipynb" in file.name.name.casefold() and file.begins_with(b"PK\x03\x04")
+        ):
+            opened += 1
             try:
+                if opened > _MOST_ZIPS:
+                    raise Unreadable(f"is one of more than {_MOST_ZIPS} zips")
                 found.files += _packed(folder / file.name, file.name)
             except Unreadable as problem:
                 found.closed[str(file.name)] = str(problem)
@@ -138,7 +154,13 @@ def look_into(folder: Path) -> HandedIn:
 
 def some(names: list[str]) -> str:
     """A few of the names, and how many more there are."""
-    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    shown = ", ".join(map(short, names[:3]))
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def short(name: str) -> str:
+    """A file's name for a sentence: its end, if it is long, and nothing in it that is not shown."""
+    return printable(name if len(name) <= _LONGEST else f"…{name[-_LONGEST:]}")
 
 
 def _reader(path: Path) -> Callable[[int], bytes]:
@@ -147,13 +169,6 @@ def _reader(path: Path) -> Callable[[int], bytes]:
             return file.read(most)
 
     return read
-
-
-def _begins_as_zip(file: File) -> bool:
-    try:
-        return file._read(4) == b"PK\x03\x04"
-    except OSError:
-        return False
 
 
 def _packed(path: Path, name: PurePosixPath) -> list[File]:

@@ -21,6 +21,7 @@ _OTHER_FILES = {  # how files begin that are given the name of a notebook
     b"version https://git-lfs": "a pointer of Git LFS instead of the file",
     b"<": "a web page, as a browser saves it where a download asks for a login",
 }
+_MOST_PARTS = 1_000_000  # lists and objects in JSON: each takes a hundred times as much memory as it is long
 _GUESSED_FROM = 1 << 16  # bytes with letters beyond ASCII, from which an encoding is guessed
 
 
@@ -132,6 +133,8 @@ def _guessed_encoding(content: bytes) -> str:
 
 
 def _json(text: str) -> Any:
+    if text.count("[") + text.count("{") > _MOST_PARTS or text.count(",") + text.count('"') > 10 * _MOST_PARTS:
+        raise Unreadable("has more parts than any notebook, and is not read")
     try:
         return json.loads(text, strict=False)  # a line end within a text is what it is
     except json.JSONDecodeError as problem:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -22,6 +23,7 @@ __all__ = ["Examined", "Rejected", "check_id", "examine", "mend"]
 _READ = (1500, 300)  # letters of a cell that are compared; the second where there are more pairs than
 _PAIRS = 20_000
 _LIKE = 0.6  # how much of a cell must agree for it to be taken for the one that was handed out
+_MOST_LINKS = 50  # to pictures, of a cell, and that are told of
 _LONGEST_ID = 128  # letters that nbgrader's gradebook takes
 _PICTURE = re.compile(r"attachment:([^)>\"'\n]+)")
 
@@ -294,14 +296,15 @@ def _find_pictures(cells: list[NotebookNode], kept: list[NotebookNode], examined
     pasted: dict[str, list[NotebookNode]] = defaultdict(list)
     for cell in kept:
         for name, data in cell.get("attachments", {}).items():
-            if data not in pasted[unquote(name)]:
+            if len(pasted[unquote(name)]) < 2 and data not in pasted[unquote(name)]:  # only one of a name is told apart
                 pasted[unquote(name)].append(data)
     for cell in cells:
         if cell.cell_type == "code" or "attachment:" not in cell.source:
             continue
         own = {unquote(name) for name in cell.get("attachments", {})}
-        for name in dict.fromkeys(unquote(link.strip()) for link in _PICTURE.findall(cell.source)):
-            if name in own:
+        links = (unquote(found[1].strip()) for found in islice(_PICTURE.finditer(cell.source), _MOST_LINKS))
+        for name in dict.fromkeys(links):
+            if name in own or len(examined.look) > _MOST_LINKS:
                 continue
             where = f"in {_name(cell)}" if _name(cell) else "in a cell of text"
             if len(pasted.get(name, ())) == 1:
