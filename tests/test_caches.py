@@ -44,6 +44,7 @@ def ours(cache: Path, *, days: float = 100) -> dict[str, Path]:
         "collected": cache / "collected" / "cats_dogs",
         "lookalikes": put(cache / "suspects" / f"{HEX}.npz", 700),
         "uploads": put(cache / "uploads" / f"{HEX}.zip", 800),
+        "assignments": put(cache / "grading" / HEX, 900),
     }
     for path in made.values():
         os.utime(path, (time.time() - days * caches.DAY,) * 2)
@@ -79,11 +80,11 @@ def test_only_what_is_the_caches_own_is_listed_and_removed(cache: Path, capsys: 
     assert {one.kind: one.bytes for one in contents()} == {kind: 100 * i for i, kind in enumerate(KINDS, start=1)}
     assert main(["cache", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["folder"] == str(cache) and told["bytes"] == 3600
+    assert told["folder"] == str(cache) and told["bytes"] == 4500
     assert told["kinds"][0] == {"kind": "features", "n": 1, "bytes": 100}
     assert main(["cache", "prune", "--all", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["freed_bytes"], told["left_bytes"], len(told["removed"])) == (3600, 0, len(KINDS))
+    assert (told["freed_bytes"], told["left_bytes"], len(told["removed"])) == (4500, 0, len(KINDS))
     assert not any(path.exists() for path in made.values())
     assert [file for file in others if not file.exists() or file.read_text()[:1] not in "dx"] == []
     assert contents() == []

@@ -73,6 +73,7 @@ KINDS = {
     "collected": Kind("photos for the lessons", "collected", r"\w+", _is_collected),
     "lookalikes": Kind("what is alike in large sets", "suspects", rf"{_HEX}{{64}}\.npz", _is_file),
     "uploads": Kind("zips that were handed over", "uploads", rf"{_HEX}{{64}}\.zip", _is_file),
+    "assignments": Kind("assignments that this machine grades for others", "grading", rf"{_HEX}{{64}}", _is_folder),
 }
 """Kinds of what is kept, and how the package knows its own."""
 

@@ -27,11 +27,20 @@ def add_grading(commands: Any, json_option: argparse.ArgumentParser) -> None:
         "--isolation", choices=("auto", "bwrap", "container", "none"), default="auto", help="of each submission (auto)"
     )
     one.add_argument("--student", metavar="ID", help="only this one, even if nothing has changed")
+    one.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="on a Dask cluster: its scheduler's address or file; local starts one",
+    )
     one = add_command(
         commands, "feedback", _feedback, "write a page of marks and comments for each student", course, json_option
     )
     one.add_argument("name", metavar="NAME", help="such as ps1_birds")
     one.add_argument("--student", metavar="ID", help="only this one's")
+    one = add_command(
+        commands, "stats", _stats, "write a page on how an assignment went, question by question", course, json_option
+    )
+    one.add_argument("name", metavar="NAME", help="such as ps1_birds")
     one = add_command(
         commands, "alike", _alike, "list pairs of students whose answers are suspiciously alike", course, json_option
     )
@@ -127,6 +136,7 @@ def _grade(options: argparse.Namespace) -> int:
         jobs=options.jobs,
         isolation=options.isolation,
         student=options.student,
+        cluster=options.cluster,
         progress=not options.json,
     )
     lines = [f"isolation: {batch.isolation}; graded now: {len(batch.graded)} of {len(batch.submissions)}"]
@@ -145,6 +155,24 @@ def _feedback(options: argparse.Namespace) -> int:
     pages = feedback(options.name, course=Path(options.course), student=options.student)
     give(options, {"pages": [str(page) for page in pages]}, "\n".join(map(str, pages)))
     return 0
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from tl_course.grading.statistics_page import report
+
+    page, numbers = report(options.name, course=Path(options.course))
+    rows = [
+        f"{item['name']}: difficulty {_number(item['difficulty'])}, discrimination {_number(item['discrimination'])}"
+        for item in numbers["questions"]
+    ]
+    mean = f"mean {numbers['mean']:.0%}" if numbers["mean"] is not None else "nobody has all marks yet"
+    lines = [f"submissions: {numbers['submissions']}, {mean}", *rows, str(page)]
+    give(options, {"page": str(page)} | numbers, "\n".join(lines))
+    return 0
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"
 
 
 def _alike(options: argparse.Namespace) -> int:

@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from errno import EACCES, EDQUOT, EFBIG, EIO, EISDIR, ENOSPC, ENOTDIR, EROFS
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,6 +21,7 @@ from tl_course.grading.container import run_in_container
 from tl_course.grading.course import needs_nbgrader
 from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.handed_in import MOST_SEEN
+from tl_course.grading.history import remember
 from tl_course.grading.late import Late, check_rules, settle, without_late_rules
 from tl_course.grading.packing import digest_of, scratch
 from tl_course.grading.page import to_page
@@ -93,6 +95,7 @@ def grade(
     isolation: str = "auto",
     student: str | None = None,
     limits: Limits | None = None,
+    cluster: str | None = None,
     progress: bool = False,
 ) -> Batch:
     """Grade what was handed in for an assignment, into nbgrader's gradebook.
@@ -114,6 +117,9 @@ def grade(
     limits : Limits, optional
         Of one submission; the usual ones if not given (always so in a container), but for the seconds of a cell where
         ``nbgrader_config.py`` has ``c.ExecutePreprocessor.timeout``: all cells together then have five times as long.
+    cluster : str, optional
+        Grade on the workers of a Dask cluster: the address or file of its scheduler, or "local" to start one here of
+        `jobs` processes. Each of them must have an isolation, unless that is "none"; this machine needs none.
     progress : bool
         Show a bar.
 
@@ -140,7 +146,9 @@ def grade(
     if student is not None and student not in handed_in:
         raise GradingError(f"{student} has handed in nothing: there is no {course}/submitted/{student}/{name}.")
     check_rules(course)
-    isolation = pick_isolation(isolation)
+    if cluster and isolation == "container":
+        raise GradingError("With --cluster, start the workers themselves in containers that have bubblewrap.")
+    isolation = ("none" if isolation == "none" else "bwrap") if cluster else pick_isolation(isolation)
     if isolation == "none":
         warnings.warn(
             "Submissions run WITHOUT isolation: their code can read the solutions, read and change the gradebook, and "
@@ -171,12 +179,13 @@ def grade(
     if wanted:
         bundle = Bundle(name, release, course / "source" / name, course, source_cells(course, name))
         setup = Setup(bundle, handed_out, folder, _imports(release), isolation, limits)
-        setup.rehearse(progress=progress)
-        _grade_all(wanted, course, setup, jobs or cores(), digests, progress=progress)
+        grade_units = _grader(setup, jobs or cores(), cluster, progress=progress)
+        _grade_all(wanted, course, setup, grade_units, digests, progress=progress)
     late = settle(course, name).get(name, {})
     submissions = [_with_late(_written(folder, one), late.get(one)) for one in handed_in]
     batch = Batch(name, isolation, [one for one in submissions if one], wanted, monotonic() - began, folder)
-    guarded = guarded_tests(folder)
+    guarded = guarded_tests(folder / "cluster" if cluster else folder)
+    remember(folder, batch.submissions)
     about = {"assignment": name, "isolation": isolation, "graded": wanted, "seconds": round(batch.seconds, 2)}
     _write(folder / "report.json", json.dumps(about | {"guarded": guarded, "submissions": batch.submissions}, indent=1))
     page = to_page(name, batch.submissions, isolation=isolation, seconds=batch.seconds, guarded=guarded)
@@ -229,8 +238,26 @@ def _record(folder: Path, student: str) -> Path:
     return folder / "students" / f"{called}.json"
 
 
+def _grader(
+    setup: Setup, jobs: int, cluster: str | None, *, progress: bool
+) -> Callable[[list[Unit]], Iterator[dict[str, Any]]]:
+    """What grades submissions: processes of this machine, or those of a cluster."""
+    if cluster is None:
+        setup.rehearse(progress=progress)
+        return partial(in_parallel, jobs=jobs, setup=setup)
+    from tl_course.grading.cluster import on_cluster  # each of its machines rehearses by itself
+
+    return partial(on_cluster, address=cluster, setup=setup, workers=jobs)
+
+
 def _grade_all(
-    wanted: Sequence[str], course: Path, setup: Setup, jobs: int, digests: dict[str, str], *, progress: bool
+    wanted: Sequence[str],
+    course: Path,
+    setup: Setup,
+    grade_units: Callable[[list[Unit]], Iterator[dict[str, Any]]],
+    digests: dict[str, str],
+    *,
+    progress: bool,
 ) -> None:
     """Grade submissions; what has been is written down at once, and the gradebook is written by this process alone."""
     from tl_course.grading.records import Records
@@ -254,15 +281,13 @@ def _grade_all(
             _record(folder, student).unlink(missing_ok=True)  # ended in the middle, it is graded again
             try:
                 check_id(student)
-                records.forget(student)
             except Rejected as problem:  # before the gradebook hears of it
                 note(failed(student, str(problem)) | {"status": "rejected"})
-            except Exception as problem:  # nothing of one submission may stop the others
-                note(failed(student, problem))
             else:
                 units.append(Unit(student, records.folder("submitted", student), work / student))
+        records.forget(unit.student for unit in units)
         bar.update(len(wanted) - len(units))
-        for report in in_parallel(units, jobs, setup):
+        for report in grade_units(units):
             student = report["student"]
             try:
                 records.enter(report, work / student)

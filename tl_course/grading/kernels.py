@@ -53,7 +53,7 @@ class _Client(AsyncKernelClient):
             await asyncio.sleep(0.005)
         super().start_channels(**channels)
 
-    async def wait_for_ready(self, timeout: float | None = None) -> None:  # type: ignore[override]
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until an answer has come, and on the other channel that the kernel is idle after it."""
         until = monotonic() + (timeout or inf)
         while monotonic() < until:

@@ -6,8 +6,9 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tl_course.grading.handed_in import entries_of
 __all__ = ["digest_of", "pack", "scratch", "unpack"]
 
 _LARGE = 100 << 20  # bytes of a file, from which on its size and time stand for what is in it
+_FRESH = 60.0  # seconds
 _SIZE = "TL_COURSE.size"  # of a file that is too large to travel
 
 
@@ -46,10 +48,10 @@ def _below(folder: Path) -> Iterator[Path]:
     return (path for path, _ in entries_of(folder))
 
 
-def pack(folder: Path, *, largest: int = 1 << 40) -> bytes:
-    """A folder as a tar: files, folders, and links as links, nothing followed. What is in order gives equal bytes.
+def pack(folder: Path, *, most: int = 1 << 40) -> bytes:
+    """A folder as a tar: files, folders, and links as links, nothing followed. Equal folders give equal bytes.
 
-    A file of more than `largest` bytes travels as its size alone: it comes out as nothing but zeros.
+    Of files of more than `most` bytes, all together, the size alone travels: they come out as nothing but zeros.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -62,7 +64,7 @@ def pack(folder: Path, *, largest: int = 1 << 40) -> bytes:
                 about.type = tarfile.DIRTYPE
             elif not path.is_file():
                 about.type = tarfile.FIFOTYPE
-            elif (size := path.stat().st_size) > largest:
+            elif (size := path.stat().st_size) > most - buffer.tell():
                 about.pax_headers = {_SIZE: str(size)}
             else:
                 with path.open("rb") as file:
@@ -88,9 +90,11 @@ def scratch(beside: Path) -> Iterator[Path]:
     """A folder in `beside` for as long as the block runs; those of processes that were killed go first."""
     beside.mkdir(parents=True, exist_ok=True)
     for left in beside.glob("run-*"):
-        with alone_with(left) as nobody:
-            if nobody:
-                shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _FRESH:  # a new one is not held yet
+                with alone_with(left) as nobody:
+                    if nobody:
+                        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=beside, prefix="run-", ignore_cleanup_errors=True) as name:
         hold(Path(name))
         yield Path(name)

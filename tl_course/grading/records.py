@@ -2,6 +2,8 @@
 
 import shutil
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,18 +37,26 @@ class Records:
         place = getattr(self._coursedir, f"{which}_directory")
         return Path(self._coursedir.format_path(place, student, self.name))
 
-    def forget(self, student: str) -> None:
-        """The gradebook knows that something came in, and, until it is graded, that nobody has graded it."""
-        gradebook = self._gradebook
-        gradebook.update_or_create_student(student)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Object of type <", category=Warning)  # nbgrader's own
-            submission = gradebook.update_or_create_submission(self.name, student)
-        for notebook in submission.notebooks:
-            for grade in notebook.grades:
-                grade.auto_score, grade.needs_manual_grade = None, True
-        gradebook.db.commit()
-        shutil.rmtree(self.folder("feedback", student), ignore_errors=True)
+    def forget(self, students: Iterable[str]) -> None:
+        """Until they are graded again, nobody has graded these students; what a person gave stays."""
+        from nbgrader.api import Assignment, Grade, Student, SubmittedAssignment, SubmittedNotebook
+
+        wanted = set(students)
+        with self._at_once():
+            grades = (
+                self._gradebook.db.query(Grade, Student.id)
+                .select_from(Grade)
+                .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
+                .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
+                .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+                .join(Student, Student.id == SubmittedAssignment.student_id)
+                .filter(Assignment.name == self.name)
+            )
+            for grade, student in grades:
+                if student in wanted:
+                    grade.auto_score, grade.needs_manual_grade = None, True
+        for student in wanted:
+            shutil.rmtree(self.folder("feedback", student), ignore_errors=True)
 
     def enter(self, report: dict[str, Any], folder: Path) -> None:
         """Write down what `autograde` found; `folder` is what it made, and becomes the student's in ``autograded``.
@@ -60,13 +70,10 @@ class Records:
         originals = Path(self._coursedir.root) / "reports" / self.name / "originals" / student
         for path in (target, originals):
             shutil.rmtree(path, ignore_errors=True)  # of an earlier submission
+        with self._at_once():
+            self._save(student, report.get("notebooks", {}))
         if report["status"] not in ("graded", "look"):
             return
-        try:
-            self._save(student, report["notebooks"])
-        except BaseException:
-            self._gradebook.db.rollback()
-            raise
         if (folder / ORIGINALS).exists():
             originals.parent.mkdir(parents=True, exist_ok=True)
             (folder / ORIGINALS).replace(originals)
@@ -78,14 +85,30 @@ class Records:
         self._converter.run_post_convert_hook()
 
     def _save(self, student: str, notebooks: dict[str, Any]) -> None:
-        submission = self._gradebook.update_or_create_submission(self.name, student)
+        """Marks and comments of a student, who is new or was here before; a cell that is not among them has no mark."""
+        self._gradebook.update_or_create_student(student)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Object of type <", category=Warning)  # nbgrader's own
+            submission = self._gradebook.update_or_create_submission(self.name, student)
         for notebook in submission.notebooks:
             found = notebooks.get(notebook.name, {"scores": {}, "comments": {}})
             for grade in notebook.grades:
-                if grade.cell.name in found["scores"]:
-                    grade.auto_score = found["scores"][grade.cell.name]
-                    grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
+                grade.auto_score = found["scores"].get(grade.cell.name)
+                grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
             for comment in notebook.comments:
                 if comment.cell.name in found["comments"]:
                     comment.auto_comment = found["comments"][comment.cell.name]
-        self._gradebook.db.commit()
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """All that is written in the block, or nothing. By itself nbgrader writes to the disk after each step."""
+        session = self._gradebook.db
+        session.commit = session.flush
+        try:
+            yield
+            del session.commit
+            session.commit()
+        except BaseException:
+            session.__dict__.pop("commit", None)
+            session.rollback()
+            raise

@@ -190,6 +190,12 @@ class Workers:
             return report
         return report
 
+    @property
+    def busy(self) -> bool:
+        """Whether a worker grades now."""
+        with self._lock:
+            return len(self._free) < len(self._all)
+
     def close(self) -> None:
         """End all workers, also those that grade."""
         with self._lock:
