@@ -381,6 +381,7 @@ def test_marks_for_who_is_on_the_roster_where_no_template_is_needed(marked: Path
     assert done.path == marked / "reports" / "demo" / f"{platform}.csv"
     assert lines(done.path) == MADE[platform].splitlines()
     summary = done.summary()
+    assert ("Grades → Import → CSV file" in summary) == (platform == "moodle")
     for said in ("2 marks of demo", "bob (a person has to mark right)", "dee (nothing graded)", "mallory"):
         assert said in summary
 
@@ -399,6 +400,9 @@ def test_what_is_amiss_with_a_template_is_said(marked: Path, tmp_path: Path) -> 
     assert done.unmatched == ["zoe"]
     text = "\n".join(done.remarks)
     assert "out of 10 points, and the marks are out of 9" in text and "Else, Someone is in the template" in text
+    (course := tmp_path / "other.csv").write_text("id,email\nelse,e@uni.edu\n")
+    done = export_marks("moodle", course=marked, roster=course, out=tmp_path / "out.csv")
+    assert not done.marks and "No mark is of anybody on" in done.remarks[-1]
     with pytest.raises(GradingError, match=r"--assignment NAME\. There are marks of: demo"):
         export_marks("moodle", course=marked, assignment="other")
 

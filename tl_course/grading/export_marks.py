@@ -76,6 +76,8 @@ class MarksExport:
     ----------
     platform, assignment : str
     path : Path
+    next_step : str
+        What to do with it on the platform.
     marks : dict of str to float
         By student, as far as they are in the file.
     without : dict of str to str
@@ -90,6 +92,7 @@ class MarksExport:
     platform: str
     assignment: str
     path: Path
+    next_step: str
     marks: dict[str, float] = field(default_factory=dict)
     without: dict[str, str] = field(default_factory=dict)
     strangers: list[str] = field(default_factory=list)
@@ -98,7 +101,7 @@ class MarksExport:
 
     def summary(self) -> str:
         """The same for a person to read, a line for each kind."""
-        lines = [f"{len(self.marks)} marks of {self.assignment}: {self.path}", f"Next: {_NEXT[self.platform]}."]
+        lines = [f"{len(self.marks)} marks of {self.assignment}: {self.path}", f"Next: {self.next_step}."]
         why = [f"{student} ({reason})" for student, reason in sorted(self.without.items())]
         for text, people in (
             ("on the roster, without a mark", why),
@@ -159,7 +162,8 @@ def export_marks(
         people = read_roster(find_roster(course, roster), id_column=id_column)
     suffix = "xls" if platform == "blackboard" and form is not None and form.delimiter == "\t" else "csv"
     path = out or course / "reports" / assignment / f"{platform}.{suffix}"
-    done = MarksExport(platform, assignment, path, remarks=list(people.remarks))
+    next_step = "Grades → Import → CSV file" if platform == "moodle" and form is None else _NEXT[platform]
+    done = MarksExport(platform, assignment, path, next_step, remarks=list(people.remarks))
     scores = {student: record["score"] for student, record in records.items() if record["score"] is not None}
     whose = {student: student if student in records else people.group_of(student) for student in people.students}
     marks = {student: scores[by] for student, by in whose.items() if by in scores}
@@ -173,6 +177,10 @@ def export_marks(
         table = _filled(form, people, marks, most, title, done)
     else:
         table = _made(people, marks, most, title, done)
+    if scores and not marks:
+        done.remarks.append(
+            f"No mark is of anybody on {people.source}. Is it the list that was collected by? See --id."
+        )
     _write(table, path, quote=platform == "blackboard")
     return done
 
