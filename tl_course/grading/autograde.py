@@ -21,6 +21,7 @@ from tl_course.grading.marks import Mark, is_test, mark
 from tl_course.grading.notebook_file import Unreadable
 from tl_course.grading.notes import ORIGINALS
 from tl_course.grading.plan import Plan
+from tl_course.grading.reading import read_submission
 from tl_course.grading.safe_files import show_as_text
 from tl_course.grading.sandbox import Sandbox
 from tl_course.grading.sanitize import sanitize
@@ -69,6 +70,7 @@ def autograde(
     notebooks = _by_hook(bundle, student, notebooks, into)
     for name, submitted in notebooks.items():
         notebook = bundle.complete(submitted, name)
+        report["look"] += read_submission(notebook, bundle.released[name], {file: into / file for file in files})
         _give_files(sandbox.given, into)
         report["look"] += run_notebook(notebook, sandbox, plans.get(name))
         notebook = bundle.limited(notebook)

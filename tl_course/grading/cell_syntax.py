@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-__all__ = ["bound", "changed", "defines_class", "imported", "imports", "read"]
+__all__ = ["assigned", "bound", "changed", "defines_class", "imported", "imports", "read"]
 
 
 def bound(source: str) -> set[str]:
@@ -20,6 +20,12 @@ def bound(source: str) -> set[str]:
 
 def changed(source: str) -> set[str]:
     """Names that a cell binds outside of functions, or by ``global``; also those of which it sets a part."""
+    nodes = ast.walk(_tree(source))
+    return assigned(source) | {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+
+
+def assigned(source: str) -> set[str]:
+    """Names that a cell binds outside of functions; also those of which it sets a part."""
     names: set[str] = set()
     for node in _top_level(source):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -30,7 +36,7 @@ def changed(source: str) -> set[str]:
             names |= {root} if (root := _root(node)) else set()
         elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
             names.add(node.name)
-    return names | {name for node in ast.walk(_tree(source)) if isinstance(node, ast.Global) for name in node.names}
+    return names
 
 
 def imports(source: str) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import closing
 from copy import deepcopy
 from hashlib import sha256
+from secrets import token_hex
 from time import monotonic
 from typing import Any
 
@@ -17,7 +18,7 @@ from tl_course.grading.apart import Tests
 from tl_course.grading.bounded import image_size, shortened, size_of
 from tl_course.grading.kernels import kernel_manager
 from tl_course.grading.marks import is_test, mark
-from tl_course.grading.notes import ANSWER_CALLS, NOTES, RESTORED, SHOWN, VALUE
+from tl_course.grading.notes import ANSWER_CALLS, NONCE, NOTES, REFUSED, RESTORED, SHOWN, TOLD, VALUE
 from tl_course.grading.plan import Plan, name_of
 from tl_course.grading.sandbox import Sandbox, SandboxGoneError
 
@@ -49,8 +50,7 @@ def run_notebook(
     """
     said: list[str] = []
     cells = _made_ready(notebook)
-    locked = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("locked") and not is_test(cell)]
-    sandbox.protected = [sha256(cell.source.encode()).hexdigest() for cell in locked]
+    _prepare(sandbox, cells, plan, trying=trying)
     deadline = monotonic() + sandbox.limits.notebook_seconds
     done, deaths = 0, 0
     restored: dict[str, None] = {}
@@ -97,6 +97,14 @@ def run_notebook(
     if restored:
         said.append(f"Replaced by the submission, and put back before the next cell ran: {', '.join(restored)}.")
     return said
+
+
+def _prepare(sandbox: Sandbox, cells: list[NotebookNode], plan: Plan | None, *, trying: bool) -> None:
+    """What kernels have to know of a notebook: nothing of its tests."""
+    locked = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("locked") and not is_test(cell)]
+    sandbox.protected = [sha256(cell.source.encode()).hexdigest() for cell in locked]
+    sandbox.handed_out = plan.handed_out() if plan else []
+    sandbox.guarded = plan is None or trying or bool(plan.guarded)
 
 
 def _made_ready(notebook: NotebookNode) -> list[NotebookNode]:
@@ -147,6 +155,9 @@ class _Client(NotebookClient):
 
     async def _in_time(self, cell: NotebookNode) -> None:
         """Run a cell. nbclient's own time starts anew with each message: a kernel that floods it would never end."""
+        assert self.kc is not None
+        self._nonce = token_hex()
+        self.kc.session.metadata = {NONCE: self._nonce} if is_test(cell) else {}
         running = self._executed(cell, store_history=not is_test(cell))  # a test is not in `In`
         try:
             await asyncio.wait_for(running, (self.timeout or 0) + 3 * _GRACE + self.iopub_timeout)
@@ -211,7 +222,7 @@ class _Client(NotebookClient):
         answered = execute_reply.get("metadata", {})
         self.restored |= dict.fromkeys(answered.get(RESTORED, ()))
         if is_test(cell):
-            self._show(cell, _value(answered.get(VALUE)))
+            self._take(cell, answered)
         if reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
             name, text = reply.get("ename", "Error"), reply.get("evalue", "")
             traceback = reply.get("traceback") or [f"{name}: {text}"]
@@ -228,6 +239,24 @@ class _Client(NotebookClient):
 
     def handle_comm_msg(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
         """Widgets are not seen in a notebook that is graded, and what they hold is not kept."""
+
+    def _take(self, cell: NotebookNode, answered: dict[str, Any]) -> None:
+        """What a test that ran in the kernel says of itself, beside what it and the answer have shown and printed."""
+        if answered.get(NONCE) != self._nonce:
+            refused = "What answered was not the kernel's own code."
+        else:
+            refused = str(answered.get(REFUSED, ""))[:300]
+        if refused:
+            cell.metadata[NOTES] = {"status": "not run", "why": refused}
+        else:
+            self._show(cell, _value(answered.get(VALUE)))
+        for output in cell.outputs:  # an answer can show things with this mark too
+            output.get("metadata", {}).pop(SHOWN, None)
+        for told in answered.get(TOLD, ()) if not refused else ():
+            data = {
+                kind: str(told[kind])[: self._limits.output] for kind in ("text/plain", "text/html") if kind in told
+            }
+            cell.outputs.append(new_output("display_data", data=data, metadata={SHOWN: True}))
 
     def output(self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         if msg["msg_type"] == "error":  # which says how the cell ended

@@ -109,7 +109,8 @@ class _Server:
 
             activate_matplotlib(os.environ["MPLBACKEND"])
         # Before a submission's own files can be imported by anybody:
-        from tl_course.grading.guard import GuardedKernel, Snapshot
+        from tl_course.grading.guard import GuardedKernel
+        from tl_course.grading.snapshot import Snapshot
 
         GuardedKernel.snapshot = Snapshot()
         self.alone = bool(request["alone"])
@@ -224,6 +225,7 @@ class _Server:
         from tl_course.grading.guard import GuardedKernel
 
         GuardedKernel.protected, GuardedKernel.channel = request.get("protected", []), channel
+        GuardedKernel.handed_out, GuardedKernel.guarded = request.get("handed_out", []), request.get("guarded", True)
         file = self.sockets / "connection.json"
         file.write_text(json.dumps(request["start"] | {"transport": "ipc", "ip": str(self.sockets / "k")}))
         app = IPKernelApp.instance(kernel_class=GuardedKernel)

@@ -1,253 +1,239 @@
-"""A kernel that puts back what student code has replaced, and seeds what draws at random, before each cell.
+"""A kernel that runs an instructor's cells past IPython, and puts back what a submission has changed before each test.
 
-Student code shares a process with the tests that judge it, so this is a lock for honest people: it undoes replaced
-functions of modules that a test relies on, and says so. Whoever looks for the guard itself in memory can disable it.
+A submission shares this process with the tests that judge it. It is a lock for honest people, with a good key: what an
+answer replaces in modules, hooks and threads is undone or the test is refused. Whoever looks for the guard itself in
+memory can disable it, which the reading of each submission by the trusted side tells (`tl_course.grading.reading`).
 """
 
-import ast
-import functools
+import builtins
 import os
 import random
 import socket
 import sys
-import types
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
-from copy import copy
 from hashlib import sha256
+from types import FrameType
 from typing import Any, ClassVar
 
 from ipykernel.ipkernel import IPythonKernel
 
+from tl_course.grading import checks
 from tl_course.grading.answering import answer_calls
-from tl_course.grading.guarded_test import TestRun, reply_error, value_for_reply
-from tl_course.grading.notes import ANSWER_CALLS, RESTORED, VALUE
+from tl_course.grading.cell_syntax import assigned, read
+from tl_course.grading.guarded_test import TestNames, TestRun, is_helper, reply_error, value_for_reply
+from tl_course.grading.library_code import is_in_a_library
+from tl_course.grading.notes import ANSWER_CALLS, NONCE, REFUSED, RESTORED, TOLD, VALUE
+from tl_course.grading.process_state import ProcessState
+from tl_course.grading.snapshot import Snapshot
 from tl_course.variants import GRADED_STUDENT
 
-__all__ = ["GuardedKernel", "Snapshot"]
+__all__ = ["GuardedKernel"]
 
-# What tests are made of, besides the course itself. What the assignment does not import is not there to be replaced.
-_MODULES = (
-    "builtins", "inspect", "json", "math", "operator", "pytest", "random", "statistics", "unittest.mock",
-    "numpy", "numpy.linalg", "numpy.random", "numpy.testing", "pandas", "pandas.testing",
-    "torch", "torch.nn", "torch.nn.functional", "torch.testing", "torch.optim",
-    "IPython.core.interactiveshell", "IPython.core.displayhook",
-    "ipykernel.displayhook", "ipykernel.zmqshell", "ipykernel.ipkernel",
-)  # fmt: skip
-_OWN = "tl_course."
-_QUESTIONS = "tl_course.exercises."
-_DATA = (bool, int, float, str, tuple, frozenset, dict, set, list)
-_KINDS = (types.FunctionType, types.BuiltinFunctionType, type, functools._lru_cache_wrapper)
-
-
-class Snapshot:
-    """The functions and classes of modules, and the methods of those classes, as they are when it is made."""
-
-    def __init__(self) -> None:
-        _settle()
-        self._kept = {id(owner): (owner, name, dict(_functions(owner))) for name, owner in _owners()}
-        modules = [module for name, module in list(sys.modules.items()) if name.startswith(_QUESTIONS)]
-        self._values = [(module, name, value, copy(value)) for module in modules for name, value in _plain(module)]
-
-    def restore(self) -> list[str]:
-        """Put back what is another one now; returns the names of what was put back."""
-        found = []
-        for owner, where, functions in self._kept.values():
-            now = vars(owner)
-            for name, function in functions.items():
-                if now.get(name) is not function:
-                    with suppress(AttributeError, TypeError):
-                        setattr(owner, name, function)
-                        found.append(f"{where}.{name}")
-        for module, name, value, content in self._values:
-            if isinstance(value, dict | set):
-                value.clear()
-                value.update(content)
-            elif isinstance(value, list):
-                value[:] = content
-            if vars(module).get(name) is not value:
-                setattr(module, name, value)
-                found.append(f"{module.__name__}.{name}")
-        return found
-
-
-def _settle() -> None:
-    """Let happen now what a library itself replaces at its first use: torch wraps `step` of an optimizer's class."""
-    torch: Any = sys.modules.get("torch")
-    for one in vars(torch.optim).values() if torch else ():
-        if isinstance(one, type) and issubclass(one, torch.optim.Optimizer):
-            with suppress(Exception):  # some want more than that
-                one([torch.zeros(1, 1, requires_grad=True)], lr=0.1)
-
-
-def _owners() -> Iterator[tuple[str, Any]]:
-    for name in [*_MODULES, *(name for name in sys.modules if name.startswith(_OWN))]:
-        module = sys.modules.get(name)
-        if module is None:
-            continue
-        yield name, module
-        for called, member in list(vars(module).items()):
-            if isinstance(member, type) and member.__module__ not in ("builtins", "typing"):
-                yield f"{member.__module__}.{member.__qualname__}", member
-            elif _is_own(member):
-                yield f"{name}.{called}", member
-
-
-def _plain(module: Any) -> Iterator[tuple[str, Any]]:
-    """What a module of questions judges by, besides functions: numbers, texts, and collections, which may change."""
-    for name, value in list(vars(module).items()):
-        if not name.startswith("__") and isinstance(value, _DATA):
-            yield name, value
-
-
-def _statements(code: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(code).body
-    except SyntaxError:  # what only IPython understands
-        return []
-
-
-def _used(code: str) -> set[str]:
-    """Names that a cell reads."""
-    nodes = [node for statement in _statements(code) for node in ast.walk(statement)]
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-
-
-def _bound(code: str) -> set[str]:
-    """Names that a cell makes something of, outside of functions."""
-    found: set[str] = set()
-    for statement in _statements(code):
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            found.add(statement.name)
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            found |= {(one.asname or one.name).partition(".")[0] for one in statement.names}
-        else:
-            nodes = ast.walk(statement)
-            found |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return found
-
-
-def _is_own(value: Any) -> bool:
-    """Whether it is an object of the course, such as a question."""
-    return type(value).__module__.startswith(_OWN) and hasattr(value, "__dict__")
-
-
-def _functions(owner: Any) -> Iterator[tuple[str, Any]]:
-    for name, value in list(vars(owner).items()):
-        if (
-            isinstance(value, _KINDS)
-            or _is_own(value)
-            or (isinstance(owner, type) and isinstance(value, property | classmethod | staticmethod))
-        ):
-            yield name, value
+_frame = sys._getframe
 
 
 class GuardedKernel(IPythonKernel):
-    """IPython's kernel, which restores and seeds before each cell; its answers name what was restored.
+    """IPython's kernel, whose answers to tests do not go through what a submission can replace.
 
     Attributes
     ----------
     snapshot : Snapshot
         What is restored; taken by the process that kernels are forked from.
-    protected : list of str
-        SHA-256 of the instructor's cells: for each test, what they name is what it was when they had run.
+    guarded : bool
+        Whether there are tests that run here; else nothing has to be restored.
     channel : socket
         To the judge, where there is one.
+    protected : list of str
+        SHA-256 of the instructor's cells that are no tests: what they bind, tests find as they have bound it.
+    handed_out : list of str
+        Names that the cells which students got bind: there a name of `builtins` is no shadow.
     """
 
     snapshot: Snapshot
+    guarded: ClassVar[bool] = True
     channel: ClassVar[socket.socket]
     protected: ClassVar[list[str]] = []
+    handed_out: ClassVar[list[str]] = []
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        self._restored: list[str] = []
-        self._value: float | dict[str, str] | None = None
-        self._test = ""
         self._student = os.environ.get(GRADED_STUDENT)
-        self._shadowing: dict[str, Any] | None = None
-        self._named: dict[str, Any] = {}
-        self._made: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._state: ProcessState | None = None
+        self._own = _callable_attributes(self)
+        self._restored: list[str] = []
+        self._told: list[dict[str, Any]] = []
+        self._cells = 0
 
     async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Take a test's source out of the request, where an answer that the test calls could look it up."""
-        content = parent["content"]
-        if not content.get("store_history", True):
-            self._test, content["code"] = content["code"], ""
-        await super().execute_request(stream, ident, parent)
+        """Answer to the instructor's cells ourselves; their source stays out of what an answer could look up."""
+        assert self.shell is not None and self.session is not None
+        if self._state is None:
+            self._begin()
+        content, nonce = parent["content"], parent.get("metadata", {}).pop(NONCE, "")
+        code, is_test = content["code"], not content.get("store_history", True)
+        self._restored = self._restore_kernel()
+        seed_all(zlib.crc32(code.encode()))
+        if code == ANSWER_CALLS:
+            answer_calls(self.channel, self.shell.user_ns)
+            self._show(None)
+            self._send(stream, ident, parent, self._reply(), {})
+            return
+        if is_test:
+            content["code"] = ""
+        elif sha256(code.encode()).hexdigest() not in self.protected:
+            self._names.give_up([name for name in assigned(code) if self._is_value_of_a_test(name)])
+            await super().execute_request(stream, ident, parent)
+            return
+        try:
+            reply, metadata = await self._run(code, is_test=is_test)
+        except KeyboardInterrupt:  # what floods or takes too long is interrupted, and that may come late
+            reply, metadata = self._reply() | {"status": "error", "ename": "KeyboardInterrupt", "evalue": ""}, {}
+        self._send(stream, ident, parent, reply, metadata | {NONCE: nonce})
 
-    async def do_execute(  # noqa: D102 - as in the base class
-        self, code: str, silent: bool, store_history: bool = True, *arguments: Any, **options: Any
-    ) -> Any:
-        self._restored = self.snapshot.restore() + self._restore_shell()
-        self._value = None
+    def _reply(self) -> dict[str, Any]:
+        assert self.shell is not None
+        count = self.shell.execution_count
+        return {"status": "ok", "execution_count": count, "payload": [], "user_expressions": {}}
+
+    def _send(self, stream: Any, ident: Any, parent: Any, reply: dict[str, Any], metadata: dict[str, Any]) -> None:
+        assert self.session is not None
+        self._restored += self._restore_kernel()
+        sys.stdout.flush(), sys.stderr.flush()
+        metadata = self.finish_metadata(parent, self.init_metadata(parent), reply) | metadata
+        self.session.send(stream, "execute_reply", reply, parent, metadata=metadata, ident=ident)
+
+    def _begin(self) -> None:
+        """Before the first line of a submission."""
+        assert self.shell is not None
+        if self.guarded:
+            self.snapshot.keep_kernel()
+        self._state = ProcessState()
+        self._shell_class, self._shell_own = type(self.shell), _callable_attributes(self.shell)
+        builtin = dict(vars(builtins)) | {"get_ipython": self.shell.get_ipython}
+        self._names = TestNames(self.shell.user_ns, builtin=builtin, allowed=self.handed_out)
+        self._locked: set[str] = set()  # names that the instructor's cells bind, tests aside
+
+    async def _run(self, source: str, *, is_test: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Run a cell of the instructor's; the content of the reply, and what else is to be known."""
+        assert self.shell is not None and self._state is not None
+        self._cells += 1
+        refused = self._restore_all() if is_test else ""
+        base = self._reply()
+        if refused:
+            return base, {REFUSED: refused, RESTORED: self._restored}
+        filename = f"<{'test' if is_test else 'cell'} {self._cells}>"
+        run = TestRun(source, filename)
+        if not is_test:
+            run.keep_lines()
+        self._say_what_was_rebound(source)
+        self._told, checks.tell = [], self._teller(filename)
+        with self._state.usual_settings():
+            await run.run(self._names)
+        checks.tell = None
+        for name, value in self._names.own().items() if self.guarded else ():
+            self.snapshot.add(name, value)
+        if not is_test:
+            self._locked |= assigned(source) | self._names.own().keys()
+            self.shell.execution_count += 1
+        self._show(run.value if not is_test else None)
+        if is_test and (refused := self.snapshot.judges_itself(self.handed_out)):
+            return base, {REFUSED: refused, RESTORED: self._restored}
+        about: dict[str, Any] = {RESTORED: self._restored, TOLD: self._told}
+        if run.error is None:
+            return base, about | {VALUE: value_for_reply(run.value)}
+        if said := run.told():
+            about[TOLD] = [*self._told, {"text/plain": said}]
+        name, text = reply_error(run.error)
+        return base | {"status": "error", "ename": name, "evalue": text, "traceback": run.formatted()}, about
+
+    def _restore_all(self) -> str:
+        """Put back what a test relies on; why it may not run where that is not possible."""
+        assert self._state is not None
+        found, refused = self._state.restore()
+        self._restored += found + self.snapshot.restore()
         if self._student is not None and os.environ.get(GRADED_STUDENT) != self._student:
             os.environ[GRADED_STUDENT] = self._student
             self._restored.append(GRADED_STUDENT)
-        test, self._test = self._test, ""
-        seed_all(zlib.crc32((code or test).encode()))
-        if test == ANSWER_CALLS:
-            return self._answer_calls()
-        if not store_history:
-            return await self._run_test(test)
-        reply = await super().do_execute(code, silent, store_history, *arguments, **options)
-        if sha256(code.encode()).hexdigest() in self.protected:
-            assert self.shell is not None
-            names = self.shell.user_ns
-            made = {name: names[name] for name in _bound(code) if name in names}
-            self._named |= made
-            self._made |= {name: (one, dict(_functions(one))) for name, one in made.items() if _is_own(one)}
-        return reply
+        return refused or self.snapshot.judges_itself(self.handed_out)
 
-    def _answer_calls(self) -> dict[str, Any]:
-        """Do what the process of a test asks, until it has ended."""
+    def _restore_kernel(self) -> list[str]:
+        """What decides that this code here answers a request: methods put on the kernel, its shell, its session."""
+        if not self.guarded:
+            return []
+        shell: Any = self.shell
+        found = self.snapshot.restore_kernel()
+        if type(shell) is not self._shell_class:
+            object.__setattr__(shell, "__class__", self._shell_class)
+            found.append("get_ipython().__class__")
+        for owner, kept, where in (
+            (shell, self._shell_own, "get_ipython()"),
+            (self, self._own, "get_ipython().kernel"),
+        ):
+            now = _callable_attributes(owner)
+            for name in [name for name in now | kept if now.get(name) is not kept.get(name)]:
+                vars(owner).pop(name, None)
+                if name in kept:
+                    vars(owner)[name] = kept[name]
+                found.append(f"{where}.{name}")
+        for name in _callable_attributes(self.session):
+            del vars(self.session)[name]
+            found.append(f"get_ipython().kernel.session.{name}")
+        return found
+
+    def _is_value_of_a_test(self, name: str) -> bool:
+        return name not in self._locked and not is_helper(self._names.own().get(name))
+
+    def _say_what_was_rebound(self, source: str) -> None:
+        """A name that a cell does not use may well be taken twice."""
         assert self.shell is not None
-        answer_calls(self.channel, self.shell.user_ns)
-        self.shell.events.trigger("post_execute")  # figures are shown
-        return {"status": "ok", "execution_count": self.shell.execution_count, "payload": [], "user_expressions": {}}
+        theirs = self.shell.user_ns
+        for name in sorted(read(source) & self._names.own().keys()):
+            if name in theirs and theirs[name] is not self._names.own()[name] and self._is_protected(name):
+                self._restored.append(f"{name} (for the tests)")
 
-    async def _run_test(self, source: str) -> dict[str, Any]:
-        """Run a test past IPython, with the names of locked cells as these made them; answers as a kernel does."""
+    def _is_protected(self, name: str) -> bool:
+        return name in self._locked or is_helper(self._names.own()[name])
+
+    def _teller(self, filename: str) -> Any:
+        """Takes up the result of a question for the student, if the test asked it and not an answer that it called."""
+
+        def tell(result: checks.Result) -> bool:
+            frame: FrameType | None = _frame(2)
+            while frame is not None and frame.f_code.co_filename != filename and is_in_a_library(frame.f_code):
+                frame = frame.f_back
+            if frame is None or frame.f_code.co_filename != filename or frame.f_globals is not self._names:
+                return True  # and show nothing: what an answer says there, it has from a test
+            self._told.append({"text/plain": str(result), "text/html": result._repr_html_()})
+            return True
+
+        return tell
+
+    def _show(self, value: Any) -> None:
+        """Show a last value, and the figures that were drawn, as the end of a cell does."""
         assert self.shell is not None
-        names = self.shell.user_ns
-        theirs = {name: names.get(name) for name, value in self._named.items() if names.get(name) is not value}
-        used = _used(source)  # a name that this test does not use may well be taken twice
-        self._restored += [f"{name} (for the tests)" for name in theirs if name in used]
-        names.update({name: self._named[name] for name in theirs})
-        for name, (one, functions) in self._made.items():
-            if changed := {what: value for what, value in functions.items() if vars(one).get(what) is not value}:
-                vars(one).update(changed)
-                self._restored += [f"{name}.{what}" for what in changed]
-        run = TestRun(source, "<test>")
-        await run.run(names)
-        names.update(theirs)
-        reply = {"execution_count": self.shell.execution_count, "payload": [], "user_expressions": {}}
-        if run.error is None:
-            self._value = value_for_reply(run.value)
-            return reply | {"status": "ok"}
-        name, said = reply_error(run.error)
-        return reply | {"status": "error", "ename": name, "evalue": said, "traceback": run.formatted()}
+        if value is not None:
+            from IPython.display import display
 
-    def _restore_shell(self) -> list[str]:
-        """Methods that were replaced on the shell itself, not on its class."""
-        own = vars(self.shell)
-        now = {name: value for name, value in own.items() if callable(getattr(type(self.shell), name, None))}
-        if self._shadowing is None:  # before the first cell: what ipykernel itself has replaced
-            self._shadowing = now
-        changed = [name for name in now | self._shadowing if now.get(name) is not self._shadowing.get(name)]
-        for name in changed:
-            own.pop(name, None)
-        own.update({name: self._shadowing[name] for name in changed if name in self._shadowing})
-        return [f"get_ipython().{name}" for name in changed]
+            with suppress(Exception):  # as it may be of the student's
+                display(value)
+        with suppress(Exception):
+            inline: Any = sys.modules.get("matplotlib_inline.backend_inline")
+            if inline is not None:
+                inline.flush_figures()
 
     def finish_metadata(self, parent: Any, metadata: dict[str, Any], reply_content: Any) -> dict[str, Any]:  # noqa: D102
         finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)
-        value = {} if self._value is None else {VALUE: self._value}
-        return finished | {RESTORED: self._restored} | value
+        return finished | {RESTORED: self._restored}
+
+
+def _callable_attributes(owner: Any) -> dict[str, Any]:
+    """What stands on an object itself in place of a method of its class."""
+    return {name: value for name, value in vars(owner).items() if callable(getattr(type(owner), name, None))}
 
 
 def seed_all(seed: int) -> None:
+    """Have random numbers start alike, of all libraries that are there."""
     random.seed(seed)
     with suppress(Exception):  # a submission may have made another thing of either
         if "numpy" in sys.modules:

@@ -1,32 +1,104 @@
-"""Compile and run one test cell past IPython: what it ends with, and its error as a notebook has it."""
+"""Compile and run one cell of the instructor's past IPython: in names of its own, with its last value and its error."""
 
 import ast
 import builtins
 import inspect
+import linecache
 import math
 import sys
 import traceback
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from types import CodeType, TracebackType
+from types import CodeType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tl_course.grading.checks import brief
+from tl_course.grading.checks import brief, kind_of_error, raised_by
+from tl_course.grading.library_code import is_in_a_library
 
-__all__ = ["TestRun", "reply_error", "value_for_reply"]
+__all__ = ["TestNames", "TestRun", "is_helper", "reply_error", "value_for_reply"]
 
 _compile, _eval, _parse = builtins.compile, builtins.eval, ast.parse
 _TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_ABSENT = object()
+
+
+class TestNames(dict[str, Any]):
+    """Globals of the instructor's cells: what they bind is theirs, and everything else is read from the student's.
+
+    What they bind or delete, the student's names have or lack too, so that an answer which reads a global finds it; but
+    what an answer makes of a name there does not come back. Names of builtins are read from there only where `allowed`.
+    """
+
+    __test__ = False  # no class of pytest's
+
+    def __init__(self, theirs: dict[str, Any], *, builtin: dict[str, Any], allowed: Collection[str] = ()) -> None:
+        super().__init__(__builtins__=builtin, __name__="__main__")
+        self._theirs = theirs
+        self._hidden = frozenset(builtin) - frozenset(allowed)
+        self._plain: set[str] = set()
+
+    def __missing__(self, name: str) -> Any:
+        if name in self._hidden:
+            raise KeyError(name)
+        return self._theirs[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self._theirs[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        there = super().pop(name, _ABSENT) is not _ABSENT
+        if there:
+            self._theirs.pop(name, None)
+        else:
+            del self._theirs[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (name not in self._hidden and name in self._theirs)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._theirs, **dict(super().items())})
+
+    def keys(self) -> Any:  # noqa: D102 - as of a dict
+        return {**self._theirs, **dict(super().items())}.keys()
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: D102 - as of a dict
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def own(self) -> dict[str, Any]:
+        """What the instructor's cells have bound."""
+        return {name: value for name, value in super().items() if name != "__builtins__"}
+
+    def give_up(self, names: Collection[str]) -> None:
+        """Read these from the student's again: a cell of theirs binds them, after a test had used them for a value."""
+        for name in names:
+            super().pop(name, None)
+
+    def read_in_classes(self, names: Collection[str]) -> None:
+        """Have names here themselves while a class is made, where Python looks nowhere else."""
+        for name in names:
+            if not super().__contains__(name) and name in self:
+                super().__setitem__(name, self[name])
+                self._plain.add(name)
+
+    def forget_read(self) -> None:
+        """Read from the student's what was only copied."""
+        self.give_up(self._plain)
+        self._plain.clear()
 
 
 class TestRun:
-    """One run of a test's source.
+    """One run of a test's source, or of another cell of the instructor's.
 
     Attributes
     ----------
     value : object
-        Of the expression that the test ends with; None where it ends with none, with a semicolon, or with None.
+        Of the expression that the cell ends with; None where it ends with none, with a semicolon, or with None.
     error : BaseException or None
         What it raised, or why it could not be compiled.
     """
@@ -42,23 +114,30 @@ class TestRun:
     async def run(self, names: dict[str, Any]) -> None:
         """Run it with `names` as its globals."""
         try:
-            body, last = self._compiled()
+            tree = self._tree()
+            if isinstance(names, TestNames):
+                names.read_in_classes(_read_in_classes(tree))
+            body, last = self._compiled(tree)
             await _run(body, names)
             if last is not None:
                 self.value = await _run(last, names)
         except BaseException as error:
             self.error = error
+        finally:
+            if isinstance(names, TestNames):
+                names.forget_read()
 
-    def _compiled(self) -> tuple[CodeType, CodeType | None]:
-        source = "\n".join(self._lines)
-        try:
-            tree = _parse(source, self._filename)
-        except SyntaxError:  # a magic, or no Python at all
-            source = TransformerManager().transform_cell(source)
-            tree = _parse(source, self._filename)
+    def _tree(self) -> ast.Module:
+        self._source = "\n".join(self._lines)
+        with suppress(SyntaxError):
+            return _parse(self._source, self._filename)
+        self._source = TransformerManager().transform_cell(self._source)  # a magic, or no Python at all
+        return _parse(self._source, self._filename)
+
+    def _compiled(self, tree: ast.Module) -> tuple[CodeType, CodeType | None]:
         last = tree.body[-1] if tree.body else None
         expression: ast.Expression | None = None
-        if isinstance(last, ast.Expr) and not _ends_with_semicolon(source, last):
+        if isinstance(last, ast.Expr) and not _ends_with_semicolon(self._source, last):
             tree.body.pop()
             expression = ast.Expression(last.value)
         flags = _TOP_LEVEL_AWAIT
@@ -67,8 +146,13 @@ class TestRun:
             return body, None
         return body, _compile(expression, self._filename, "eval", flags, dont_inherit=True)
 
+    def keep_lines(self) -> None:
+        """Let inspect.getsource find the source of what the cell makes: not for tests."""
+        lines = [f"{line}\n" for line in self._lines]
+        linecache.cache[self._filename] = (sum(map(len, lines)), None, lines, self._filename)
+
     def formatted(self) -> list[str]:
-        """The traceback in lines, with the test's own lines, which no cache of the kernel's holds."""
+        """The traceback in lines, with the cell's own lines, which no cache of the kernel's holds."""
         if self.error is None:
             return []
         stack = traceback.StackSummary()
@@ -79,6 +163,25 @@ class TestRun:
             stack.append(traceback.FrameSummary(code.co_filename, line, code.co_name, lookup_line=False, line=text))
         name, said = reply_error(self.error)
         return ["Traceback (most recent call last):", *"".join(stack.format()).splitlines(), f"{name}: {said}"]
+
+    def told(self) -> str:
+        """What a student may know of an error in their code: its kind and their line, nothing of the test's input."""
+        if self.error is None:
+            return ""
+        if raised := raised_by(self.error):
+            return f"Your code raised {kind_of_error(self.error)}{raised.line or '.'}"
+        if isinstance(self.error, NameError) and self._raised_here() and self.error.name:
+            return f"There is no “{self.error.name}”: the cell that makes it was not run, or stopped with an error."
+        for frame, line in reversed(list(traceback.walk_tb(self.error.__traceback__))):
+            code = frame.f_code
+            if code.co_filename != self._filename and not is_in_a_library(code):
+                text = linecache.getline(code.co_filename, line).strip()
+                return f"Your code raised {kind_of_error(self.error)}" + (f" (in your line: {text})" if text else ".")
+        return ""
+
+    def _raised_here(self) -> bool:
+        *_, (frame, _) = traceback.walk_tb(self.error.__traceback__ if self.error else None)
+        return frame.f_code.co_filename == self._filename
 
 
 async def _run(code: CodeType, names: dict[str, Any]) -> Any:
@@ -91,6 +194,17 @@ def _ends_with_semicolon(source: str, last: ast.stmt) -> bool:
     assert last.end_lineno is not None and last.end_col_offset is not None
     line, *more = source.splitlines()[last.end_lineno - 1 :]
     return "\n".join([line.encode()[last.end_col_offset :].decode(), *more]).lstrip().startswith(";")
+
+
+def _read_in_classes(tree: ast.Module) -> set[str]:
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    nodes = [node for one in classes for node in ast.walk(one)]
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def is_helper(value: Any) -> bool:
+    """Whether a test made something to work with, such as a function, and no mere value."""
+    return isinstance(value, FunctionType | type | ModuleType)
 
 
 def _without_own(trace: TracebackType | None) -> TracebackType | None:

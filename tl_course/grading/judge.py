@@ -33,7 +33,7 @@ from tl_course.grading.frames import Frames, GoneError
 from tl_course.grading.guard import seed_all
 from tl_course.grading.guarded_test import TestRun, reply_error, value_for_reply
 from tl_course.grading.judge_messages import receive, send
-from tl_course.grading.notes import ANSWER_HOME
+from tl_course.grading.notes import ANSWER_HOME, SHOWN
 from tl_course.grading.remote import Answers
 from tl_course.grading.shown import Shown, as_text, make_shell
 
@@ -171,6 +171,10 @@ class Judge:
         else:
             name, said = reply_error(error)
             raised = raised_by(error)
+            if told := run.told():
+                self._shown.add(
+                    {"output_type": "display_data", "data": {"text/plain": told}, "metadata": {SHOWN: True}}
+                )
             lines = [*(run.formatted() or [f"{name}: {said}"]), *([raised.line.strip()] if raised else [])]
             self._shown.add(
                 {

@@ -1,11 +1,25 @@
 """Names under which the parts of the grading write things down for each other."""
 
-__all__ = ["ANSWER_CALLS", "ANSWER_HOME", "NOTES", "ORIGINALS", "RESTORED", "SHOWN", "VALUE"]
+__all__ = [
+    "ANSWER_CALLS",
+    "ANSWER_HOME",
+    "NONCE",
+    "NOTES",
+    "ORIGINALS",
+    "REFUSED",
+    "RESTORED",
+    "SHOWN",
+    "TOLD",
+    "VALUE",
+]
 
 ANSWER_CALLS = "# what tests call is answered"  # in the place of a cell: see tl_course.grading.answering
 ANSWER_HOME = "TL_COURSE_ANSWER_HOME"  # in the environment of tests that run apart: where answers can write
+NONCE = "tl_course.nonce"  # in the metadata of a request to run a test, and of its answer: else it is another's
 NOTES = "tl_course"  # in a cell's metadata: how it ended, and why
 ORIGINALS = ".originals"  # in what becomes a folder of ``autograded``: notebooks before anything was taken out
 RESTORED = "tl_course.restored"  # in the metadata of a kernel's answer: what was put back before the cell ran
+REFUSED = "tl_course.refused"  # there too: why a test was not run, or its value is nobody's word
 SHOWN = "tl_course.shown"  # in the metadata of an output of a test: its author wrote it, for the student to read
+TOLD = "tl_course.told"  # there too: what a test, or its error, says to the student; each a dict of kinds of text
 VALUE = "tl_course.value"  # in the metadata of a kernel's answer: the number, or kind of thing, that a test ended with

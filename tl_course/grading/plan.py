@@ -61,6 +61,10 @@ class Plan:
         plan.complete(source)
         return plan
 
+    def handed_out(self) -> list[str]:
+        """Names that an answer is asked to bind; those of Python's own only where the handed out cells bind them."""
+        return sorted({name for name in self.answered if not hasattr(builtins, name)} | {*self.builtins})
+
     def complete(self, source: NotebookNode) -> None:
         """Names that tests share keep them together: of two, either both are guarded or neither is."""
         cells = [cell for cell in source.cells if cell.cell_type == "code"]

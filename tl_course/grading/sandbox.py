@@ -123,6 +123,10 @@ class Sandbox:
         Set for kernels that are started from now on.
     protected : list of str
         Cells that come from the instructor: for tests, what they name is again what they made it, in those kernels.
+    handed_out : list of str
+        Names that the cells which students got bind: only there does a test find what shadows a builtin.
+    guarded : bool
+        Whether tests run in those kernels.
     sockets : Path
         Where a kernel's connection file belongs, and where it is reached. Short, as a socket's address must be.
     given : Path
@@ -141,6 +145,8 @@ class Sandbox:
         self.isolation, self.imports, self.limits = isolation, list(imports), limits or Limits()
         self.environment: dict[str, str] = {}
         self.protected: list[str] = []
+        self.handed_out: list[str] = []
+        self.guarded = True
         self._cache, self._fill = cache, fill
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _own_user() if isolation == "bwrap" and os.geteuid() == 0 else None
@@ -184,6 +190,8 @@ class Sandbox:
                 start=about,
                 descriptors=[relay.handover.fileno()],
                 protected=self.protected,
+                handed_out=self.handed_out,
+                guarded=self.guarded,
                 **self._of_a_process(),
             )
         return int(answer["pid"])
