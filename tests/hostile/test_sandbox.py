@@ -297,3 +297,16 @@ def test_what_a_kernel_sends_is_bounded_where_it_is_made_and_where_it_arrives() 
     for cell, said in zip(notebook.cells[1:], FLOODS.values(), strict=False):
         assert said in str(cell.outputs) and len(str(cell.outputs)) < 300_000, (cell.source, str(cell.outputs)[-300:])
     assert notebook.cells[-1].outputs[0].data["text/plain"] == "3"
+
+
+def test_processes_of_a_submission_have_a_limit_of_memory_together() -> None:
+    """What a fork shares is counted once: ten children of a large process are no trouble, ten large children are."""
+    shares = "import os, time\nkept = b'x' * 500_000_000\nfor _ in range(10):\n"
+    shares += "    if os.fork() == 0: time.sleep(1); os._exit(0)\ntime.sleep(1)"
+    takes = "for _ in range(10):\n    if os.fork() == 0:\n        hoard = b'x' * 300_000_000\n        time.sleep(9)\n"
+    cells = [new_code_cell(shares), new_code_cell(f"{takes}time.sleep(9)"), new_code_cell("len(kept)")]
+    with Sandbox("bwrap", limits=Limits(cell_seconds=20, memory=2 << 30)) as sandbox:
+        run_notebook(notebook := new_notebook(cells=cells), sandbox)
+    assert not notebook.cells[0].outputs
+    assert "for the memory that it took" in notebook.cells[1].outputs[0].evalue
+    assert notebook.cells[2].outputs[0].data["text/plain"] == "500000000"

@@ -23,6 +23,7 @@ import ctypes
 import importlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -30,7 +31,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ _KERNEL = (
 )
 _LARGE = 1 << 20  # bytes
 _PATIENCE = 30.0  # seconds
+_WATCH = 0.25  # seconds from one look at a submission's memory to the next
 
 
 def main() -> None:
@@ -62,7 +64,8 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints from now on prints into the log
     sys.path[:] = [place for place in sys.path if place not in ("", str(Path.cwd()))]
     server: _Server | None = None
-    for request, came in _requests(control):
+    while (received := _receive(control, server)) is not None:
+        request, came = received
         try:
             if server is None:
                 server = _Server(request)
@@ -76,18 +79,19 @@ def main() -> None:
         control.sendall(json.dumps(answer | {"nonce": request["nonce"]}).encode() + b"\n")
 
 
-def _requests(control: socket.socket) -> Iterator[tuple[dict[str, Any], list[int]]]:
-    """Requests, each with the file descriptors that came with it."""
+def _receive(control: socket.socket, server: "_Server | None") -> tuple[dict[str, Any], list[int]] | None:
+    """A request, with the file descriptors that came with it, or None after the last; until then `server` watches."""
     data, came = b"", list[int]()
-    while True:
+    while not data.endswith(b"\n"):  # the next request comes when this one has its answer
+        while not select.select([control], [], [], _WATCH)[0]:
+            if server is not None:
+                server.watch()
         part, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 4)
         if not part:
-            return
+            return None
         data += part
         came += descriptors
-        if data.endswith(b"\n"):  # the next one comes when this one has its answer
-            yield json.loads(data), came
-            data, came = b"", []
+    return json.loads(data), came
 
 
 class _Server:
@@ -118,6 +122,7 @@ class _Server:
             namespaces.own_mounts()
         self.channel: socket.socket | None = None  # the judge's end of the kernel's channel
         self.mounted: list[Path] = []
+        self.kernel, self.memory = 0, 0  # its process id, and the bytes that it may take with all that it starts
         self.started: set[int] = set()
         self.ended: dict[int, int] = {}
 
@@ -126,7 +131,8 @@ class _Server:
 
     def answer(self, request: dict[str, Any], came: list[int]) -> dict[str, Any]:
         if "start" in request:
-            return {"pid": self.start(request, *came)}
+            self.kernel, self.memory = self.start(request, *came), request["limits"]["memory"]
+            return {"pid": self.kernel}
         if "start_tests" in request:
             return {"pid": self.start_tests(request, *came)}
         if "poll" in request:
@@ -271,6 +277,12 @@ class _Server:
                     self.ended[pid] = os.waitstatus_to_exitcode(status)
         return self.ended.get(pid)
 
+    def watch(self) -> None:
+        """End the kernel where a submission's processes together take more memory than each of them may."""
+        if self.alone and self.started - self.ended.keys() and _memory_of_others(self.memory) > self.memory:
+            with suppress(ProcessLookupError):
+                os.kill(self.kernel, signal.SIGKILL)
+
     def end(self) -> None:
         """Nothing of a submission outlives it: no process, no file."""
         with suppress(ProcessLookupError, PermissionError):
@@ -300,6 +312,22 @@ def _shut() -> None:
     """Linux: no other process of the same user may look into this one or change it."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE
+
+
+def _memory_of_others(much: int) -> int:
+    """Bytes that all other processes take; what several share after a fork is counted once, if it matters."""
+    others = [path for path in Path("/proc").iterdir() if path.name.isdigit() and int(path.name) != os.getpid()]
+    roughly = sum(_sizes(path / "status", "RssAnon:", "RssShmem:") for path in others)
+    return (
+        sum(_sizes(path / "smaps_rollup", "Pss_Anon:", "Pss_Shmem:") for path in others) if roughly > much else roughly
+    )
+
+
+def _sizes(file: Path, *names: str) -> int:
+    with suppress(OSError):  # it has ended meanwhile
+        lines = file.read_text().splitlines()
+        return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(names))
+    return 0
 
 
 def _remove(folder: Path) -> None:

@@ -46,11 +46,11 @@ class Limits:
     cell_seconds, notebook_seconds : float
         For each cell, and for all of them together.
     memory : int
-        Bytes of address space of each process.
+        Bytes of address space of each process, and of memory of all of them together.
     disk : int
         Bytes of all its files.
     processes : int
-        Processes and threads at a time. Where an ordinary user grades, their other processes count too.
+        Processes and threads at a time.
     output : int
         Bytes that a cell may print or show, but for images.
     images : int
@@ -364,7 +364,8 @@ def _bwrap(
     shown = [Path(place) for place in _SYSTEM if Path(place).exists()]
     words = ["bwrap", "--die-with-parent", "--new-session", "--as-pid-1", "--unshare-net", "--unshare-pid"]
     words += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--proc", "/proc", "--dev", "/dev"]
-    needed = ["SYS_ADMIN", "NET_ADMIN", "SETPCAP"]  # for namespaces, and to give up what the first process alone has
+    # Of the first process alone: for namespaces, to see how much memory others take, and to give all of that up.
+    needed = ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "SETPCAP"]
     if os.geteuid() != 0:
         words += ["--unshare-user"]
     else:  # of more than one user, as which submissions run
