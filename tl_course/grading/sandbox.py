@@ -28,6 +28,7 @@ ISOLATIONS = ("auto", "bwrap", "container", "none")
 _FIRST_USER = 100_000_000
 _FLOOD = 32  # times the limit of output: bytes of a cell's messages, at which its kernel is not listened to any more
 _IMAGES = 6  # times the limit of images, the same
+_LEAST = 2 << 30  # bytes of address space for a kernel with what it imports
 _BESIDE = 16  # processes and threads of the sandbox's own, where they are counted with those of a submission
 _PATIENCE = 180.0  # seconds in which the warm process has to answer; the longest are its imports
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
@@ -292,6 +293,14 @@ class Sandbox:
         return answer
 
     def _warm_up(self) -> None:
+        import resource  # which Windows has not
+
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        if most != resource.RLIM_INFINITY and most < _LEAST:
+            raise GradingError(
+                f"`ulimit -v` leaves {most >> 20:,} MB of memory to each process, and a submission needs at least "
+                f"{_LEAST >> 20:,} MB: raise it, then grade again."
+            )
         ours, theirs = socket.socketpair()
         ours.settimeout(_PATIENCE)
         server = [sys.executable, "-m", "tl_course.grading.forkserver", str(theirs.fileno())]
