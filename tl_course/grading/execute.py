@@ -27,7 +27,7 @@ __all__ = ["run_notebook"]
 _DEATHS = 3  # of kernels, after which a submission is given up
 _GRACE = 5.0  # seconds that an interrupted cell has to stop
 _STANDS = "The cell took more than {} seconds and did not let itself be interrupted."
-_FLOODED = "The cell sent far more than can be shown, and its kernel was ended."
+_FLOODED = "The cell sent far more than can be shown, or what is no message, and its kernel was ended."
 _MOST_ASKED = 20_000  # calls of a test to answers; from there on it takes too long in another process
 _FLOOD = 16  # times the limit of output, at which a cell is interrupted
 _ALBUM = 4  # times the limit of images, the same
@@ -138,7 +138,8 @@ class _Client(NotebookClient):
         self.on_cell_executed = self._note
         self.restored: dict[str, None] = {}
         self.sandbox, self._limits, self._deadline = sandbox, sandbox.limits, deadline
-        self._printed, self._updated, self._shown, self.timed_out, self.judged = 0, 0, 0, "", False
+        self._printed, self._updated, self._shown, self._kept = 0, 0, 0, 0
+        self.timed_out, self.judged = "", False
 
     def run(self, cell: NotebookNode, tests: Tests | None = None) -> None:
         """Run a cell: in the kernel, or, with its calls answered there, in the process of the tests."""
@@ -266,12 +267,15 @@ class _Client(NotebookClient):
         were = self._printed, self._shown
         self._printed += size_of(msg["content"]) - images
         self._shown += images
-        if not self._is_over(self._printed, self._shown):
+        album = self._kept + images <= _ALBUM * self._limits.images or not images
+        if album and not self._is_over(self._printed, self._shown):
+            self._kept += images
             return super().output(outs, msg, display_id, cell_index)
         if not self._is_over(*were):
             text = f"[All that this cell printed after the first {self._limits.output:,} characters was left out.]\n"
             if self._printed <= self._limits.output:
-                text = f"[All images of this cell after the first {self._limits.images >> 20} MB were left out.]\n"
+                most = self._limits.images >> 20
+                text = f"[Images were left out: at most {most} MB of a cell and {_ALBUM * most} MB of all are kept.]\n"
             outs.append(new_output("stream", name="stdout", text=text))
         if self._is_over(self._printed, self._shown, _FLOOD, _ALBUM) and not self._is_over(*were, _FLOOD, _ALBUM):
             self._stopping = asyncio.ensure_future(self._interrupt())
@@ -363,7 +367,7 @@ def _value(answered: Any) -> float | dict[str, str] | None:
 
 
 def _fail(cell: NotebookNode, problem: Exception) -> None:
-    name, why = type(problem).__name__, _reason(problem)
+    name, why = type(problem).__name__.lstrip("_"), _reason(problem)
     cell.outputs.append(new_output("error", ename=name, evalue=why, traceback=[f"{name}: {why}"]))
     its_own = isinstance(problem, DeadKernelError | SandboxGoneError | CellTimeoutError)
     cell.metadata[NOTES] = {"status": "error" if its_own else "not run", "why": why}  # else nobody knows how it ended

@@ -10,11 +10,13 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from tl_course.grading.relay import CHANNELS
 from tl_course.grading.sandbox import Sandbox, SandboxGoneError
 
 __all__ = ["SandboxedProvisioner", "kernel_manager"]
@@ -30,6 +32,9 @@ def kernel_manager(sandbox: Sandbox, kernel_name: str = "python3") -> AsyncKerne
         connection_file=str(sandbox.sockets / f"{number}.json"),
     )
     manager.client_factory = _Client
+    # ZeroMQ makes room for a message as long as its sender says that it will be.
+    manager.context.setsockopt(zmq.MAXMSGSIZE, sandbox.limits.sent)
+    manager.context.setsockopt(zmq.SNDTIMEO, 10_000)  # milliseconds: to a kernel that has broken its connection
     manager.kernel_id = number
     manager.provisioner = SandboxedProvisioner(
         kernel_id=number, kernel_spec=manager.kernel_spec, parent=manager, sandbox=sandbox
@@ -46,12 +51,10 @@ class _Client(AsyncKernelClient):
 
     async def start_channels(self, **channels: bool) -> None:  # type: ignore[override]
         """Open them once the kernel has made its sockets, or has ended."""
-        sockets = [
-            Path(f"{self.ip}-{getattr(self, f'{name}_port')}") for name in ("shell", "iopub", "stdin", "hb", "control")
-        ]
+        sockets = [Path(f"{self.ip}-{getattr(self, f'{name}_port')}") for name in CHANNELS]
         while not all(socket.exists() for socket in sockets) and await self.is_alive():
             await asyncio.sleep(0.005)
-        super().start_channels(**channels)
+        super().start_channels(**(channels | {"hb": False}))  # its thread waits for ever where a kernel breaks it
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until an answer has come, and on the other channel that the kernel is idle after it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["CHANNELS", "Relay"]
 
-CHANNELS = ("shell", "iopub", "stdin", "hb", "control")  # the order in which a kernel hands over its connections
+CHANNELS = ("shell", "iopub", "stdin", "control")  # the order in which a kernel hands over its connections
 _READ_TO_THE_END = ("shell", "iopub")  # of these, the process that grades leaves nothing from cell to cell
 _OTHERS_MOST = 1 << 20  # bytes on each other channel
 _AT_ONCE = 1 << 16  # bytes
@@ -36,7 +36,7 @@ class Relay:
     handover : socket
         For the kernel, which sends its connections through it (`socket.send_fds`); to be closed here once it has it.
     flooded : bool
-        Whether the kernel has sent more than that.
+        Whether the kernel has sent more than that, or what is no message.
     """
 
     def __init__(self, paths: Mapping[str, str], most: int) -> None:
@@ -87,21 +87,44 @@ class Relay:
             client, _ = listening.accept()
             with client:
                 self._keep(client)
-                back = threading.Thread(target=self._pass_on, args=(client, kernel), name="relay", daemon=True)
+                ended = threading.Event()
+                back = threading.Thread(target=self._listen, args=(client, kernel, ended), name="relay", daemon=True)
                 back.start()
-                self._pass_on(kernel, client, channel)
+                if self._copy(kernel, client, channel):
+                    ended.set()
+                else:
+                    self._give_up()
+                _shut(kernel)
+                _shut(client)
                 back.join()
 
-    def _pass_on(self, source: socket.socket, target: socket.socket, counted: str | None = None) -> None:
-        with suppress(OSError):
-            while data := source.recv(_AT_ONCE):
-                if counted is not None and self._is_too_much(counted, len(data)):
-                    self.flooded = True
-                    self.close()
-                    break
+    def _listen(self, client: socket.socket, kernel: socket.socket, ended: threading.Event) -> None:
+        """Pass on to the kernel. Where the process that grades hangs up first, it has been sent what is no message."""
+        if self._copy(client, kernel) and not ended.is_set():
+            self._give_up()
+        _shut(kernel)
+        _shut(client)
+
+    def _copy(self, source: socket.socket, target: socket.socket, counted: str | None = None) -> bool:
+        """Pass on bytes until one of the two has ended; returns whether it was the source."""
+        while True:
+            try:
+                data = source.recv(_AT_ONCE)
+            except OSError:
+                return True
+            if not data:
+                return True
+            if counted is not None and self._is_too_much(counted, len(data)):
+                self._give_up()
+            try:
                 target.sendall(data)
-        _shut(source)
-        _shut(target)
+            except OSError:
+                return False
+
+    def _give_up(self) -> None:
+        if not self._closed:
+            self.flooded = True
+            self.close()
 
     def _is_too_much(self, channel: str, size: int) -> bool:
         with self._lock:

@@ -66,6 +66,11 @@ class Limits:
     output: int = 1 << 20
     images: int = 16 << 20
 
+    @property
+    def sent(self) -> int:
+        """Bytes of all that a kernel may send in a cell: with more, it is not listened to any more."""
+        return _FLOOD * self.output + _IMAGES * self.images
+
 
 def pick_isolation(wanted: str = "auto") -> str:
     """The isolation to use: the strongest that this machine has, or the one that is wanted.
@@ -183,9 +188,10 @@ class Sandbox:
         if self._process is None:
             self._warm_up()
         self._close_relay()
+        self._flooded = False
         about = json.loads(Path(connection_file).read_text("utf-8"))
         paths = {name: f"{about['ip']}-{about[f'{name}_port']}" for name in CHANNELS}
-        self._relay = relay = Relay(paths, _FLOOD * self.limits.output + _IMAGES * self.limits.images)
+        self._relay = relay = Relay(paths, self.limits.sent)
         with relay.handover:
             answer = self.ask(
                 start=about,
