@@ -5,6 +5,7 @@ What runs calls ``hit``, which a page that is watched has; what fetches asks EVI
 
 EVIL = "http://127.0.0.1:9"
 _HIT = "window.hit&&hit('{}')"
+_QUOTED = "window.hit&&hit(`{}`)"
 _GRADER = "/formgrader?path=submitted/mallory/demo"
 
 _TEXT = [
@@ -64,20 +65,20 @@ CODE = [
     "display({{'text/latex': {html!r}, 'text/plain': 'x'}}, raw=True)",
 ]
 OTHER_CODE = [
-    f"display({{'application/javascript': \"{_HIT.format('javascript')}\"}}, raw=True)",
-    f"display({{'text/vnd.mermaid': '<img src=x onerror=\"{_HIT.format('mermaid')}\">'}}, raw=True)",
+    f"display({{'application/javascript': \"{_QUOTED.format('javascript')}\"}}, raw=True)",
+    f"display({{'text/vnd.mermaid': '<img src=x onerror=\"{_QUOTED.format('mermaid')}\">'}}, raw=True)",
     f"display({{'text/html': '<b>x</b>'}}, raw=True, metadata={{'text/html': {{'isolated': True}}, 'width': '1 onerror="
-    f"{_HIT.format('width')}'}})",
+    f"{_QUOTED.format('width')}'}})",
     "import base64\npng = base64.b64encode(b'\\x89PNG\\r\\n').decode()\n"
     "display({'image/png': png}, raw=True, metadata={'image/png': {'width': '1 "
-    f"onerror={_HIT.format('png')} x='}}}})\n"
+    f"onerror={_QUOTED.format('png')} x='}}}})\n"
     f"display({{'image/png': png}}, raw=True, metadata={{'filenames': {{'image/png': '{EVIL}/filename'}}}})\n"
-    f"display({{'image/png': 'x\" onerror=\"{_HIT.format('data')}'}}, raw=True)",
+    f"display({{'image/png': 'x\" onerror=\"{_QUOTED.format('data')}'}}, raw=True)",
     "display({'application/vnd.jupyter.widget-view+json': {'version_major': 2}}, raw=True)",
     "display({'text/markdown': '![x](attachment:none.png)'}, raw=True)",
-    f"print('\\x1b[38m<img src=x onerror=\"{_HIT.format('stream')}\">\\x1b[48;5m \\x1b]8;;javascript:alert(1)\\x07x')",
-    f"raise ValueError('\\x1b[38m<script>{_HIT.format('error')}</script>\\x1b]0;OWNED\\x07')",
-    f"get_ipython().execution_count = '<script>{_HIT.format('count')}</script>'",
+    f"print('\\x1b[38m<img src=x onerror=\"{_QUOTED.format('stream')}\">\\x1b[48;5m \\x1b]8;;javascript:x\\x07x')",
+    f"raise ValueError('\\x1b[38m<script>{_QUOTED.format('error')}</script>\\x1b]0;OWNED\\x07')",
+    f"get_ipython().execution_count = '<script>{_QUOTED.format('count')}</script>'",
 ]
 
 # As they are, these are shown as they are, without a word.

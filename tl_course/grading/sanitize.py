@@ -36,6 +36,7 @@ from tl_course.notebooks.page import canonical_name
 
 __all__ = ["Sanitized", "plain_text", "sanitize"]
 
+_MOST_LINES = 12  # of what is told
 _SECONDS = 10.0  # in which a text must have been read
 _UNREADABLE = "Markdown that cannot be read"
 _PAGE_IDS = ("notebook", "notebook-container", "statusmessage", "toggle_names", "main", "MathJax_Message")
@@ -103,12 +104,15 @@ def sanitize(notebook: NotebookNode, *, trusted: Collection[str] = (), files: Co
                 clean = _markdown if cell.cell_type == "markdown" else _raw
                 cell.source = clean(cell.source, found, attached=attached, files=files, reserved=reserved)
             if cell.cell_type == "markdown":
-                _name_attachments(cell, done, where)
+                _name_attachments(cell)
         what = "what it shows" if cell.cell_type == "code" else "the text"
         if found.taken:
             done.look.append(f"{where}: taken out of {what}: {', '.join(sorted(found.taken))}.")
         if found.absent:
             done.mended.append(f"{where}: not shown: {', '.join(sorted(found.absent))}.")
+    if len(done.look) > _MOST_LINES:
+        rest = len(done.look) - _MOST_LINES
+        done.look[_MOST_LINES:] = [f"From {rest} more cells the like was taken out."]
     return done
 
 
@@ -165,21 +169,21 @@ def _markdown(
 ) -> str:  # fmt: skip
     """The source as it is, where all that is made of it is plain; otherwise the HTML that is made of it, cleaned."""
     source = _text(source)
-    attached = attached or {}
     try:
         with _in_time():
-            shown, renderer = _rendered(source, attached)
+            shown, renderer = _rendered(source, attached or {})
     except Exception:  # what the parser does not stand, formgrader's does not either
         found.taken.add(_UNREADABLE)
         return _typed(source)
     cleaned = clean_html(shown, files=files, attached=attached, reserved=reserved)
+    lost = attached is None and renderer.asked  # what code shows has no attachments, and nbconvert would give up
     found.taken |= cleaned.taken
     found.absent |= cleaned.absent
     if TOO_DEEP in cleaned.taken:
         return _typed(source)
     if risky_math(cleaned.html):
         found.taken.add("mathematics with links or styles")
-    elif all(map(_is_plain_html, renderer.html)) and parsed(shown) == parsed(cleaned.html):
+    elif not lost and all(map(_is_plain_html, renderer.html)) and parsed(shown) == parsed(cleaned.html):
         return source
     # As one block of HTML, which ends at an empty line, and which Markdown leaves alone.
     block = f"<div>{wrapped(cleaned.html)}</div>"
@@ -251,7 +255,7 @@ def _attachments(cell: NotebookNode, found: Cleaned) -> dict[str, str]:
     return addresses
 
 
-def _name_attachments(cell: NotebookNode, done: Sanitized, where: str) -> None:
+def _name_attachments(cell: NotebookNode) -> None:
     """Make all names fit: nbconvert compares them letter by letter, and gives a page up where one is missing."""
     kept = cell.get("attachments", NotebookNode())
     try:
@@ -262,10 +266,7 @@ def _name_attachments(cell: NotebookNode, done: Sanitized, where: str) -> None:
     known = {canonical_name(name): bundle for name, bundle in kept.items()}
     for name in dict.fromkeys(asked):
         if name not in kept:
-            bundle = known.get(canonical_name(name))
-            kept[name] = bundle or NotebookNode({"image/png": ""})
-            if bundle is None:
-                done.look.append(f"{where}: its image {canonical_name(name)!r} was lost. Ask for it.")
+            kept[name] = known.get(canonical_name(name)) or NotebookNode({"image/png": ""})
     if kept:
         cell.attachments = kept
 
@@ -317,7 +318,7 @@ def _bundle(given: Mapping[str, Any], found: Cleaned, reserved: Collection[str])
             found.absent |= cleaned.absent
             kept[kind] = wrapped(cleaned.html)
         elif kind == "text/markdown":
-            kept[kind] = _markdown_shown(value, found, reserved)
+            kept[kind] = _markdown(value, found, reserved=reserved)
         elif kind == "text/latex":
             if risky_math(text := _text(value)):
                 found.taken.add("mathematics with links or styles")
@@ -338,12 +339,6 @@ def _bundle(given: Mapping[str, Any], found: Cleaned, reserved: Collection[str])
         elif kind not in _QUIET and not any(shown in given for shown in ("text/html", "image/png", "text/plain")):
             found.absent.add(f"an output of type {kind[:40]}")
     return kept
-
-
-def _markdown_shown(value: Any, found: Cleaned, reserved: Collection[str]) -> str:
-    """Markdown that code shows: nothing can be attached to it, and nbconvert gives a page up that asks for it."""
-    text = re.sub(r"\battachment:", "attachment&#58;", _text(value), flags=re.IGNORECASE)
-    return _markdown(text, found, reserved=reserved)
 
 
 def _is_of(given: Mapping[str, Any], signs: Iterable[str]) -> bool:

@@ -67,6 +67,8 @@ def check_id(student: str) -> None:
         problem = "has characters that cannot be shown. Rename the folder."
     elif any(character in student for character in "[]*?") or student != student.strip():
         problem = "is none that nbgrader can work with. Rename the folder, without []*? and blanks at its ends."
+    elif any(character in student for character in '<>"\\'):  # which formgrader writes into its pages as it is
+        problem = 'would be read as HTML by formgrader. Rename the folder, without <>"\\ in its name.'
     if problem:
         shown = student if len(student) <= 40 else f"{student[:40]}…"
         raise Rejected(f"The id {shown!r} {problem}")
