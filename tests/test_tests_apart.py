@@ -107,12 +107,11 @@ found = names = frame = helped = assert_equal = Yes()
 round = lambda x: Yes()
 table, scale, np, pd, math, points, TooSmall = [Yes()] * 7
 isinstance = len = list = str = sum = callable = hasattr = lambda *a: True
-builtins.isinstance = builtins.len = builtins.sum = lambda *a: 2
-sys.modules.update(pytest=Yes(), unittest=Yes(), contextlib=Yes(), inspect=Yes(), numpy=Yes())
-numpy.testing.assert_allclose = pandas.testing.assert_frame_equal = print
-get_ipython().ast_transformers.append(Yes()); get_ipython().events.callbacks['pre_run_cell'].append(Yes())
-def give(): return [x for x in gc.get_objects() if type(x) is dict and 'points' in x]
-for x in give(): x['points'] = 1
+sys.modules.update(pytest=Yes(), unittest=Yes())
+math_, numpy.testing.assert_allclose, pandas.testing.assert_frame_equal = sys.modules['math'], print, print
+math_.isclose = lambda *a, **k: True
+for x in gc.get_objects():
+    if type(x) is dict and 'points' in x: x['points'] = 1
 """
 
 
@@ -142,8 +141,8 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     assign("demo", course=tmp_path)
     right = {name: answer for name, (answer, _) in HABITS.items()}
     hand_in(tmp_path, "right", answered(tmp_path, **right))
-    attack = right | {next(iter(HABITS)): ATTACK, "round": "..."}
-    hand_in(tmp_path, "attack", answered(tmp_path, **{name: ATTACK if name == "values" else "..." for name in attack}))
+    attack = dict.fromkeys(HABITS, "...") | {next(iter(HABITS)): ATTACK}
+    hand_in(tmp_path, "attack", answered(tmp_path, **attack))
     hand_in(tmp_path, "half", answered(tmp_path, **(right | dict.fromkeys(("arrays", "objects", "files"), "..."))))
     batch = grade("demo", course=tmp_path, isolation="bwrap", jobs=1)
     assert json.loads((batch.folder / "report.json").read_text())["guarded"] == {}
@@ -152,3 +151,5 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     assert marks["right"] == every
     assert marks["half"] == every - {"arrays_right", "objects_right", "files_right"}
     assert marks["attack"] == set()
+    (look,) = [one["look"] for one in batch.submissions if one["student"] == "attack"]
+    assert "kernel was ended" not in " ".join(look), "it was there to be asked"
