@@ -19,6 +19,7 @@ from demo_course import SHOUT, SQUARE, WHY, answered, cell_of, hand_in, make_cou
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 
+pytest.importorskip("nbgrader")
 from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.grading.marks import mark
 from tl_course.grading.notes import NOTES
@@ -204,7 +205,6 @@ def command(course: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
-    pytest.importorskip("nbgrader")
     return make_course(tmp_path / "course")
 
 

@@ -7,6 +7,7 @@ import pytest
 from demo_course import make_course
 from traitlets.config import Config
 
+pytest.importorskip("nbgrader")
 from tl_course.errors import GradingError
 from tl_course.grading.late import LateRules, settle, without_late_rules
 from tl_course.grading.timestamps import read_moment
@@ -104,7 +105,6 @@ def test_what_being_late_costs_of_eight_points_out_of_ten(
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two assignments in the gradebook, with submissions of five points that nobody has run."""
-    pytest.importorskip("nbgrader")
     from tl_course.grading.gradebook import open_gradebook
 
     folder = make_course(tmp_path_factory.mktemp("late"))

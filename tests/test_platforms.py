@@ -11,6 +11,7 @@ import pytest
 from demo_course import SHOUT, SQUARE, WHY, answered, make_course
 from platform_exports import EXPORTS, FILLED, MADE, ROSTER, TEMPLATES, zipped
 
+pytest.importorskip("nbgrader")
 from tl_course.cli import main
 from tl_course.errors import GradingError
 from tl_course.grading.collect import collect
@@ -343,7 +344,6 @@ def test_rows_that_cannot_be_used_are_named(course: Path) -> None:
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course whose gradebook has marks: 5 for ada, 2 for zoe, one missing for bob, and some for a stranger."""
-    pytest.importorskip("nbgrader")
     from tl_course.grading.gradebook import open_gradebook
 
     folder = tmp_path_factory.mktemp("marked")
@@ -412,7 +412,6 @@ def test_what_is_amiss_with_a_template_is_said(marked: Path, tmp_path: Path) -> 
 def test_six_platforms_are_collected_graded_and_marked_in_one_course(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("nbgrader")
     course = make_course(tmp_path / "course")
     full = json.dumps(answered(course, square=SQUARE, shout=SHOUT))
     asked = json.dumps(answered(course, square=SQUARE, shout=SHOUT, why=WHY))

@@ -15,6 +15,7 @@ from demo_course import SHOUT, SQUARE, cell_of, released_notebook
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+pytest.importorskip("nbgrader")
 from tl_course.grading.submissions import Rejected, check_id, examine
 
 WHY = "Weil es so schön ist, daß man\u2019s lässt."
