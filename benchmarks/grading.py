@@ -105,7 +105,7 @@ def on_cluster(n: int, kills: int) -> None:
             courses[what] = shutil.copytree(courses["--jobs 2"], Path(name) / str(len(courses)))
         for what, course in courses.items():
             with LocalCluster(
-                n_workers=2 * (what != "--jobs 2"), threads_per_worker=1, memory_limit=0, dashboard_address=None,
+                n_workers=2 * (what != "--jobs 2"), threads_per_worker=1, memory_limit=0, dashboard_address=":0",
                 silence_logs=50,
             ) as cluster:  # fmt: skip
                 where = ["--jobs", "2"] if what == "--jobs 2" else ["--cluster", cluster.scheduler_address]

@@ -55,7 +55,7 @@ def test_a_cluster_gives_the_marks_of_jobs_though_workers_are_killed_and_none_wi
     here = tmp_path / "here"
     shutil.copytree(course, here, symlinks=True)
     records = course / "reports" / "demo" / "students"
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0, dashboard_address=":0") as cluster:
         running = grading(course, "--cluster", cluster.scheduler_address)
         for count in (2, 5):  # one worker is killed, later the other
             while running.poll() is None and len(list(records.glob("*.json"))) < count:

@@ -175,7 +175,14 @@ def _suspects(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from tl_course.notebooks import parse_parameters, run_lessons
 
-    report = run_lessons(
+    run = run_lessons
+    if options.cluster:
+        from functools import partial
+
+        from tl_course.notebooks.cluster import run_on_cluster
+
+        run = partial(run_on_cluster, cluster=options.cluster)
+    report = run(
         options.lessons,
         out=options.out,
         parameters=parse_parameters(options.param),
@@ -376,6 +383,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--source", metavar="IMAGES", help="where the lesson takes its pictures from")
     one.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="set a lesson's parameter")
     one.add_argument("--out", metavar="DIR", help="where reports and executed lessons go (./runs)")
+    one.add_argument("--cluster", metavar="ADDRESS", help="side by side on a Dask cluster; local: one started here")
     one.add_argument("--timeout", type=float, default=7200, metavar="S", help="seconds a lesson may take (7200)")
     one.add_argument("--cell-timeout", type=float, default=1800, metavar="S", help="seconds a cell may take (1800)")
     budgets = one.add_mutually_exclusive_group()

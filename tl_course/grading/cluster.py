@@ -8,7 +8,6 @@ never runs in Dask's. The gradebook stays with the client.
 import asyncio
 import dataclasses
 import json
-import logging
 import shutil
 import socket
 import tempfile
@@ -16,7 +15,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -26,16 +25,14 @@ from typing import Any
 from filelock import FileLock
 
 from tl_course import __version__
+from tl_course.clusters import connected
 from tl_course.errors import GradingError
 from tl_course.files import cache_dir, hold, touch
 from tl_course.grading.packing import digest_of, pack, scratch, unpack
 from tl_course.grading.sandbox import Limits, why_no_bwrap
 from tl_course.grading.worker import Setup, Unit, Workers, failed
 
-__all__ = ["LOCAL", "on_cluster"]
-
-LOCAL = "local"
-"""The address of a cluster that is started for the run: worker processes on this machine."""
+__all__ = ["on_cluster"]
 
 _AHEAD = 2  # units that are sent for each thread of the workers: one that runs, one that waits beside it
 _DEATHS = 5  # of workers that had a submission, after which it is given up for this run
@@ -73,7 +70,7 @@ def on_cluster(units: Sequence[Unit], address: str, setup: Setup, *, workers: in
     ----------
     units : sequence of Unit
     address : str
-        Of a scheduler, such as ``tcp://10.0.0.1:8786``, a scheduler file, or `LOCAL`.
+        Of a scheduler, such as ``tcp://10.0.0.1:8786``, the path of a scheduler's file, or "local".
     setup : Setup
     workers : int
         Of a cluster that is started here.
@@ -94,7 +91,7 @@ def on_cluster(units: Sequence[Unit], address: str, setup: Setup, *, workers: in
         digest=setup.digest,
         version=_version(),
     )
-    with _connected(address, workers) as client:
+    with connected(address, workers=workers, error=GradingError) as client:
         try:
             yield from _results(client, units, order, packed, setup.folder / "cluster")
         finally:
@@ -189,44 +186,6 @@ def _answer(future: Any, client: Any) -> Any:
             "tl-course installed there, with its extras grade and cluster?"
         )
     )
-
-
-@contextmanager
-def _connected(address: str, workers: int) -> Iterator[Any]:
-    """A client of the cluster at `address`."""
-    try:
-        import dask
-        from distributed import Client, LocalCluster
-    except ImportError:
-        raise GradingError("Dask is not installed here: pip install 'tl-course[cluster]'") from None
-    logging.getLogger("distributed.client").setLevel(logging.ERROR)  # of a worker that is lost, its work is done again
-    careful = {"distributed.scheduler.allowed-failures": 0}  # what was lost is sent again by this client, and counted
-    with dask.config.set(careful):
-        if address == LOCAL:
-            with (
-                LocalCluster(
-                    n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs=50
-                ) as cluster,
-                Client(cluster) as client,
-            ):
-                yield client
-            return
-        try:
-            where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
-            client = Client(**where, timeout=20)
-        except (OSError, TimeoutError, ValueError) as problem:
-            raise GradingError(
-                f"There is no Dask scheduler at {address} ({problem}). Start one with `dask scheduler`, or give "
-                f"--cluster {LOCAL} for this machine alone."
-            ) from None
-        with client:
-            with suppress(Exception):  # otherwise a task that killed its worker is tried on three more
-                client.run_on_scheduler(_fail_early)
-            yield client
-
-
-def _fail_early(dask_scheduler: Any) -> None:
-    dask_scheduler.allowed_failures = min(dask_scheduler.allowed_failures, 1)
 
 
 def _is_link(folder: Path) -> bool:
