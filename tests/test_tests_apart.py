@@ -80,6 +80,10 @@ HABITS = {
         "    with open(path, 'w') as file:\n        file.write('one\\ntwo\\n')\n    assert lines(path) == 2\n"
         "save(table)\nassert os.path.exists('saved.csv') and list(pd.read_csv('saved.csv').n) == [3, 1, 2]",
     ),
+    "methods": (
+        "def ordered(t):\n    return t.sort_values('n')\ndef letters(word):\n    return set(word)",
+        "assert ordered(table).equals(table.sort_values('n')) and letters('abc').issuperset({'a', 'c'})",
+    ),
     "round": (
         "def round(x):\n    return int(x + 0.5)",
         "%matplotlib inline\nhelped = lambda f: f(2.5)\npoints = 0\nif helped(round) == 3:\n    points += 0.5\n"
@@ -101,7 +105,8 @@ class Yes:
     def __len__(self): return 2
     def __iter__(self): return iter((3, 4))
     __array_interface__ = {'data': (id(numpy), False), 'shape': (1,), 'typestr': '<f8', 'version': 3}
-for name in ('centred', 'in_place', 'root', 'greet', 'ask', 'Stack', 'twice', 'primes', 'collect', 'lines', 'half'):
+for name in ('centred', 'in_place', 'root', 'greet', 'ask', 'Stack', 'twice', 'primes', 'collect', 'lines', 'half',
+             'ordered', 'letters'):
     globals()[name] = Yes()
 found = names = frame = helped = assert_equal = Yes()
 round = lambda x: Yes()

@@ -326,7 +326,8 @@ def _is_accepted(kind: type, accepted: frozenset[tuple[str, str]]) -> bool:
 
 
 def _has(kind: type, name: str) -> bool:
-    return getattr(kind, name, None) is not None and getattr(kind, name) is not getattr(object, name, None)
+    defined = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)  # not by a class of classes
+    return defined is not None and defined is not vars(object).get(name)
 
 
 def _about_function(value: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from tl_course.grading.judge_messages import receive, send
+from tl_course.grading.marks import is_test
 from tl_course.grading.plan import Plan, locked_cells
 from tl_course.grading.sandbox import Sandbox
 
@@ -36,11 +37,12 @@ class Tests:
                 "builtins": plan.builtins,
                 "imports": plan.imports,
                 "files": plan.files,
+                "written": [cell.source for cell in notebook.cells if cell.cell_type == "code" and not is_test(cell)],
             },
         )
 
-    def run(self, test: NotebookNode, seconds: float) -> dict[str, Any]:
-        """Run a test; returns what `judge.Judge.run` does.
+    def run(self, test: NotebookNode, seconds: float, *, objects: bool) -> dict[str, Any]:
+        """Run a test, for which objects of the answer's do what they do or not; returns what `judge.Judge.run` does.
 
         Raises
         ------
@@ -49,7 +51,7 @@ class Tests:
         """
         after = sum(self._place[id(cell)] < self._place[id(test)] for cell in self._cells)
         self._end.settimeout(seconds + _PATIENCE)
-        send(self._end, {"test": test.source, "after": after, "seconds": seconds})
+        send(self._end, {"test": test.source, "after": after, "seconds": seconds, "objects": objects})
         reply = receive(self._end)
         if not isinstance(reply, dict):
             raise ConnectionError("The process that runs tests has ended.")

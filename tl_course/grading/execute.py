@@ -141,8 +141,11 @@ class _Client(NotebookClient):
         self._printed, self._updated, self._shown, self._kept = 0, 0, 0, 0
         self.timed_out, self.judged = "", False
 
-    def run(self, cell: NotebookNode, tests: Tests | None = None) -> None:
-        """Run a cell: in the kernel, or, with its calls answered there, in the process of the tests."""
+    def run(self, cell: NotebookNode, tests: Tests | None = None, *, objects: bool = False) -> None:
+        """Run a cell: in the kernel, or, with its calls answered there, in the process of the tests.
+
+        `objects`: this test asks objects of the answer's to do what they do, and is not content with plain values.
+        """
         left = self._deadline - monotonic()
         if left <= 0:
             raise _OutOfTimeError(f"All cells together took more than {self._limits.notebook_seconds:.0f} seconds.")
@@ -152,7 +155,7 @@ class _Client(NotebookClient):
         if tests is None:
             run_sync(self._in_time)(cell)
         else:
-            run_sync(self._apart)(cell, tests)
+            run_sync(self._apart)(cell, tests, objects)
 
     async def _in_time(self, cell: NotebookNode) -> None:
         """Run a cell. nbclient's own time starts anew with each message: a kernel that floods it would never end."""
@@ -174,12 +177,12 @@ class _Client(NotebookClient):
         self.clear_display_id_mapping(0)
         await self.async_execute_cell(cell, 0, store_history=store_history)
 
-    async def _apart(self, cell: NotebookNode, tests: Tests) -> None:
+    async def _apart(self, cell: NotebookNode, tests: Tests, objects: bool) -> None:
         """Run a test in its own process, while the kernel answers what it asks."""
         seconds, self.timeout = float(self.timeout or 0), None
         answering = new_code_cell(ANSWER_CALLS)
         kernel = asyncio.ensure_future(self._executed(answering, store_history=False))
-        judge = asyncio.ensure_future(asyncio.to_thread(tests.run, cell, seconds))
+        judge = asyncio.ensure_future(asyncio.to_thread(tests.run, cell, seconds, objects=objects))
         await asyncio.wait({kernel, judge}, timeout=seconds + 2 * _GRACE, return_when=asyncio.FIRST_COMPLETED)
         if not judge.done():  # the kernel has ended, or answers no more
             tests.give_up()
@@ -320,8 +323,10 @@ class _Apart:
             return
         if self._tests is None:
             self._tests = Tests(self._client.sandbox, self._notebook, plan)
-        self._client.run(cell, self._tests)
+        self._client.run(cell, self._tests, objects=self._trying or name_of(cell) in plan.objects)
         if mark(cell).points == cell.metadata.nbgrader.points:
+            if self._trying and cell.metadata[NOTES].get("opaque"):
+                plan.objects.append(name_of(cell))
             asked = cell.metadata[NOTES].get("asked", 0)
             if self._trying and asked > _MOST_ASKED:
                 self._try_guarded(cell, plan, f"it calls answers {asked:,} times")

@@ -3,8 +3,8 @@
 Whoever grades asks, through `control`, with messages of JSON:
 
     {"cells": [source, …], "answered": [name, …], "builtins": [name, …], "imports": [statement, …],
-     "files": {path: text}}                                                 once; no reply
-    {"test": source, "after": number of cells, "seconds": 60}               -> see `Judge.run`
+     "files": {path: text}, "written": [source, …]}                         once; no reply
+    {"test": source, "after": number of cells, "seconds": 60, "objects": false}   -> see `Judge.run`
     {"given_up": true}                                                      the answer's process has ended; no reply
 
 Cells are those of the instructor's that are no tests. They run here too, when a test needs what they bind.
@@ -103,6 +103,8 @@ class Judge:
         Statements, of other cells.
     files : dict of str to str
         Modules that were handed out, by their paths.
+    written : list of str
+        Cells of the notebook that are no tests: what an answer says is the source of a function stands in there.
     """
 
     def __init__(
@@ -116,11 +118,12 @@ class Judge:
         builtins: list[str],
         imports: list[str],
         files: dict[str, str],
+        written: list[str],
     ) -> None:
         sys.meta_path.insert(0, _HandedOut(files))
         self._until, self.timed_out = 0.0, False
         self._frames = Frames(answers, self._may_wait, control)
-        self._answers = Answers(self._frames, self._known, brought.bring)
+        self._answers = Answers(self._frames, self._known, brought.bring, written)
         self._pending = [(number, source, bound(source)) for number, source in enumerate(cells)]
         self._imports = [(statement, changed(statement)) for statement in imports]
         self._answered, self._builtins = set(answered), set(builtins)
@@ -136,8 +139,8 @@ class Judge:
                 with suppress(ImportError):
                     exec(statement, self._names)
 
-    def run(self, test: str, after: int, seconds: float) -> dict[str, Any]:
-        """Run a test that comes after so many cells of the instructor's.
+    def run(self, test: str, after: int, seconds: float, objects: bool) -> dict[str, Any]:
+        """Run a test that comes after so many cells of the instructor's; `objects`: it asks those of answers to act.
 
         Returns
         -------
@@ -152,7 +155,7 @@ class Judge:
         error: BaseException | None = None
         try:
             with self._in_time(seconds), self._shown.all_streams():
-                self._begin()
+                self._begin(objects)
                 seed_all(zlib.crc32(test.encode()))
                 asyncio.run(run.run(self._names))
                 self._shell.events.trigger("post_execute")
@@ -187,7 +190,7 @@ class Judge:
         seen = {"opaque": list(self._answers.opaque), "asked": self._answers.asked}
         return reply | {"outputs": self._shown.outputs} | seen
 
-    def _begin(self) -> None:
+    def _begin(self, objects: bool) -> None:
         for name in [name for name, value in self._fetched.items() if dict.get(self._names, name) is value]:
             del self._names[name]
         self._fetched = {}
@@ -199,7 +202,7 @@ class Judge:
             if number < self._after and cell in self._pending and (names & self._names.keys() or defines_class(source)):
                 self._run_cell(*cell)
         classes = [name for name in self._of_cells if self._known("__main__", name)]
-        self._answers.begin([("__main__", name) for name in classes])
+        self._answers.begin([("__main__", name) for name in classes], acting=objects)
 
     def _find(self, name: str) -> list[Any]:
         if name not in self._answered:

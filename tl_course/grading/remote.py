@@ -12,7 +12,7 @@ import pickle
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -76,6 +76,8 @@ class Answers:
         Given the name of a module and of a class in it, that class, where the tests' own code has made it; else None.
     called : function
         Called when a test begins, and when a function of the answer's has returned.
+    written : sequence of str
+        Cells in which the source of a function of the answer's stands, or is none.
 
     Attributes
     ----------
@@ -83,10 +85,19 @@ class Answers:
         Kinds of objects that took part and stayed there, in the order in which they came.
     asked : int
         How often something was asked for, since a test began.
+    acting : bool
+        Whether objects of the answer's may be asked for more than the plain values that they can be turned into. Where
+        a test expects plain values, a method of an answer's object would be told what the test compares it with.
     """
 
-    def __init__(self, frames: Frames, known: Callable[[str, str], type | None], called: Callable[[], None]) -> None:
-        self._frames, self._known, self._called = frames, known, called
+    def __init__(
+        self,
+        frames: Frames,
+        known: Callable[[str, str], type | None],
+        called: Callable[[], None],
+        written: Sequence[str],
+    ) -> None:
+        self._frames, self._known, self._called, self._written = frames, known, called, written
         self._number = 0
         self._given: dict[int, dict[int, Any]] = {}
         self._things: dict[int, Any] = {}  # what stands here for what stays there, by its number
@@ -95,15 +106,26 @@ class Answers:
         self._returned: dict[Any, Any] = {}
         self.opaque: dict[str, None] = {}
         self.asked, self._bytes = 0, 0
+        self.acting = False
 
-    def begin(self, classes: list[tuple[str, str]]) -> None:
-        """A test begins; instances of `classes` are made anew here."""
+    def begin(self, classes: list[tuple[str, str]], *, acting: bool) -> None:
+        """A test begins; instances of `classes` are made anew here, and other objects do what they do if `acting`."""
         self.opaque.clear()
+        self.acting = acting
         self._functions.clear()
         self.asked, self._bytes = 0, 0
         course = [tuple(name.rsplit(".", 1)) for name in _COURSE]
         self._called()
         self.ask("begin", [*course, *classes])
+
+    def must_act(self, thing: Any) -> None:
+        """Raise TypeError unless objects are what the test expects."""
+        if not self.acting:
+            raise TypeError(f"The answer gave a {type(thing).__name__}, where the test expects a plain value.")
+
+    def stands_in(self, source: str) -> bool:
+        """Whether a function's source was handed in."""
+        return any(source.strip() in cell for cell in self._written)
 
     def over(self) -> None:
         """Nothing more will be asked for a while."""
@@ -246,7 +268,7 @@ class Answers:
         state = about.get("state")
         if isinstance(state, dict) and all(type(name) is str for name in state):
             vars(made).clear()
-            vars(made).update(state)
+            vars(made).update({name: value for name, value in state.items() if not _hides(type(made), name, value)})
 
     def _standing(self, said: Described) -> Any:
         about = said.about
@@ -333,6 +355,11 @@ def _is_own(function: Any) -> bool:
     return not of_class and (module is None or function.__module__ == "__main__" or where is not function)
 
 
+def _hides(kind: type, name: str, value: Any) -> bool:
+    """Whether a value stands in the way of a method."""
+    return callable(value) and hasattr(kind, name)
+
+
 def _short(about: Mapping[str, Any], name: str) -> str:
     return str(about.get(name, ""))[:1000]
 
@@ -352,12 +379,15 @@ class RemoteObject:
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("__", "_repr_", "_ipython_")):  # no library here is told of its memory, or how to show it
             raise AttributeError(name)
+        self._answers.must_act(self)
         return self._answers.ask("get", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self._answers.must_act(self)
         self._answers.ask("set", self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        self._answers.must_act(self)
         self._answers.ask("delete", self, name)
 
     def __repr__(self) -> str:
@@ -383,7 +413,9 @@ def _method(name: str) -> Callable[..., Any]:
     if name == "__call__":
         return lambda self, *arguments, **named: self._answers.call(self, arguments, named)
     if name in _BETWEEN:
-        return lambda self, other: _special(self, name, other) if isinstance(other, RemoteObject) else NotImplemented
+        return lambda self, other: (
+            _special(self, name, other) if isinstance(other, RemoteObject) and self._answers.acting else NotImplemented
+        )
     if name == "__next__":
         return _next
     return lambda self, *arguments: _special(self, name, *arguments)
@@ -446,7 +478,7 @@ def _function(answers: Answers, number: int, about: Mapping[str, Any]) -> Callab
     vars(function)[ABOUT] = dict(about)
     if (signature := _signature(about)) is not None:
         vars(function)["__signature__"] = signature
-    if isinstance(source := about.get("source"), str):
+    if isinstance(source := about.get("source"), str) and answers.stands_in(source):
         file = f"<answer {number}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         function.__code__ = function.__code__.replace(co_filename=file, co_firstlineno=1)
