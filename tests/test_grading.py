@@ -23,6 +23,7 @@ pytest.importorskip("nbgrader")
 from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.grading.marks import mark
 from tl_course.grading.notes import NOTES
+from tl_course.grading.reading import read_submission
 from tl_course.grading.sandbox import pick_isolation
 from tl_course.grading.similarity import alike
 from tl_course.grading.submissions import Rejected, examine, mend
@@ -208,6 +209,15 @@ def course(tmp_path: Path) -> Path:
     return make_course(tmp_path / "course")
 
 
+def test_what_has_no_business_there_is_said_once_and_by_its_whole_name() -> None:
+    source = "import sys\nprint(sys._getframe())\nprint(sys._getframe().f_back)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    assert read_submission(notebook, nbformat.v4.new_notebook()) == [
+        "cell 1: looks into other functions by sys._getframe (line 2).",
+        "cell 1: looks into other functions by f_back (line 3).",
+    ]
+
+
 @pytest.mark.slow
 @isolated
 def test_killed_ten_times_and_run_again_all_marks_are_there_and_right(course: Path) -> None:
@@ -372,6 +382,9 @@ def test_what_is_not_there_is_said(course: Path) -> None:
         feedback("demo", course=course)
     with pytest.raises(GradingError, match="choose auto, bwrap, container, none"):
         pick_isolation("hope")
+    (course / "gradebook.db").unlink()
+    with pytest.raises(GradingError, match="does not know demo: run `tl-course assign demo` first"):
+        grade("demo", course=course)
     path = course / "source" / "demo" / "demo.ipynb"
     notebook = nbformat.read(path, 4)
     notebook.cells[-1].source += "\n### BEGIN MARK SCHEME\n![](attachment:model.png)\n### END MARK SCHEME"

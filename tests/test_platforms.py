@@ -386,6 +386,16 @@ def test_marks_for_who_is_on_the_roster_where_no_template_is_needed(marked: Path
         assert said in summary
 
 
+def test_who_was_set_aside_is_not_said_to_wait_for_a_persons_mark(marked: Path) -> None:
+    (report := marked / "reports" / "demo" / "report.json").parent.mkdir(parents=True, exist_ok=True)
+    rejected = {"student": "bob", "status": "rejected", "look": ["demo.ipynb is no JSON.", "Ask for it again."]}
+    report.write_text(json.dumps({"submissions": [rejected]}), encoding="utf-8")
+    assert export_marks("moodle", course=marked).without == {
+        "bob": "set aside: demo.ipynb is no JSON. Ask for it again.",
+        "dee": "nothing graded",
+    }
+
+
 def test_what_is_amiss_with_a_template_is_said(marked: Path, tmp_path: Path) -> None:
     with pytest.raises(GradingError, match=r"canvas needs ids.*Gradebook → Export.*--template"):
         export_marks("canvas", course=marked)

@@ -198,6 +198,7 @@ def _grades(options: argparse.Namespace) -> int:
     if options.csv:
         table.to_csv(options.csv, index=False)
     rows = json.loads(table.to_json(orient="records"))
+    table = table.astype({"score": float})  # also where all are missing: then they are left empty too
     text = table.to_string(index=False, na_rep="", float_format="{:g}".format) if rows else "No marks yet."
     give(options, {"grades": rows}, text)
     return 0

@@ -136,6 +136,8 @@ def grade(
     release = course / "release" / name
     if not list(release.glob("*.ipynb")):
         raise GradingError(f"{name} has not been handed out: run `tl-course assign {name}` first.")
+    if not _is_in_gradebook(course, name):
+        raise GradingError(f"The gradebook of {course} does not know {name}: run `tl-course assign {name}` first.")
     for path in (course / "source" / name).glob("*.ipynb"):
         copy = release / path.name
         if not copy.exists() or copy.stat().st_mtime < path.stat().st_mtime:  # its solution would pass other tests
@@ -309,6 +311,12 @@ def _written(folder: Path, student: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found
+
+
+def _is_in_gradebook(course: Path, name: str) -> bool:
+    """Whether nbgrader's gradebook knows the assignment: somebody may have begun a new one."""
+    with open_gradebook(course) as gradebook:
+        return any(assignment.name == name for assignment in gradebook.assignments)
 
 
 def _in_gradebook(course: Path, name: str) -> set[str]:

@@ -66,7 +66,7 @@ def run_notebook(
                     at = cells[done]
                     apart.run(at) if is_test(at) else client.run(at)
                     if client.timed_out:
-                        said.append(f"cell {done + 1}: {client.timed_out}")
+                        said.append(f"{_called(at, done)}: {client.timed_out}")
                     elif not is_test(at):
                         repeat.append(at)
                     done += 1
@@ -88,7 +88,7 @@ def run_notebook(
                 repeat = [cell for cell in repeat if cell is not at]
                 said.append(f"A cell that is repeated in a new kernel ended it: {_reason(problem)}")
             else:
-                said.append(f"cell {done + 1}: {_reason(problem)}")
+                said.append(f"{_called(at, done)}: {_reason(problem)}")
                 if not client.judged:
                     _fail(at, problem)
                 done += 1
@@ -97,6 +97,11 @@ def run_notebook(
     if restored:
         said.append(f"Replaced by the submission, and put back before the next cell ran: {', '.join(restored)}.")
     return said
+
+
+def _called(cell: NotebookNode, place: int) -> str:
+    """What a person knows a code cell by."""
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell {place + 1}")
 
 
 def _prepare(sandbox: Sandbox, cells: list[NotebookNode], plan: Plan | None, *, trying: bool) -> None:
@@ -182,6 +187,7 @@ class _Client(NotebookClient):
         seconds, self.timeout = float(self.timeout or 0), None
         answering = new_code_cell(ANSWER_CALLS)
         kernel = asyncio.ensure_future(self._executed(answering, store_history=False))
+        kernel.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # also when nobody waits for it
         judge = asyncio.ensure_future(asyncio.to_thread(tests.run, cell, seconds, objects=objects))
         await asyncio.wait({kernel, judge}, timeout=seconds + 2 * _GRACE, return_when=asyncio.FIRST_COMPLETED)
         if not judge.done():  # the kernel has ended, or answers no more

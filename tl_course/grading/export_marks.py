@@ -27,7 +27,9 @@ template, there is no row.
 
 import csv
 import io
+import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,9 +170,12 @@ def export_marks(
     whose = {student: student if student in records else people.group_of(student) for student in people.students}
     marks = {student: scores[by] for student, by in whose.items() if by in scores}
     done.strangers = sorted(scores.keys() - set(whose.values()))
+    aside = _set_aside(course / "reports" / assignment / "report.json")
     for student in people.students.keys() - marks.keys():
         cells = records[whose[student]]["missing"] if whose[student] in records else None
         done.without[student] = "nothing graded" if cells is None else f"a person has to mark {cells}"
+        if sentence := aside.get(whose[student]):
+            done.without[student] = f"set aside: {sentence}"
     most = max(float(record["max_score"]) for record in records.values())
     title = column or assignment
     if form is not None:
@@ -200,6 +205,14 @@ def _records(course: Path, assignment: str | None) -> tuple[str, dict[str, dict[
     return assignment, {
         record["student"]: record for record in rows.where(rows.notna(), None).to_dict(orient="records")
     }
+
+
+def _set_aside(report: Path) -> dict[str, str]:
+    """Whose submission could not be run, by the last report, and why."""
+    with suppress(OSError, ValueError):
+        submissions = json.loads(report.read_text("utf-8"))["submissions"]
+        return {one["student"]: " ".join(one["look"]) for one in submissions if one["status"] == "rejected"}
+    return {}
 
 
 def _filled(form: Table, people: Roster, marks: dict[str, float], most: float, wanted: str, done: MarksExport) -> Table:

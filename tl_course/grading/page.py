@@ -35,10 +35,20 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 td.look, td.rejected, td.failed { white-space: nowrap; }
 th.list { width: 34%; }
 ul { margin: 0; padding-left: 1.1rem; }
+td.seconds::after { content: " s"; }
+@media (max-width: 45rem) {
+  thead { position: absolute; clip-path: inset(50%); }
+  tr { display: block; padding: .5rem 0; border-bottom: 1px solid #8884; overflow-wrap: anywhere; }
+  td { display: inline-block; padding: .1rem .7rem .1rem 0; border: 0; }
+  td.number { text-align: left; white-space: normal; }
+  td.list { display: block; }
+  td:empty { display: none; }
+  td.mended:not(:empty)::before { content: "mended:"; }
+}
 .look { color: light-dark(#9a4a00, #ffb070); }
 .rejected, .failed { color: light-dark(#b00020, #ff8a8a); font-weight: 600; }"""
 _HEAD = """<thead><tr><th>student</th><th>status</th><th class="number">points</th>
-<th class="list">to have a look at</th><th class="list">mended</th><th class="number">seconds</th></tr></thead>"""
+<th class="list">to have a look at</th><th class="list">mended</th><th class="number">time</th></tr></thead>"""
 _ORDER = ("failed", "rejected", "look", "graded")
 _WORDS = {"failed": "not graded", "rejected": "set aside", "look": "have a look", "graded": "graded"}
 
@@ -80,15 +90,16 @@ def points(submission: dict[str, Any]) -> str:
     missing = len(submission["marks"]) - len(known)
     text = f"{sum(known.values()):g} of {sum(submission['of'].values()):g}"
     left = sum(submission["of"][name] for name in submission["marks"] if name not in known)
-    return text + (f" so far, {left:g} to be marked" if missing else "")
+    return text + (f" by tests, {left:g} from a person" if missing else "")
 
 
 def _row(submission: dict[str, Any]) -> str:
     status = submission["status"]
     return (
         f'<tr><td>{escape(printable(submission["student"]))}</td><td class="{status}">{_WORDS[status]}</td>'
-        f'<td class="number">{escape(points(submission))}</td><td>{_list(submission["look"])}</td>'
-        f'<td>{_list(submission["mended"])}</td><td class="number">{submission["seconds"]:.1f}</td></tr>'
+        f'<td class="number">{escape(points(submission))}</td><td class="list">{_list(submission["look"])}</td>'
+        f'<td class="list mended">{_list(submission["mended"])}</td>'
+        f'<td class="number seconds">{submission["seconds"]:.1f}</td></tr>'
     )
 
 

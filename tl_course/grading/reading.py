@@ -189,9 +189,11 @@ class _Reader(ast.NodeVisitor):
             return
         if isinstance(node.value, ast.Attribute):
             self._inner.add(node.value)
-        if node not in self._inner and (dotted := self._dotted(node)) and dotted.partition(".")[0] in self.roots:
+        dotted = self._dotted(node)
+        known = dotted.partition(".")[0] in self.roots
+        if known and node not in self._inner:
             self._check(dotted, node)
-        if node.attr in ATTRIBUTES:
+        if node.attr in ATTRIBUTES and not (known and dotted in FUNCTIONS):  # said already, by its whole name
             self._say(f"{ATTRIBUTES[node.attr]} by {node.attr}", node)
         if node.attr in ("__class__", "__dict__") and isinstance(node.ctx, ast.Store):
             self._say(f"sets the {node.attr} of an object", node)

@@ -212,6 +212,7 @@ def _html(**values: Any) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["shown"] = printable_lines
     environment.filters["share"] = lambda value: "" if value is None else f"{value:.0%}"
+    environment.filters["when"] = lambda at: f"{at[:10]} {at[11:16]} UTC"
     environment.filters["mark"] = lambda value: "none" if value is None else f"{value:g}"
     environment.filters["count"] = lambda n, what: f"{n:,} {what}{'' if n == 1 else 's'}"
     return environment.from_string(_TEMPLATE).render(**values, shown=_SHOWN, sure=_SURE, longest=_LONGEST)
@@ -222,7 +223,7 @@ _TEMPLATE = """
 <div class="track"><div class="bar" style="width:{{ '%.0f' | format(100 * (share or 0)) }}%"></div></div>
 {% endmacro %}
 <h2>Marks</h2>
-<p>Students by their share of all points, in hundredths.
+<p>Students by their share of all points, in percent.
 {% if incomplete %}{{ incomplete | count("submission") }} without all marks yet left out.{% endif %}</p>
 <div class="columns">
 {% for bin in bins %}
@@ -276,7 +277,7 @@ question, its text and its test (Ebel and Frisbie, <i>Essentials of Educational 
 {% if past %}
 <h2>Since the last run</h2>
 {% if past | length > 1 %}
-<p>{{ past[-2][0].at }} to {{ past[-1][0].at }}: {{ fresh | count("student") }} graded for the first time,
+<p>{{ past[-2][0].at | when }} to {{ past[-1][0].at | when }}: {{ fresh | count("student") }} graded for the first time,
 {{ changed | length | count("mark") }} of tests changed.
 {% if changed | length > shown %}The first {{ shown }} are shown.{% endif %}</p>
 {% if changed %}
@@ -293,20 +294,22 @@ question, its text and its test (Ebel and Frisbie, <i>Essentials of Educational 
 <p>There has been one run only.</p>
 {% endif %}
 <h2>Over time</h2>
-<table>
+<div class="wide"><table>
 <thead><tr><th>run</th><th class="number">students</th><th class="number">mean by tests</th><th></th></tr></thead>
 <tbody>
 {% for run, mean in past %}
-<tr><td>{{ run.at }}</td><td class="number">{{ run.marks | length }}</td><td class="number">{{ mean | share }}</td>
+<tr><td>{{ run.at | when }}</td><td class="number">{{ run.marks | length }}</td>
+<td class="number">{{ mean | share }}</td>
 <td>{{ bar(mean) }}</td></tr>
 {% endfor %}
-</tbody></table>
+</tbody></table></div>
 {% endif %}
 """
 _STYLE = """h2 { border-top: 1px solid #8884; padding-top: 1rem; }
 table { border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem; border-bottom: 1px solid #8884; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.said td.number { white-space: nowrap; overflow-wrap: normal; }
 .wide { overflow-x: auto; }
 .bar { background: light-dark(#2f6db5, #7db4f0); border-radius: 2px; }
 .track { width: 8rem; background: #8882; border-radius: 2px; margin-top: .3rem; }
