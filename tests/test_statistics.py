@@ -107,6 +107,7 @@ def test_the_page_shows_what_went_wrong_and_runs_nothing(tmp_path: Path) -> None
     assert json.loads(json.dumps(numbers))["questions"][0]["difficulty"] == pytest.approx(1 / 3)
     assert [item["missing"] for item in numbers["questions"]] == [0, 0, 3] and numbers["incomplete"] == 0
     text = path.read_text("utf-8")
+    assert "Nobody has a mark yet of why, whose points are not counted." in text
     assert "AssertionError: &lt;img src=x&gt; 2" in text and "2 answers without all points" in text
     assert "return &#39;x&#39; # &lt;script&gt;" in text and "2 students" in text
     assert "<script" not in text and "<img" not in text and "<b>" not in text

@@ -84,7 +84,7 @@ class LateRules(Configurable):
         most = f"; at most {self.most_percent:g}%" if self.most_percent < 100 else ""
         rule = f" ({', '.join(rates)}{most})" if rates else ""
         free = f" {taken} of the days to spare were used for it, {left} are left." if taken else ""
-        return f"{late}: {cost:.3g} points less{rule}.{free}"
+        return f"{late}: {cost:.3g} point{'s' * (cost != 1)} less{rule}.{free}"
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,7 @@ def _judged(submission: Any, moment: Moment | None, rules: LateRules, penalty: A
     seconds = (known[0] - due).total_seconds()
     if penalty is None:
         return Late(seconds, cost, rules.said(seconds, cost, taken, free - taken)), taken
-    said = f"Handed in {_length(seconds)} after the due date: {cost:.3g} points less."
+    said = f"Handed in {_length(seconds)} after the due date: {cost:.3g} point{'s' * (cost != 1)} less."
     return Late(seconds, cost, said), 0
 
 

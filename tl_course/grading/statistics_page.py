@@ -63,6 +63,7 @@ def report(name: str, *, course: Path) -> tuple[Path, dict[str, Any]]:
         bins=_bins(shares),
         incomplete=incomplete,
         items=table,
+        unmarked=[item.name for item in table if item.difficulty is None],
         hints={item.name: _hint(item) for item in table},
         headings={keys[about]: title for about, title in headings.items() if about in keys},
         wrong=[{"name": item.name} | found for item in table if (found := wrong.of_question(about_of[item.name]))],
@@ -224,7 +225,8 @@ _TEMPLATE = """
 {% endmacro %}
 <h2>Marks</h2>
 <p>Students by their share of all points, in percent.
-{% if incomplete %}{{ incomplete | count("submission") }} without all marks yet left out.{% endif %}</p>
+{% if incomplete %}{{ incomplete | count("submission") }} without all marks yet left out.{% endif %}
+{% if unmarked %}Nobody has a mark yet of {{ unmarked | join(", ") }}, whose points are not counted.{% endif %}</p>
 <div class="columns">
 {% for bin in bins %}
 <div class="column"><span>{{ bin.n or "" }}</span>
