@@ -84,6 +84,30 @@ HABITS = {
         "def ordered(t):\n    return t.sort_values('n')\ndef letters(word):\n    return set(word)",
         "assert ordered(table).equals(table.sort_values('n')) and letters('abc').issuperset({'a', 'c'})",
     ),
+    "wrote": (
+        "def wrote(path):\n    open(path, 'w').write('kipper')",
+        "open('expected.txt', 'w').write('kipper')\nwrote('made.txt')\n"
+        "assert open('made.txt').read() == open('expected.txt').read()",
+    ),
+    "unit": (
+        "def unit(x):\n    return x + 1",
+        "import io, unittest\nclass Case(unittest.TestCase):\n    def test(self):\n"
+        "        self.assertEqual(unit(1), 2)\n"
+        "cases = unittest.defaultTestLoader.loadTestsFromTestCase(Case)\n"
+        "assert unittest.TextTestRunner(stream=io.StringIO()).run(cases).wasSuccessful()",
+    ),
+    "unlooped": (
+        "def unlooped(xs):\n    return sum(xs)",
+        "import inspect\nassert unlooped([1, 2]) == 3 and 'for ' not in inspect.getsource(unlooped)",
+    ),
+    "scored": (
+        "def scored(score):\n    return score(2)",
+        "def score(value):\n    assert value == 2, 'hush-mackerel'\n    return 1\nassert scored(score) == 1",
+    ),
+    "pickled": (
+        "def pickled(path):\n    import pickle\n    pickle.dump(np.arange(3), open(path, 'wb'))",
+        "import pickle\npickled('made.pkl')\nassert pickle.load(open('made.pkl', 'rb')).size == 3",
+    ),
     "round": (
         "def round(x):\n    return int(x + 0.5)",
         "%matplotlib inline\nhelped = lambda f: f(2.5)\npoints = 0\nif helped(round) == 3:\n    points += 0.5\n"
@@ -119,6 +143,19 @@ for x in gc.get_objects():
     if type(x) is dict and 'points' in x: x['points'] = 1
 """
 
+# Each of these would have gained, or told: a file in the place of a test's own, an error that skips, a source that is
+# not there, what a test's own function says, a file that does something when it is unpickled.
+SLY = {
+    "wrote": "def wrote(path):\n    open(path, 'w').write('x')\n    open('expected.txt', 'w').write('x')",
+    "unit": "class Skip(Exception):\n    pass\nSkip.__module__, Skip.__qualname__ = 'numpy.testing', 'SkipTest'\n"
+    "def unit(x):\n    raise Skip('later')",
+    "unlooped": "exec('def unlooped(xs):\\n    n = 0\\n    for x in xs: n += x\\n    return n')",
+    "scored": "SEEN = []\ndef scored(score):\n    try:\n        score(1)\n    except AssertionError as error:\n"
+    "        SEEN.append(error)\n    raise SystemExit",
+    "pickled": "print(*SEEN)\ndef pickled(path):\n    open(path, 'wb').write(b\"cbuiltins\\nexec\\n(S'import asyncio; "
+    "asyncio.run = lambda c, **k: c.close()'\\ntR.\")",
+}
+
 
 def about(name: str, **more: Any) -> dict[str, Any]:
     plain = {"schema_version": 3, "grade": False, "solution": False, "locked": False, "task": False}
@@ -149,12 +186,16 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     attack = dict.fromkeys(HABITS, "...") | {next(iter(HABITS)): ATTACK}
     hand_in(tmp_path, "attack", answered(tmp_path, **attack))
     hand_in(tmp_path, "half", answered(tmp_path, **(right | dict.fromkeys(("arrays", "objects", "files"), "..."))))
+    hand_in(tmp_path, "sly", answered(tmp_path, **(right | SLY)))
     batch = grade("demo", course=tmp_path, isolation="bwrap", jobs=1)
-    assert json.loads((batch.folder / "report.json").read_text())["guarded"] == {}
+    assert json.loads((batch.folder / "report.json").read_text())["guarded"].keys() == {"pickled_right"}
     marks = {one["student"]: {name for name, given in one["marks"].items() if given} for one in batch.submissions}
     every = {f"{name}_right" for name in HABITS}
     assert marks["right"] == every
     assert marks["half"] == every - {"arrays_right", "objects_right", "files_right"}
     assert marks["attack"] == set()
+    assert marks["sly"] == every - {f"{name}_right" for name in SLY}
+    executed = nbformat.read(tmp_path / "autograded" / "sly" / "demo" / "demo.ipynb", 4)
+    assert "hush" not in json.dumps([cell.get("outputs") for cell in executed.cells])
     (look,) = [one["look"] for one in batch.submissions if one["student"] == "attack"]
     assert "kernel was ended" not in " ".join(look), "it was there to be asked"

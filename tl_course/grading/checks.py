@@ -248,7 +248,9 @@ class _Function:
     @property
     def printed_hint(self) -> str:
         """What to do where nothing was returned."""
-        if text := _cut(self._printed.start, 60):
+        if (text := _cut(self._printed.start, 60)) and os.environ.get(GRADED_STUDENT):
+            return "It prints something, but nobody can go on with what is printed: end it with return and the answer."
+        if text:
             return f"It prints “{text}”, but nobody can go on with what is printed: end it with return and the answer."
         return "End it with return and the answer, whichever way it goes through its code."
 

@@ -47,11 +47,21 @@ def serve(control: socket.socket, answers: socket.socket, student_home: Path) ->
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it has times of its own
     os.environ[ANSWER_HOME] = str(student_home)
     _let_read()
+    sys.addaudithook(_unpickle_nothing)
     told = receive(control)
     judge = Judge(control, answers, Brought(student_home), **told)
     while (request := receive(control)) is not None:
         if "test" in request:  # else it came too late to end one
             send(control, judge.run(**request))
+
+
+def _unpickle_nothing(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: what an answer has pickled would run here what it likes when it is read."""
+    if event == "pickle.find_class" and _testing:
+        raise RuntimeError(f"A test that unpickles {arguments[1]} has to run in the process of the answer.")
+
+
+_testing: list[bool] = []  # not empty while a test runs
 
 
 class _OutOfTimeError(BaseException):
@@ -157,10 +167,12 @@ class Judge:
             with self._in_time(seconds), self._shown.all_streams():
                 self._begin(objects)
                 seed_all(zlib.crc32(test.encode()))
+                _testing.append(True)
                 asyncio.run(run.run(self._names))
                 self._shell.events.trigger("post_execute")
         except BaseException as problem:
             error = problem
+        _testing.clear()
         self._names.find = None
         with suppress(BaseException):
             self._answers.over()

@@ -124,7 +124,7 @@ class Answers:
             raise TypeError(f"The answer gave a {type(thing).__name__}, where the test expects a plain value.")
 
     def stands_in(self, source: str) -> bool:
-        """Whether a function's source was handed in."""
+        """Whether a function's source, or a line, was handed in."""
         return any(source.strip() in cell for cell in self._written)
 
     def over(self) -> None:
@@ -216,6 +216,8 @@ class Answers:
             if type(place) is not int or not 0 <= place < len(self._functions):
                 raise RefusedError("There is no such function.")
             said = ("returned", self._functions[place](*arguments, **named))
+        except AssertionError:
+            said = ("raised", AssertionError())  # what it says, a test says to the student or to nobody
         except Exception as error:
             said = ("raised", error)
         try:
@@ -294,9 +296,7 @@ class Answers:
         text, arguments = str(about.get("text", "")), about.get("arguments")
         for module, name in about.get("kinds", ()):
             kind = self._known(module, name) or getattr(sys.modules.get(str(module)), str(name), None)
-            if str(module).partition(".")[0] in _OF_TESTS or str(module).startswith("tl_course.grading"):
-                continue
-            if not isinstance(kind, type) or not issubclass(kind, BaseException) or issubclass(kind, _ENDING):
+            if not isinstance(kind, type) or not issubclass(kind, BaseException) or _is_of_tests(kind):
                 continue
             try:
                 own = kind.__module__ != "builtins"  # others may do what they like where they are made
@@ -305,8 +305,11 @@ class Answers:
                 if str(error) != text:
                     error = kind.__new__(kind, text)
                     error.args = (text,)
+                line = _short(about, "line")
                 vars(error)[RAISED] = Raised(
-                    _short(about, "name"), _short(about, "line"), left_blank=about.get("left_blank") is True
+                    _short(about, "name"),
+                    line if self.stands_in(line) else "",
+                    left_blank=about.get("left_blank") is True,
                 )
             except Exception:  # one that wants to be made otherwise
                 continue
@@ -478,11 +481,18 @@ def _function(answers: Answers, number: int, about: Mapping[str, Any]) -> Callab
     vars(function)[ABOUT] = dict(about)
     if (signature := _signature(about)) is not None:
         vars(function)["__signature__"] = signature
+    file = f"<answer {number}>"  # without a source it has none, and not the one above
     if isinstance(source := about.get("source"), str) and answers.stands_in(source):
-        file = f"<answer {number}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        function.__code__ = function.__code__.replace(co_filename=file, co_firstlineno=1)
+    function.__code__ = function.__code__.replace(co_filename=file, co_firstlineno=1)
     return function
+
+
+def _is_of_tests(kind: type[BaseException]) -> bool:
+    """Whether an error says something to what runs tests, wherever it is found and whatever it is derived from."""
+    modules = {base.__module__.partition(".")[0] for base in kind.__mro__}
+    own = any(base.__module__.startswith("tl_course.grading") for base in kind.__mro__)
+    return own or not modules.isdisjoint(_OF_TESTS) or issubclass(kind, _ENDING)
 
 
 def _signature(about: Mapping[str, Any]) -> inspect.Signature | None:
