@@ -84,6 +84,12 @@ HABITS = {
         "def ordered(t):\n    return t.sort_values('n')\ndef letters(word):\n    return set(word)",
         "assert ordered(table).equals(table.sort_values('n')) and letters('abc').issuperset({'a', 'c'})",
     ),
+    "holds": (
+        "class Bag:\n    def __init__(self):\n        self.held = {}\n    def add(self, x):\n        self.held[x] = 1\n"
+        "    def __getitem__(self, x):\n        return self.held.get(x, 0)\n"
+        "    def __contains__(self, x):\n        return x in self.held",
+        "bag = Bag()\nbag.add('tea')\nassert 'tea' in bag and 'x' not in bag and bag['x'] == 0",
+    ),
     "wrote": (
         "def wrote(path):\n    open(path, 'w').write('kipper')",
         "open('expected.txt', 'w').write('kipper')\nwrote('made.txt')\n"
@@ -186,12 +192,14 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     attack = dict.fromkeys(HABITS, "...") | {next(iter(HABITS)): ATTACK}
     hand_in(tmp_path, "attack", answered(tmp_path, **attack))
     hand_in(tmp_path, "half", answered(tmp_path, **(right | dict.fromkeys(("arrays", "objects", "files"), "..."))))
+    stack = "class Stack(list):\n    items = property(list)\n    def push(self, x):\n        self.append(x)\n"
+    hand_in(tmp_path, "other", answered(tmp_path, **(right | {"objects": stack + "        return self"})))
     hand_in(tmp_path, "sly", answered(tmp_path, **(right | SLY)))
     batch = grade("demo", course=tmp_path, isolation="bwrap", jobs=1)
     assert json.loads((batch.folder / "report.json").read_text())["guarded"].keys() == {"pickled_right"}
     marks = {one["student"]: {name for name, given in one["marks"].items() if given} for one in batch.submissions}
     every = {f"{name}_right" for name in HABITS}
-    assert marks["right"] == every
+    assert marks["right"] == marks["other"] == every
     assert marks["half"] == every - {"arrays_right", "objects_right", "files_right"}
     assert marks["attack"] == set()
     assert marks["sly"] == every - {f"{name}_right" for name in SLY}

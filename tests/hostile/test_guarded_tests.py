@@ -227,6 +227,8 @@ HONEST = {
     "logging.basicConfig(level=logging.INFO)\nlogging.captureWarnings(True)\ngc.collect()\n"
     "from PIL import ImageFile\nImageFile.LOAD_TRUNCATED_IMAGES = True\n"
     "get_ipython().run_line_magic('matplotlib', 'inline')\nget_ipython().ast_node_interactivity = 'all'",
+    "a large figure": "import matplotlib.pyplot as plt, numpy as np\n"
+    "fig, ax = plt.subplots(figsize=(16, 12), dpi=200)\nax.imshow(np.random.rand(90, 120))\nplt.show()",
     "learning": "from sklearn.ensemble import RandomForestClassifier\n"
     "RandomForestClassifier(n_jobs=2, n_estimators=2).fit([[1], [2]], [0, 1])\n"
     "from dataclasses import dataclass\n@dataclass(order=True)\nclass Point:\n    x: int\n"
@@ -254,6 +256,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     for name, code in HONEST.items():
         hand_in(course, name, _with(course, code, shout=SHOUT))
     hand_in(course, "broken", _with(course, "", shout=BROKEN))
+    hand_in(course, "returns", _with(course, "", shout="x = 1\nreturn x"))
     hand_in(course, "raises", _with(course, "", shout="def shout(text):\n    return text.uper()"))
     batch: Batch = grade("demo", course=course, isolation="bwrap")
     return course, {one["student"]: one for one in batch.submissions}
@@ -294,6 +297,7 @@ def test_what_went_wrong_is_told_so_that_a_student_can_mend_it(graded: tuple[Pat
     assert (
         "shout: is no Python and could not be run, in line 1 “x = (1,”: '(' was never closed." in of["broken"]["look"]
     )
+    assert "in line 2 “return x”: 'return' outside function" in " ".join(of["returns"]["look"])
     assert of["broken"]["marks"] == of["raises"]["marks"] == ONE_RIGHT
     pages = {path.parents[1].name: path.read_text("utf-8") for path in feedback("demo", course=course)}
     assert "There is no “shout”" in pages["broken"]

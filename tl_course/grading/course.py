@@ -40,6 +40,7 @@ body.jp-Notebook { overflow-x: hidden; padding-bottom: 2rem; }
 </style>"""
 _LONGEST_NAME = 128  # letters of an assignment's name, in nbgrader's gradebook
 _LONGEST_ERROR = 500  # letters of what nbgrader says
+_NOT_SHOWN = "a test that is hidden, or one that is shown above"
 _TELLING = 8  # letters, but for Python's own words, from which on a line of a hidden test is looked for elsewhere
 
 
@@ -212,7 +213,13 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
 def _for_the_student(notebook: NotebookNode, submission: Any, late: str, called: dict[str, str]) -> NotebookNode:
     notebook = deepcopy(notebook)
     parted = [_parted(cell.source) for cell in notebook.cells]
-    secret = {line.strip() for _, hidden in parted for line in hidden if _tells(line)}
+    handed_out = {
+        line.strip()
+        for cell, (shown, _) in zip(notebook.cells, parted, strict=True)
+        if cell.metadata.get("nbgrader", {}).get("locked")
+        for line in shown
+    }
+    secret = {line.strip() for _, hidden in parted for line in hidden if _tells(line)} - handed_out
     order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells]
     by_name = {grade.cell.name: grade for grade in submission.grades}
     marks = {name: by_name[name] for name in order if name in by_name}
@@ -259,6 +266,14 @@ def _redacted(text: str, secret: set[str]) -> str:
     return text
 
 
+def _shown_line(test: str, traceback: list[str]) -> str:
+    """The line of a test that failed, if it stands before all that is hidden; else nothing."""
+    numbers = [int(number) for number in re.findall(r'File "<test>", line (\d+)', "\n".join(traceback))]
+    lines = test.splitlines()
+    first_hidden = next(number for number, line in enumerate(lines, 1) if _BEGIN in line)
+    return lines[numbers[0] - 1].strip() if numbers and max(numbers) < first_hidden else ""
+
+
 def _messages(test: str) -> set[str]:
     """What the assertions of a test say where they fail: its author wrote it for the student."""
     try:
@@ -274,7 +289,9 @@ def _output(output: NotebookNode, secret: set[str], *, test: str | None) -> Note
     if output.output_type == "error":
         if test is not None:
             if _BEGIN in test and output.evalue not in _messages(test):
-                output.ename, output.evalue = "Failed", "a test that is hidden, or one that is shown above"
+                shown = _shown_line(test, output.traceback)
+                what = f"in this line, shown above: {shown}" if shown else _NOT_SHOWN
+                output.ename, output.evalue = "Failed", what
             output.traceback = [f"{output.ename}: {output.evalue}".removesuffix(": ")]
             return output
         output.evalue = _redacted(output.evalue, secret)

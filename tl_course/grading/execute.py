@@ -25,6 +25,7 @@ from tl_course.grading.sandbox import Sandbox, SandboxGoneError
 __all__ = ["run_notebook"]
 
 _DEATHS = 3  # of kernels, after which a submission is given up
+_STATEFUL = ("matplotlib.", "mpl_toolkits.", "joblib.")  # libraries that keep in their modules what they are doing
 _GRACE = 5.0  # seconds that an interrupted cell has to stop
 _STANDS = "The cell took more than {} seconds and did not let itself be interrupted."
 _FLOODED = "The cell sent far more than can be shown, or what is no message, and its kernel was ended."
@@ -94,6 +95,7 @@ def run_notebook(
                 done += 1
         finally:
             restored |= client.restored
+    restored = {name: None for name in restored if not name.startswith(_STATEFUL)}
     if restored:
         said.append(f"Replaced by the submission, and put back before the next cell ran: {', '.join(restored)}.")
     return said

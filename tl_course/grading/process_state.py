@@ -4,6 +4,7 @@ import asyncio
 import builtins
 import ctypes
 import gc
+import os
 import signal
 import sys
 import threading
@@ -30,6 +31,7 @@ _TIMERS = tuple(
 _WAITING = frozenset(
     {"wait", "_wait", "get", "_worker", "select", "recv", "_recv", "recv_bytes", "poll", "_poll", "accept"}
 )
+_WAITING_FILES = (os.path.join("zmq", "utils", "garbage.py"),)  # noqa: PTH118 - a kernel starts it at its first large figure
 _PATIENCE = 0.5  # seconds that a thread has to end
 
 
@@ -165,7 +167,7 @@ def _is_installed(hook: Any) -> bool:
 
 def _waits(frame: FrameType) -> bool:
     """Whether a thread runs nothing but a library's code, and waits there."""
-    waiting = frame.f_code.co_name in _WAITING
+    waiting = frame.f_code.co_name in _WAITING or frame.f_code.co_filename.endswith(_WAITING_FILES)
     inner: FrameType | None = frame
     while waiting and inner is not None:
         waiting = is_in_a_library(inner.f_code)

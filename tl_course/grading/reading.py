@@ -116,6 +116,7 @@ def _found(source: str, known: _Known) -> Iterator[tuple[str, str]]:
     """What is in a cell, and in which line."""
     try:
         tree = _parsed(source)
+        compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)  # `return` outside a function, say
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         line, said = getattr(problem, "lineno", None), getattr(problem, "msg", None) or type(problem).__name__
         lines = source.splitlines()

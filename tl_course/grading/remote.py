@@ -59,7 +59,7 @@ _BETWEEN = frozenset(
     ]
 )
 _TYPED = {"__repr__": str, "__str__": str, "__float__": float, "__int__": int, "__index__": int, "__bool__": bool,
-          "__len__": int}  # fmt: skip
+          "__len__": int, "__contains__": bool}  # fmt: skip
 _OF_TESTS = ("unittest", "pytest", "_pytest", "nose")  # errors by which a test is skipped, say: no answer raises them
 _ENDING = (StopIteration, StopAsyncIteration)  # nor those that end a loop of a test's, as if it had been gone through
 _REPLACED = ("input", "print")  # what tests put something of their own in the place of
@@ -116,7 +116,7 @@ class Answers:
         self.asked, self._bytes = 0, 0
         course = [tuple(name.rsplit(".", 1)) for name in _COURSE]
         self._called()
-        self.ask("begin", [*course, *classes])
+        self.ask("begin", [*course, *classes], acting)
 
     def must_act(self, thing: Any) -> None:
         """Raise TypeError unless objects are what the test expects."""
@@ -421,7 +421,16 @@ def _method(name: str) -> Callable[..., Any]:
         )
     if name == "__next__":
         return _next
+    if name == "__contains__":
+        return _contains
     return lambda self, *arguments: _special(self, name, *arguments)
+
+
+def _contains(self: RemoteObject, thing: Any) -> bool:
+    """Asked of an object only where one is expected: it is told what is looked for."""
+    if self._answers.acting:
+        return bool(_special(self, "__contains__", thing))
+    return any(member is thing or member == thing for member in iter(self))
 
 
 def _next(self: RemoteObject) -> Any:
