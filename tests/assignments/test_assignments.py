@@ -176,7 +176,7 @@ def test_graded_as_a_class_is(solved: Assignment, drawn: Path, tmp_path: Path) -
     ada, blank, mallory = grade(name, course=course, jobs=1).submissions  # and the solution, or none would be graded
     assert set(blank["marks"].values()) == {0.0} and blank["look"] == []
     assert set(mallory["marks"].values()) == {0.0}
-    assert "tl_course.exercises" in mallory["look"][0] and "._check" in mallory["look"][0]
+    assert "sys.modules" in mallory["look"][0], "that it reached for the questions is told; tests run elsewhere"
     assert ada["marks"].pop(written) is None, "a person reads what is written"
     due = {test: points for _, tests in others.values() for test, points in tests.items()}
     given: dict[str, float] = {}
