@@ -83,7 +83,8 @@ def test_photos_from_a_public_source_leave_no_clock_running(
     monkeypatch.setattr(automatic, "Public", Near)
     monkeypatch.setattr(automatic, "_in_time", lambda _: Near.name)
     monkeypatch.setattr(automatic, "N", 2)
+    before = set(threading.enumerate())
     assert len(lesson_images("cats_dogs")) == 4
     assert "real photos from a server nearby" in capsys.readouterr().out
-    kept_waiting = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    kept_waiting = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
     assert kept_waiting == []
