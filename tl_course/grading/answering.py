@@ -19,51 +19,17 @@ from tl_course.grading.channel import Described, RefusedError, Returned, encode
 from tl_course.grading.frames import Frames, GoneError
 from tl_course.grading.in_place import ATOMS, watch
 
-__all__ = ["MOST_RETURNED", "SPECIAL", "answer_calls", "resolve"]
+__all__ = ["BETWEEN", "MOST_RETURNED", "SPECIAL", "answer_calls", "resolve"]
 
-# Special methods that the other side may ask for, of things that stay here.
-SPECIAL = frozenset(
+# Special methods of two things, as comparisons and sums ask for them.
+BETWEEN = frozenset(
     f"__{name}__"
-    for name in [
-        "call",
-        "iter",
-        "next",
-        "len",
-        "getitem",
-        "contains",
-        "setitem",
-        "delitem",
-        "enter",
-        "exit",
-        "repr",
-        "str",
-        "float",
-        "int",
-        "index",
-        "bool",
-        "abs",
-        "neg",
-        "pos",
-        "invert",
-        "round",
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "add",
-        "sub",
-        "mul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "pow",
-        "matmul",
-        "and",
-        "or",
-        "xor",
-    ]
+    for name in "eq ne lt le gt ge add sub mul truediv floordiv mod pow matmul and or xor".split()  # noqa: SIM905
+)
+# All that the other side may ask for, of things that stay here.
+SPECIAL = BETWEEN | frozenset(
+    f"__{name}__"
+    for name in ["call", "iter", "next", "len", "getitem", "contains", "setitem", "delitem", "enter", "exit", "repr", "str", "float", "int", "index", "bool", "abs", "neg", "pos", "invert", "round"]
 )
 _MOST_KEPT = 10_000  # things that stay here, and of which the other side has a description
 _MOST_CALLS = 64  # whose arguments are known again when they come back

@@ -17,7 +17,7 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from tl_course.grading.answering import MOST_RETURNED, SPECIAL, resolve
+from tl_course.grading.answering import BETWEEN, MOST_RETURNED, SPECIAL, resolve
 from tl_course.grading.channel import Described, RefusedError, Returned, decode
 from tl_course.grading.checks import ABOUT, RAISED, Raised, about_remote
 from tl_course.grading.frames import Frames, GoneError
@@ -34,29 +34,6 @@ _COURSE = (
     "tl_course.tables.Picture",
     "tl_course.benefits.Benefit",
     "tl_course.history.History",
-)
-# What a comparison or a sum of two things of the answer's may ask; with anything else, such a thing is not compared.
-_BETWEEN = frozenset(
-    f"__{name}__"
-    for name in [
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "add",
-        "sub",
-        "mul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "pow",
-        "matmul",
-        "and",
-        "or",
-        "xor",
-    ]
 )
 _TYPED = {"__repr__": str, "__str__": str, "__float__": float, "__int__": int, "__index__": int, "__bool__": bool,
           "__len__": int, "__contains__": bool}  # fmt: skip
@@ -415,7 +392,7 @@ def _special(thing: RemoteObject, name: str, *arguments: Any) -> Any:
 def _method(name: str) -> Callable[..., Any]:
     if name == "__call__":
         return lambda self, *arguments, **named: self._answers.call(self, arguments, named)
-    if name in _BETWEEN:
+    if name in BETWEEN:  # with anything else than another such thing, it is not compared
         return lambda self, other: (
             _special(self, name, other) if isinstance(other, RemoteObject) and self._answers.acting else NotImplemented
         )
