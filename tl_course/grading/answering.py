@@ -21,16 +21,17 @@ from tl_course.grading.in_place import ATOMS, watch
 
 __all__ = ["BETWEEN", "MOST_RETURNED", "SPECIAL", "answer_calls", "resolve"]
 
-# Special methods of two things, as comparisons and sums ask for them.
-BETWEEN = frozenset(
-    f"__{name}__"
-    for name in "eq ne lt le gt ge add sub mul truediv floordiv mod pow matmul and or xor".split()  # noqa: SIM905
-)
-# All that the other side may ask for, of things that stay here.
-SPECIAL = BETWEEN | frozenset(
-    f"__{name}__"
-    for name in ["call", "iter", "next", "len", "getitem", "contains", "setitem", "delitem", "enter", "exit", "repr", "str", "float", "int", "index", "bool", "abs", "neg", "pos", "invert", "round"]
-)
+_OF_TWO = (
+    "eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and",
+    "or", "xor",
+)  # fmt: skip
+_OF_ONE = (
+    "call", "iter", "next", "len", "getitem", "contains", "setitem", "delitem", "enter", "exit", "repr", "str",
+    "float", "int", "index", "bool", "abs", "neg", "pos", "invert", "round",
+)  # fmt: skip
+# Special methods of two things, as comparisons and sums ask for them; and all that the other side may ask for.
+BETWEEN = frozenset(f"__{name}__" for name in _OF_TWO)
+SPECIAL = BETWEEN | frozenset(f"__{name}__" for name in _OF_ONE)
 _MOST_KEPT = 10_000  # things that stay here, and of which the other side has a description
 _MOST_CALLS = 64  # whose arguments are known again when they come back
 _MOST_PRINTED = 1 << 20  # characters, of a call
