@@ -50,7 +50,7 @@ def compare(name: str, n: int, folder: Path) -> None:
     run(["tl_course.cli", "grade", name, "--course", str(ours), "--json"], ours)
     seconds = {"ours": time.perf_counter() - began}
     kept = folder / "cache"  # as a student's machine that has been through it once
-    shutil.copytree(ours / "reports" / name / "cache", kept)
+    shutil.copytree(ours / "reports" / name / "cache" / "tests", kept)
     began = time.perf_counter()
     run(["nbgrader", "autograde", name], theirs, TL_COURSE_CACHE=str(kept))
     seconds["theirs"] = time.perf_counter() - began

@@ -19,7 +19,7 @@ def _cell(make: Callable[..., NotebookNode], source: str, name: str, **about: ob
     return make(source, metadata={"nbgrader": plain | {"grade_id": name} | about})
 
 
-def source_notebook(imports: str = "") -> NotebookNode:
+def source_notebook(imports: str = "", hidden: str = "") -> NotebookNode:
     return new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         cells=[
@@ -34,7 +34,7 @@ def source_notebook(imports: str = "") -> NotebookNode:
             _cell(
                 new_code_cell,
                 "assert math.isclose(float(square(2)), 4)\n### BEGIN HIDDEN TESTS\n"
-                "assert math.isclose(float(square(1.25)), 1.5625), 'a fraction'\n### END HIDDEN TESTS",
+                f"assert math.isclose(float(square(1.25)), 1.5625), 'a fraction'\n{hidden}### END HIDDEN TESTS",
                 "square_right",
                 grade=True,
                 locked=True,
@@ -75,12 +75,12 @@ def released_notebook() -> NotebookNode:
     return notebook
 
 
-def make_course(folder: Path, imports: str = "") -> Path:
-    """A course with the assignment handed out; `imports` stand in its first cell."""
+def make_course(folder: Path, imports: str = "", hidden: str = "") -> Path:
+    """A course with the assignment handed out; `imports` stand in its first cell, `hidden` in its first hidden test."""
     from tl_course.grading.course import assign
 
     (folder / "source" / "demo").mkdir(parents=True)
-    nbformat.write(source_notebook(imports), folder / "source" / "demo" / "demo.ipynb")
+    nbformat.write(source_notebook(imports, hidden), folder / "source" / "demo" / "demo.ipynb")
     (folder / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'demo'\n")
     assign("demo", course=folder)
     return folder

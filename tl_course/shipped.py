@@ -44,11 +44,15 @@ def shipped_names() -> list[str]:
     return list(SETS)
 
 
-def shipped_folder(name: str) -> Path:
-    """The folder of a set that ships, drawn into the cache when it is first asked for (and again by newer brushes)."""
-    target = _place_of(name)
+def shipped_folder(name: str, **options: int) -> Path:
+    """The folder of a set that ships, drawn into the cache when it is first asked for (and again by newer brushes).
+
+    `options` are those of `SHIPPED` that are to be others: `n`, `seed`, `size`.
+    """
+    chosen = SHIPPED | options
+    target = _place_of(name, chosen)
     if not hold(target):
-        render_folder(name, target, **SHIPPED)
+        render_folder(name, target, **chosen)
         hold(target)
         tidy()
     return target
@@ -56,16 +60,16 @@ def shipped_folder(name: str) -> Path:
 
 def is_drawn(name: str) -> bool:
     """Whether `shipped_folder` finds the set in the cache, and so takes no time."""
-    return hold(_place_of(name))
+    return hold(_place_of(name, SHIPPED))
 
 
-def _place_of(name: str) -> Path:
+def _place_of(name: str, options: Mapping[str, int]) -> Path:
     from tl_course import rendered
 
     brushes = hashlib.sha256()
     for path in sorted(Path(rendered.__file__).parent.glob("*.py")):
         brushes.update(path.read_bytes())
-    return cache_dir("rendered") / "-".join([name, *map(str, SHIPPED.values()), brushes.hexdigest()[:12]])
+    return cache_dir("rendered") / "-".join([name, *map(str, options.values()), brushes.hexdigest()[:12]])
 
 
 def address_of(name: str, index: int, scene: object, options: Mapping[str, Any]) -> str:

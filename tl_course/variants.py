@@ -27,9 +27,10 @@ from tl_course.tables import METADATA, Picture, table_text
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["GRADED_STUDENT", "Variant", "draw_variant", "generator", "plain_id", "student_id"]
+__all__ = ["GRADED_STUDENT", "REHEARSAL", "Variant", "draw_variant", "generator", "plain_id", "student_id"]
 
 GRADED_STUDENT = "TL_COURSE_STUDENT"  # in the environment: whose submission is graded, whatever its notebook says
+REHEARSAL = "TL_COURSE_REHEARSAL"  # in the environment: the solution runs, and its cache is kept for all submissions
 _made: set[Path] = set()  # folders of variants, by this process
 
 
@@ -189,7 +190,13 @@ class _Drawn(NamedTuple):
 
 @cache
 def _pool(name: str) -> ImageSet:
-    return ImageSet.open(shipped_folder(name))  # not what is called so in the folder that a student works in
+    images = ImageSet.open(shipped_folder(name))  # not what is called so in the folder that a student works in
+    if os.environ.get(REHEARSAL):
+        from tl_course.backbones import Backbone
+        from tl_course.features import extract
+
+        extract([images.path(one) for one in images], Backbone.get(), hashes=[one.sha256 for one in images])
+    return images
 
 
 def _spread(n: int, labels: int, random: "np.random.RandomState") -> list[int]:

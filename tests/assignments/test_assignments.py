@@ -9,15 +9,13 @@ import html
 import importlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 import pytest
 from assignment import MORE, SOURCE, Assignment, hand_in
-
-from tl_course import ImageSet
 
 NAMES = sorted(path.name for path in SOURCE.iterdir())
 ANSWERS = {name: importlib.import_module(f"answers.{name}").ANSWERS for name in NAMES}
@@ -26,22 +24,6 @@ pytestmark = [
     pytest.mark.slow,  # the first of them draws the pictures
     pytest.mark.filterwarnings("ignore::tl_course.errors.TLCourseWarning"),  # answers may cause them
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hidden_pictures_are_drawn_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Each answer to a question may be tried on new pictures, which a hidden test draws: the same ones each time."""
-    folder, draw = tmp_path_factory.mktemp("hidden"), ImageSet.render
-
-    def drawn_once(name: str, into: Path, **options: int) -> ImageSet:
-        kept = folder / f"{name}{sorted(options.items())}"
-        if not kept.is_dir():
-            draw(name, kept, **options)
-        return ImageSet.open(shutil.copytree(kept, into))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ImageSet, "render", drawn_once)
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +148,7 @@ def test_graded_as_a_class_is(solved: Assignment, drawn: Path, tmp_path: Path) -
     shutil.copytree(SOURCE / name, course / "source" / name)
     shutil.copy(SOURCE.parent / "nbgrader_config.py", course)
     release = assign(name, course=course) / f"{name}.ipynb"
-    shutil.copytree(drawn, course / "reports" / name / "cache")  # what the rehearsal would make
+    shutil.copytree(drawn, course / "reports" / name / "cache" / "answers")  # what the rehearsal would make
     others = {cell: answers[0] for cell, answers in ANSWERS[name].items()}
     (written,) = (cell.metadata.nbgrader.grade_id for cell in solved.notebook.cells
                   if cell.cell_type == "markdown" and cell.metadata.get("nbgrader", {}).get("solution"))  # fmt: skip

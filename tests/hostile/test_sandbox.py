@@ -47,7 +47,7 @@ left['queue'] = queue if isinstance(queue, str) else call((242, 182), queue, b'F
 left['system v memory'] = call((29, 194), 77, 4096, 0o1666)
 left['system v queue'] = call((68, 186), 77, 0o1666)
 left['keyring'] = call((248, 217), b'user', b'from-a', b'FROM-A', 6, -4)
-folders = '/dev/shm', '/home/student', '/home/kernel', '/home/given', '/home/tests', '/tmp', '/dev', '/home'
+folders = '/dev/shm', '/home/student', '/home/private', '/home/given', '/home/tests', '/tmp', '/dev', '/home'
 for folder in (*folders, *glob.glob('/tmp/*/*')):
     try:
         os.makedirs(f'{folder}/keep/x')
@@ -156,6 +156,20 @@ import matplotlib.pyplot as plt
 plt.plot([1, 2]); plt.savefig('figure.png'); plt.close()
 print('libraries:', done)
 """
+# A hidden test draws pictures, once, while the solution runs; an answer that is asked by a test looks for them.
+DRAWS = """import os, pathlib
+drawn = pathlib.Path(os.environ['TL_COURSE_CACHE'], 'drawn')
+assert drawn.is_dir() != ('TL_COURSE_REHEARSAL' in os.environ)
+drawn.mkdir(exist_ok=True)
+_ = (drawn / 'truth').write_text('bird')
+"""
+READS = """
+import os
+def square(x):
+    names = {name for _, *inside in os.walk('/home') for names in inside for name in names}
+    print('seen:', sorted(names & {'drawn', 'truth', 'demo.ipynb'}))
+    return x * x
+"""
 FORKS = """
 import os, time
 children = 0
@@ -169,7 +183,7 @@ print('children:', children)
 """
 STUDENTS = {
     "a leaves": LEAVES, "b finds": FINDS, "c forges": FORGES, "d honest": "", "e refused": REFUSED, "f fills": FILLS,
-    "g forks": FORKS, "h finds": FINDS, "i libraries": LIBRARIES,
+    "g forks": FORKS, "h finds": FINDS, "i libraries": LIBRARIES, "j reads": READS,
 }  # fmt: skip
 
 
@@ -210,10 +224,10 @@ def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "root" and os.geteuid() != 0:
         pytest.skip("This is no root.")
     place = tmp_path_factory.mktemp("place")
-    course, temporary = make_course(place / "course"), place / "tmp"
+    course, temporary = make_course(place / "course", hidden=DRAWS), place / "tmp"
     temporary.mkdir()
     for student, code in STUDENTS.items():
-        hand_in(course, student, answered(course, square=f"{textwrap.dedent(code)}\n{SQUARE}", shout=SHOUT, why=WHY))
+        hand_in(course, student, answered(course, square=f"{SQUARE}\n{textwrap.dedent(code)}", shout=SHOUT, why=WHY))
     python = Path(sys.executable)
     own, base = Path(sys.prefix), Path(sys.base_prefix)
     if request.param != "root" and own != base:  # a .venv that is a link to another place
@@ -249,6 +263,10 @@ def test_nothing_reaches_the_next_submission(graded: Graded) -> None:
     assert "'/home/tests': 'EROFS'" in left and "'queue': 'ENOSYS'" in left, left
     for student in ("b finds", "h finds"):
         assert "found: []" in graded.printed[student], graded.printed[student]
+
+
+def test_what_a_test_keeps_for_the_next_submission_answers_do_not_see(graded: Graded) -> None:
+    assert set(graded.printed["j reads"].split("seen: ")[1:]) == {"[]\n"}, graded.printed["j reads"]
 
 
 def test_nothing_of_other_processes_is_written_to(graded: Graded) -> None:

@@ -3,8 +3,8 @@
 It runs where submissions run, usually in a sandbox and there as process 1, and knows nothing of marks. Requests come
 through a socket, a line of JSON each, and each answer repeats its request's nonce:
 
-    {"imports": ["torch"], "given": "/given", "home": "/work", "tests": "/tests", "cache": "/cache", "fill": false,
-     "user": 100017, "disk": 1000000, "alone": true}             -> {"ready": true}
+    {"imports": ["torch"], "given": "/given", "home": "/work", "tests": "/tests", "private": "/private",
+     "cache": "/cache", "fill": false, "user": 100017, "disk": 1000000, "alone": true}             -> {"ready": true}
     {"start": {"key": "…", …}, "limits": {…}, "environment": {…}, "protected": […]}  -> {"pid": 17}: with it comes a
         socket, through which the kernel hands over connections to its own sockets, in the order of relay.CHANNELS
     {"start_tests": true, "limits": {…}, "environment": {…}}     -> {"pid": 18}: with it comes a socket, for the judge
@@ -39,7 +39,7 @@ from typing import Any
 from tl_course.grading import namespaces
 from tl_course.grading.seccomp import filter_system_calls
 
-__all__ = ["main"]
+__all__ = ["give", "main"]
 
 _KERNEL = (
     "ipykernel.kernelapp",
@@ -97,7 +97,7 @@ def _receive(control: socket.socket, server: "_Server | None") -> tuple[dict[str
 class _Server:
     def __init__(self, request: dict[str, Any]) -> None:
         self.home, self.tests, self.given = (Path(request[name]) for name in ("home", "tests", "given"))
-        self.sockets = Path(request["sockets"])  # of a kernel; no other process sees them
+        self.private = Path(request["private"])  # sockets of a kernel, cache of a judge: nobody else's in a sandbox
         self.user, self.disk, self.fill = request["user"], request["disk"], request["fill"]
         # Tests of a solution may fill the cache as the solution does; those of a submission are another user.
         self.judge = self.user if self.user is None or self.fill else self.user + 1
@@ -127,7 +127,13 @@ class _Server:
         self.ended: dict[int, int] = {}
 
     def cache_of(self, home: Path) -> Path:
-        return self.shared if self.shared and self.fill else home / ".cache" / "tl-course"
+        if self.shared and self.fill:
+            return self.shared / self.part_of(home)
+        return self.private / "cache" if home == self.tests else home / ".cache" / "tl-course"
+
+    def part_of(self, home: Path) -> str:
+        """The part of the shared cache for a home: what tests draw, answers do not get to see."""
+        return "tests" if home == self.tests else "answers"
 
     def answer(self, request: dict[str, Any], came: list[int]) -> dict[str, Any]:
         if "start" in request:
@@ -170,13 +176,22 @@ class _Server:
             )
 
     def furnish(self, home: Path, user: int | None) -> None:
-        """Put the given files and the cache into a home."""
+        """Put the given files into a home."""
         shutil.copytree(self.given, home, dirs_exist_ok=True, symlinks=True)
-        if self.shared is not None and not self.fill:
-            shutil.copytree(self.shared, self.cache_of(home), copy_function=_copy_or_link, dirs_exist_ok=True)
-        if user is not None:
-            for path in [home, *home.rglob("*")]:
-                os.chown(path, user, user, follow_symlinks=False)
+        give(home, user)
+
+    def furnish_cache(self, home: Path, user: int | None) -> None:
+        """Put into the cache of a home what the solution has left for it; in the solution's own run, what there is."""
+        if self.shared is None:
+            return
+        if self.fill and home == self.tests:
+            shutil.copytree(
+                self.shared / "answers", self.cache_of(home), copy_function=_copy_if_missing, dirs_exist_ok=True
+            )
+        elif not self.fill and (left := self.shared / self.part_of(home)).is_dir():
+            shutil.copytree(left, self.cache_of(home), copy_function=_copy_or_link, dirs_exist_ok=True)
+        self.cache_of(home).mkdir(parents=True, exist_ok=True)
+        give(self.cache_of(home), user)
 
     def fork(
         self,
@@ -204,8 +219,12 @@ class _Server:
         os.setsid()  # a group of its own, to be ended as one
         if self.alone:
             other = self.tests if home == self.home else self.home
-            namespaces.apart(self.disk, read_only=(other,), hidden=(self.given,))
-            namespaces.tmpfs(self.sockets, _LARGE, user=user)
+            hidden = [self.given]
+            if home == self.home and not self.fill and self.shared and (self.shared / "tests").is_dir():
+                hidden.append(self.shared / "tests")
+            namespaces.apart(self.disk, read_only=(other,), hidden=hidden)
+            namespaces.tmpfs(self.private, _LARGE if home == self.home else self.disk, user=user)
+        self.furnish_cache(home, user)
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)
@@ -232,8 +251,8 @@ class _Server:
 
         GuardedKernel.protected, GuardedKernel.channel = request.get("protected", []), channel
         GuardedKernel.handed_out, GuardedKernel.guarded = request.get("handed_out", []), request.get("guarded", True)
-        file = self.sockets / "connection.json"
-        file.write_text(json.dumps(request["start"] | {"transport": "ipc", "ip": str(self.sockets / "k")}))
+        file = self.private / "connection.json"
+        file.write_text(json.dumps(request["start"] | {"transport": "ipc", "ip": str(self.private / "k")}))
         app = IPKernelApp.instance(kernel_class=GuardedKernel)
         app.session = BoundedSession(parent=app, most=request["limits"]["output"], images=request["limits"]["images"])
         app.initialize(["-f", str(file), "--HistoryManager.hist_file=:memory:", "--HistoryManager.enabled=False"])
@@ -254,7 +273,7 @@ class _Server:
 
         ends = [socket.socket(socket.AF_UNIX) for _ in CHANNELS]
         for channel, end in zip(CHANNELS, ends, strict=True):
-            path = self.sockets / f"k-{getattr(app, f'{channel}_port')}"
+            path = self.private / f"k-{getattr(app, f'{channel}_port')}"
             until = time.monotonic() + _PATIENCE
             while end.connect_ex(str(path)) != 0:  # a thread of its own makes that of the heartbeat
                 if time.monotonic() > until:
@@ -301,7 +320,7 @@ class _Server:
         while self.mounted:
             namespaces.unmount(self.mounted.pop())
         if not self.alone:
-            for path in [*self.home.iterdir(), *self.tests.iterdir(), *self.sockets.iterdir()]:
+            for path in [*self.home.iterdir(), *self.tests.iterdir(), *self.private.iterdir()]:
                 if path.is_dir() and not path.is_symlink():
                     _remove(path)
                 else:
@@ -347,6 +366,18 @@ def _copy_or_link(source: str, target: str) -> None:
         Path(target).symlink_to(source)
     else:
         shutil.copyfile(source, target)
+
+
+def _copy_if_missing(source: str, target: str) -> None:
+    if not Path(target).exists():
+        shutil.copyfile(source, target)
+
+
+def give(folder: Path, user: int | None) -> None:
+    """Make a folder and all in it a user's own, where one is given."""
+    if user is not None:
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, user, user, follow_symlinks=False)
 
 
 def _limit(limits: dict[str, int]) -> None:

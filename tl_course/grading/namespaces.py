@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def own_mounts() -> None:
     _mount("none", "/", None, _REC | _PRIVATE)
 
 
-def apart(shared_memory: int, *, read_only: tuple[Path, ...] = (), hidden: tuple[Path, ...] = ()) -> None:
+def apart(shared_memory: int, *, read_only: Sequence[Path] = (), hidden: Sequence[Path] = ()) -> None:
     """Mounts, System V objects, message queues and a network of its own; /proc shows its own PID namespace.
 
     `shared_memory` is the size of /dev/shm, in bytes. The network is a loopback device that nobody else shares.

@@ -16,7 +16,7 @@ from tl_course.grading.marks import is_test, mark
 from tl_course.grading.plan import Plan
 from tl_course.grading.sandbox import Limits, Sandbox
 from tl_course.progress import Bar
-from tl_course.variants import GRADED_STUDENT
+from tl_course.variants import GRADED_STUDENT, REHEARSAL
 
 __all__ = ["Rehearsal", "guarded_tests", "rehearse"]
 
@@ -27,7 +27,8 @@ class Rehearsal(NamedTuple):
     Attributes
     ----------
     cache : Path
-        Exported backbones, drawn pictures and their features: submissions need not make them again.
+        Exported backbones, drawn pictures and their features: submissions need not make them again. What tests drew
+        lies apart from what answers get to see.
     imports : list of str
         Every module that the solution had imported in the end, in the order in which they came.
     plans : dict of str to Plan
@@ -90,7 +91,7 @@ def rehearse(
         Sandbox(isolation, imports=imports, limits=patient, cache=cache, fill=True) as sandbox,
         Bar("the solution, first", len(notebooks), unit="notebooks", show=progress) as bar,
     ):
-        sandbox.environment = {GRADED_STUDENT: "solution"}
+        sandbox.environment = {GRADED_STUDENT: "solution", REHEARSAL: "1"}
         for path in source.iterdir():
             if path.suffix != ".ipynb":
                 copy = shutil.copytree if path.is_dir() else shutil.copy

@@ -17,6 +17,7 @@ from typing import IO, Any, Self
 
 from tl_course.errors import GradingError
 from tl_course.grading.container import has_image
+from tl_course.grading.forkserver import give
 from tl_course.grading.relay import CHANNELS, Relay
 
 __all__ = ["ISOLATIONS", "Limits", "Sandbox", "SandboxGoneError", "pick_isolation", "why_no_bwrap"]
@@ -157,13 +158,13 @@ class Sandbox:
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _own_user() if isolation == "bwrap" and os.geteuid() == 0 else None
         self.sockets, self.given = self._root / "s", self._root / "given"
-        self._home, self._tests, self._kernel = (self._root / name for name in ("student", "tests", "kernel"))
-        for folder in (self.sockets, self.given, self._home, self._tests, self._kernel):
+        self._home, self._tests, self._private = (self._root / name for name in ("student", "tests", "private"))
+        for folder in (self.sockets, self.given, self._home, self._tests, self._private):
             folder.mkdir()
         if self._user is not None:
             self._root.chmod(0o755)
             if cache is not None and fill:
-                _give(cache, self._user)
+                give(cache, self._user)
         self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -180,7 +181,7 @@ class Sandbox:
         """End all that runs in it and remove its files."""
         self._stop()
         if self._cache is not None and self._fill and self._user is not None:
-            _give(self._cache, os.geteuid())
+            give(self._cache, os.geteuid())
         shutil.rmtree(self._root, ignore_errors=True)
 
     def start(self, connection_file: str) -> int:
@@ -311,16 +312,16 @@ class Sandbox:
         ours.settimeout(_PATIENCE)
         server = [sys.executable, "-m", "tl_course.grading.forkserver", str(theirs.fileno())]
         home, tests, given, cache = self._home, self._tests, self.given, self._cache
-        sockets = self._kernel
+        private = self._private
         if self.isolation == "bwrap":
             home, tests, given = Path("/home/student"), Path("/home/tests"), Path("/home/given")
-            sockets = Path("/home/kernel")
+            private = Path("/home/private")
             readable, writable = {self.given: given}, dict[Path, Path]()
             if self._cache is not None:
                 cache = Path("/home/cache")  # not where it lies, which is beside the solutions
                 (writable if self._fill else readable)[self._cache] = cache
-            own = _bwrap((home, tests, sockets), self.limits.disk, readable=readable, writable=writable)
-            server = [*own, *server]
+            walls = _bwrap((home, tests, private), self.limits.disk, readable=readable, writable=writable)
+            server = [*walls, *server]
         self._log = (self._root / "log").open("ab")
         with theirs:
             self._process = subprocess.Popen(
@@ -333,7 +334,7 @@ class Sandbox:
             given=str(given),
             home=str(home),
             tests=str(tests),
-            sockets=str(sockets),
+            private=str(private),
             cache=cache and str(cache),
             fill=self._fill,
             user=self._user,
@@ -358,11 +359,6 @@ def _counts_processes_by_namespace() -> bool:
     """Since Linux 5.14 a user's processes outside of the sandbox do not count for a limit inside."""
     version = re.match(r"(\d+)\.(\d+)", os.uname().release)
     return version is not None and (int(version[1]), int(version[2])) >= (5, 14)
-
-
-def _give(folder: Path, user: int) -> None:
-    for path in [folder, *folder.rglob("*")]:
-        os.chown(path, user, user, follow_symlinks=False)
 
 
 def _bwrap(
