@@ -376,6 +376,8 @@ def test_what_is_not_there_is_said(course: Path) -> None:
             assign(name, course=course)
     with pytest.raises(GradingError, match="run `tl-course assign ps9` first"):
         grade("ps9", course=course)
+    later = time.time() + 60
+    os.utime(course / "source" / "demo" / "demo.ipynb", (later, later))  # as files have it that were copied
     with pytest.raises(GradingError, match="Nothing was handed in"):
         grade("demo", course=course)
     with pytest.raises(GradingError, match="Nothing of demo has been graded"):
@@ -393,3 +395,6 @@ def test_what_is_not_there_is_said(course: Path) -> None:
     with pytest.raises(GradingError, match="Encountered an attachment in a marking scheme") as caught:
         assign("demo", course=course)
     assert "Traceback" not in str(caught.value) and "\n" not in str(caught.value)
+    assert [path.name for path in (course / "release").glob("*/*")] == ["demo.ipynb"], "the earlier one is kept"
+    with pytest.raises(GradingError, match="not made from .* as it is now: run `tl-course assign demo` first"):
+        grade("demo", course=course)

@@ -18,7 +18,7 @@ from tl_course.devices import cores
 from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.files import atomic_path
 from tl_course.grading.container import run_in_container
-from tl_course.grading.course import needs_nbgrader
+from tl_course.grading.course import is_released, needs_nbgrader
 from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.handed_in import MOST_SEEN
 from tl_course.grading.history import remember
@@ -138,10 +138,11 @@ def grade(
         raise GradingError(f"{name} has not been handed out: run `tl-course assign {name}` first.")
     if not _is_in_gradebook(course, name):
         raise GradingError(f"The gradebook of {course} does not know {name}: run `tl-course assign {name}` first.")
-    for path in (course / "source" / name).glob("*.ipynb"):
-        copy = release / path.name
-        if not copy.exists() or copy.stat().st_mtime < path.stat().st_mtime:  # its solution would pass other tests
-            raise GradingError(f"{path} is newer than what was handed out: run `tl-course assign {name}` first.")
+    if not is_released(name, course=course):  # its solution would pass other tests
+        raise GradingError(
+            f"What was handed out was not made from {course / 'source' / name} as it is now: run `tl-course assign "
+            f"{name}` first."
+        )
     handed_in = _students(course, name)
     if not handed_in:
         raise GradingError(f"Nothing was handed in: there is no {course}/submitted/ID/{name}.")

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from copy import deepcopy
 from glob import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -21,13 +22,14 @@ from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.late import Late, settle
 from tl_course.grading.marks import is_test
 from tl_course.grading.notes import SHOWN
+from tl_course.grading.packing import digest_of
 from tl_course.grading.page import POLICY
 from tl_course.names import printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["assign", "feedback", "grades", "needs_nbgrader", "titles"]
+__all__ = ["assign", "feedback", "grades", "is_released", "needs_nbgrader", "titles"]
 
 _BEGIN, _END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 # Wide tables and pictures fit a phone's page: words wrap, and what is wider still is moved within its place.
@@ -59,6 +61,8 @@ def needs_nbgrader() -> None:
 def assign(name: str, *, course: Path) -> Path:
     """Make the version for students of an assignment, without solutions and hidden tests; returns its folder.
 
+    It takes the place of an earlier one only when it has been made.
+
     Raises
     ------
     GradingError
@@ -72,14 +76,40 @@ def assign(name: str, *, course: Path) -> Path:
     if not list((course / "source" / name).glob("*.ipynb")):
         there = ", ".join(sorted(path.parent.name for path in (course / "source").glob("*/*.ipynb"))) or "none"
         raise GradingError(f"There is no {course}/source/{name} with a notebook in it. Assignments there: {there}.")
+    config, release = course_config(course), course / "release" / name
+    release.parent.mkdir(exist_ok=True)
+    digest = _digest_of_source(course, name)
+    with TemporaryDirectory(dir=release.parent, prefix=".") as made:
+        config.CourseDirectory.release_directory = f"release/{Path(made).name}"
+        try:
+            done = NbGraderAPI(config=config).generate_assignment(name, force=True)
+        except TraitError as problem:
+            raise GradingError(f"nbgrader could not make {name}: {problem}") from problem
+        if not done["success"]:
+            said = _first_error(f"{done.get('log') or ''}\n{done.get('error') or ''}")
+            raise GradingError(f"nbgrader could not make {name}: {said} Mend it in {course / 'source' / name}.")
+        if release.exists():
+            release.rename(Path(made) / "before")
+        (Path(made) / name).rename(release)
+    _record_of_release(course, name).write_text(digest, encoding="ascii")
+    return release
+
+
+def is_released(name: str, *, course: Path) -> bool:
+    """Whether what was handed out was made from the source as it is now; a copied course has other times of files."""
     try:
-        done = NbGraderAPI(config=course_config(course)).generate_assignment(name, force=True)
-    except TraitError as problem:
-        raise GradingError(f"nbgrader could not make {name}: {problem}") from problem
-    if not done["success"]:
-        said = _first_error(f"{done.get('log') or ''}\n{done.get('error') or ''}")
-        raise GradingError(f"nbgrader could not make {name}: {said} Mend it in {course / 'source' / name}.")
-    return course / "release" / name
+        return _record_of_release(course, name).read_text("ascii") == _digest_of_source(course, name)
+    except (OSError, ValueError):
+        return False
+
+
+def _record_of_release(course: Path, name: str) -> Path:
+    """Where `assign` writes the digest of the source: beside the folder that students get, not in it."""
+    return course / "release" / f".{name}.sha256"
+
+
+def _digest_of_source(course: Path, name: str) -> str:
+    return digest_of(sorted((course / "source" / name).glob("*.ipynb")))
 
 
 def _check_name(name: str) -> None:
