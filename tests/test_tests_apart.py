@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 GIVEN = "import math\nimport numpy as np\nimport pandas as pd\nfrom nose_like import assert_equal"
-LOCKED = "class TooSmall(ValueError):\n    pass\n\ntable = pd.DataFrame({'n': [3, 1, 2]})\nscale = 10"
+LOCKED = "%matplotlib inline\nclass TooSmall(ValueError):\n    pass\n\ntable = pd.DataFrame({'n': [3, 1, 2]})\nscale = 10"
 # By question: its answer, and its test.
 HABITS = {
     "values": (

@@ -46,6 +46,8 @@ CODE = {
     "fills the disk": "with open('big', 'wb') as file:\n    while True:\n        file.write(bytes(1 << 20))",
     "fills tmp": "open('/tmp/left-behind', 'w').write('x')\nfound = {done}",
     "endless loop": "while True:\n    pass",
+    "endless loop when called": "def shout(text):\n    while True:\n        pass",
+    "asks for an answer": f"name = input('Your name? ')\n{SHOUT}",
     "endless loop that stands its ground": "while True:\n    try:\n        while True: pass\n    except: pass",
     "endless loop at import": "import endless",
     "leaves with _exit": "import os\nos._exit(0)",
@@ -225,6 +227,13 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
         return Graded(course, grade("demo", course=course, isolation="bwrap", limits=LIMITS))
 
 
+@pytest.fixture(scope="module")
+def pages(graded: Graded) -> dict[str, str]:
+    """What each student gets."""
+    written = feedback("demo", course=graded.course)
+    return {page.parents[1].name: page.read_text("utf-8") for page in written}
+
+
 @pytest.mark.parametrize("name", [*CODE, *CHANGES, "links beside it", "another name", "thousands of files"])
 def test_it_gets_what_its_honest_part_is_worth(name: str, graded: Graded) -> None:
     assert graded.of[name]["marks"] == ONE_RIGHT
@@ -308,8 +317,23 @@ def test_nothing_outlives_a_submission(graded: Graded) -> None:
         assert "left-behind" not in found and "kept" not in found, found
 
 
-def test_no_page_for_a_student_has_a_hidden_test(graded: Graded) -> None:
-    for page in feedback("demo", course=graded.course):
-        text = page.read_text("utf-8")
-        assert "swordfish" not in text.lower() and "1.5625" not in text, page
+def test_no_page_for_a_student_has_a_hidden_test(pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        assert "swordfish" not in text.lower() and "1.5625" not in text, name
         assert "https://cdn" not in text and "<script src" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("endless loop", "3 seconds and was interrupted. Look for a loop"),
+        ("endless loop when called", "3 seconds and was interrupted. Look for a loop"),
+        ("endless loop that stands its ground", "did not let itself be interrupted. Look for a loop"),
+        ("asks for an answer", "Nobody is there to answer input()"),
+        ("leaves with _exit", "Leave out exit()"),
+        ("prints without end", "Print and show less."),
+        ("a test overwritten", "You had changed this cell."),
+    ],
+)
+def test_a_page_says_what_happened_and_what_to_do(name: str, said: str, pages: dict[str, str]) -> None:
+    assert said in pages[name] and "KeyboardInterrupt" not in pages[name]

@@ -21,7 +21,7 @@ from tl_course.files import atomic_path
 from tl_course.grading.gradebook import course_config, open_gradebook
 from tl_course.grading.late import Late, settle
 from tl_course.grading.marks import is_test
-from tl_course.grading.notes import SHOWN
+from tl_course.grading.notes import CHANGED, SHOWN
 from tl_course.grading.packing import digest_of
 from tl_course.grading.page import POLICY
 from tl_course.names import printable
@@ -42,6 +42,10 @@ body.jp-Notebook { overflow-x: hidden; padding-bottom: 2rem; }
 </style>"""
 _LONGEST_NAME = 128  # letters of an assignment's name, in nbgrader's gradebook
 _LONGEST_ERROR = 500  # letters of what nbgrader says
+_PUT_BACK = (
+    "You had changed this cell. It is not yours to change, so it ran as you see it here, as it was handed out. What "
+    "you need besides belongs into a cell of your own."
+)
 _NOT_SHOWN = "a test that is hidden, or one that is shown above"
 _TELLING = 8  # letters, but for Python's own words, from which on a line of a hidden test is looked for elsewhere
 
@@ -262,6 +266,8 @@ def _for_the_student(notebook: NotebookNode, submission: Any, late: str, called:
         if cell.cell_type == "code":
             cell.outputs = [kept for output in cell.outputs if (kept := _output(output, secret, test=test))]
         cells.append(cell)
+        if about.get("locked") and cell.metadata.get(CHANGED):
+            cells.append(nbformat.v4.new_markdown_cell(f"> {_PUT_BACK}"))
         if said := _said(marks.get(about.get("grade_id")), comments.get(about.get("grade_id"))):
             cells.append(nbformat.v4.new_markdown_cell(said))
     notebook.cells = cells

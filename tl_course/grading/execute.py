@@ -20,15 +20,14 @@ from tl_course.grading.kernels import kernel_manager
 from tl_course.grading.marks import is_test, mark
 from tl_course.grading.notes import ANSWER_CALLS, NONCE, NOTES, REFUSED, RESTORED, SHOWN, TOLD, VALUE
 from tl_course.grading.plan import Plan, name_of
-from tl_course.grading.sandbox import Sandbox, SandboxGoneError
+from tl_course.grading.sandbox import Sandbox
+from tl_course.grading.stopped import FLOODED, STANDS, TOO_MUCH, TOO_SLOW, TooMuchError, fail, reason, tell_why
 
 __all__ = ["run_notebook"]
 
 _DEATHS = 3  # of kernels, after which a submission is given up
 _STATEFUL = ("matplotlib.", "mpl_toolkits.", "joblib.")  # libraries that keep in their modules what they are doing
 _GRACE = 5.0  # seconds that an interrupted cell has to stop
-_STANDS = "The cell took more than {} seconds and did not let itself be interrupted."
-_FLOODED = "The cell sent far more than can be shown, or what is no message, and its kernel was ended."
 _MOST_ASKED = 20_000  # calls of a test to answers; from there on it takes too long in another process
 _FLOOD = 16  # times the limit of output, at which a cell is interrupted
 _ALBUM = 4  # times the limit of images, the same
@@ -87,11 +86,11 @@ def run_notebook(
             elif at is not cells[done]:
                 # Once it went well, now it did not: what comes after must do without it.
                 repeat = [cell for cell in repeat if cell is not at]
-                said.append(f"A cell that is repeated in a new kernel ended it: {_reason(problem)}")
+                said.append(f"A cell that is repeated in a new kernel ended it: {reason(problem)}")
             else:
-                said.append(f"{_called(at, done)}: {_reason(problem)}")
+                said.append(f"{_called(at, done)}: {reason(problem)}")
                 if not client.judged:
-                    _fail(at, problem)
+                    fail(at, problem)
                 done += 1
         finally:
             restored |= client.restored
@@ -124,10 +123,6 @@ def _made_ready(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 class _OutOfTimeError(Exception):
-    pass
-
-
-class _TooMuchError(DeadKernelError):
     pass
 
 
@@ -176,7 +171,7 @@ class _Client(NotebookClient):
             raise CellTimeoutError(f"The cell took more than {self.timeout} seconds.") from None
         except DeadKernelError:
             if self.sandbox.is_flooded():
-                raise _TooMuchError(_FLOODED) from None
+                raise TooMuchError(FLOODED) from None
             raise
 
     async def _executed(self, cell: NotebookNode, *, store_history: bool) -> None:
@@ -208,16 +203,15 @@ class _Client(NotebookClient):
             self._show(cell, _value(reply.get("value")))
         if not kernel.done():
             kernel.cancel()
-            raise CellTimeoutError(_STANDS.format(round(seconds)))
+            raise CellTimeoutError(STANDS.format(round(seconds)))
         if problem := kernel.exception():
             if isinstance(problem, DeadKernelError) and self.sandbox.is_flooded():
-                raise _TooMuchError(_FLOODED) from None
+                raise TooMuchError(FLOODED) from None
             raise problem
         if reply["status"] == "timeout":
-            self.timed_out = f"The cell took more than {seconds:.0f} seconds and was interrupted."
+            self.timed_out = TOO_SLOW.format(round(seconds))
             cell.metadata[NOTES] = {"status": "error"}
-            error = ("CellTimeoutError", self.timed_out)
-            cell.outputs.append(new_output("error", ename=error[0], evalue=error[1], traceback=[": ".join(error)]))
+            tell_why(cell, CellTimeoutError.__name__, self.timed_out)
         elif not self.judged:
             raise DeadKernelError("The process that runs tests has ended.")
 
@@ -239,6 +233,10 @@ class _Client(NotebookClient):
             name, text = reply.get("ename", "Error"), reply.get("evalue", "")
             traceback = reply.get("traceback") or [f"{name}: {text}"]
             cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=traceback))
+        if self.timed_out:
+            tell_why(cell, CellTimeoutError.__name__, self.timed_out)
+        elif reply["status"] != "ok" and self._is_over(self._printed, self._shown, _FLOOD, _ALBUM):
+            tell_why(cell, TooMuchError.__name__, TOO_MUCH)
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Nothing grows without end, whatever a kernel sends: what it prints and shows is counted, errors are cut."""
@@ -309,10 +307,9 @@ class _Client(NotebookClient):
             except Exception:
                 break
             if reply["content"].get("status") == "error":
-                self.timed_out = f"The cell took more than {timeout} seconds and was interrupted."
-                reply["content"] |= {"ename": "CellTimeoutError", "evalue": self.timed_out}
+                self.timed_out = TOO_SLOW.format(timeout)
                 return reply
-        raise CellTimeoutError(_STANDS.format(timeout))
+        raise CellTimeoutError(STANDS.format(timeout))
 
 
 class _Apart:
@@ -377,20 +374,3 @@ def _value(answered: Any) -> float | dict[str, str] | None:
     if isinstance(answered, dict):
         return {name: str(answered.get(name, ""))[:200] for name in ("kind", "text")}
     return None
-
-
-def _fail(cell: NotebookNode, problem: Exception) -> None:
-    name, why = type(problem).__name__.lstrip("_"), _reason(problem)
-    cell.outputs.append(new_output("error", ename=name, evalue=why, traceback=[f"{name}: {why}"]))
-    its_own = isinstance(problem, DeadKernelError | SandboxGoneError | CellTimeoutError)
-    cell.metadata[NOTES] = {"status": "error" if its_own else "not run", "why": why}  # else nobody knows how it ended
-
-
-def _reason(problem: Exception) -> str:
-    if isinstance(problem, DeadKernelError | SandboxGoneError) and not isinstance(problem, _TooMuchError):
-        return "The kernel was ended in this cell: by the cell itself, or for the memory that it took."
-    return (
-        str(problem)
-        if isinstance(problem, CellTimeoutError | _TooMuchError)
-        else f"{type(problem).__name__}: {problem}"
-    )

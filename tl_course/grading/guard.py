@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from ipykernel.ipkernel import IPythonKernel
+from IPython.core.error import StdinNotImplementedError
 
 from tl_course.grading import checks
 from tl_course.grading.answering import answer_calls
@@ -221,6 +222,13 @@ class GuardedKernel(IPythonKernel):
             inline: Any = sys.modules.get("matplotlib_inline.backend_inline")
             if inline is not None:
                 inline.flush_figures()
+
+    def raw_input(self, prompt: str = "") -> str:
+        """Say what to do in place of asking."""
+        raise StdinNotImplementedError(
+            "Nobody is there to answer input() while this is graded. Give the value in the code, or have your function "
+            "take it as an argument."
+        )
 
     def finish_metadata(self, parent: Any, metadata: dict[str, Any], reply_content: Any) -> dict[str, Any]:  # noqa: D102
         finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)

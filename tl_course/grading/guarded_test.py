@@ -59,10 +59,20 @@ class TestNames(dict[str, Any]):
         return super().__contains__(name) or (name not in self._hidden and name in self._theirs)
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._theirs, **dict(super().items())})
+        return iter(self._all())
 
     def keys(self) -> Any:  # noqa: D102 - as of a dict
-        return {**self._theirs, **dict(super().items())}.keys()
+        return self._all().keys()
+
+    def items(self) -> Any:  # noqa: D102 - as of a dict
+        return self._all().items()
+
+    def values(self) -> Any:  # noqa: D102 - as of a dict
+        return self._all().values()
+
+    def _all(self) -> dict[str, Any]:
+        theirs = {name: value for name, value in self._theirs.items() if name not in self._hidden}
+        return theirs | dict(super().items())
 
     def get(self, name: str, default: Any = None) -> Any:  # noqa: D102 - as of a dict
         try:
@@ -172,11 +182,13 @@ class TestRun:
             return f"Your code raised {kind_of_error(self.error)}{raised.line or '.'}"
         if isinstance(self.error, NameError) and self._raised_here() and self.error.name:
             return f"There is no “{self.error.name}”: the cell that makes it was not run, or stopped with an error."
+        stopped = isinstance(self.error, KeyboardInterrupt)
         for frame, line in reversed(list(traceback.walk_tb(self.error.__traceback__))):
             code = frame.f_code
             if code.co_filename != self._filename and not is_in_a_library(code):
                 text = linecache.getline(code.co_filename, line).strip()
-                return f"Your code raised {kind_of_error(self.error)}" + (f" (in your line: {text})" if text else ".")
+                said = "Your code was stopped" if stopped else f"Your code raised {kind_of_error(self.error)}"
+                return said + (f" (in your line: {text})" if text else ".")
         return ""
 
     def _raised_here(self) -> bool:

@@ -174,6 +174,7 @@ class Judge:
             error = problem
         _testing.clear()
         self._names.find = None
+        self._until = monotonic() + _AGAIN  # a test that took too long tells the other side too that it is over
         with suppress(BaseException):
             self._answers.over()
         error = run.error or error

@@ -3,6 +3,7 @@
 __all__ = [
     "ANSWER_CALLS",
     "ANSWER_HOME",
+    "CHANGED",
     "NONCE",
     "NOTES",
     "ORIGINALS",
@@ -15,6 +16,7 @@ __all__ = [
 
 ANSWER_CALLS = "# what tests call is answered"  # in the place of a cell: see tl_course.grading.answering
 ANSWER_HOME = "TL_COURSE_ANSWER_HOME"  # in the environment of tests that run apart: where answers can write
+CHANGED = "tl_course.changed"  # in a cell's metadata: it was changed in what was handed in, and is put back
 NONCE = "tl_course.nonce"  # in the metadata of a request to run a test, and of its answer: else it is another's
 NOTES = "tl_course"  # in a cell's metadata: how it ended, and why
 ORIGINALS = ".originals"  # in what becomes a folder of ``autograded``: notebooks before anything was taken out

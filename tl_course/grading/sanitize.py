@@ -19,7 +19,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.filters.strings import strip_files_prefix
 from nbformat import NotebookNode
 
-from tl_course.grading.notes import NOTES, SHOWN
+from tl_course.grading.notes import CHANGED, NOTES, SHOWN
 from tl_course.grading.safe_html import (
     IMAGES,
     TOO_DEEP,
@@ -47,7 +47,7 @@ _CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[
 _COLOUR = re.compile(r"(?:(?:[34]8;5;\d{1,3}|[34]8;2(?:;\d{1,3}){3}|(?![34]8)\d{1,3}|)(?:;|$))*")
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s+(?P<attributes>(?:[a-z][a-z-]*=\"[^\"<>&\\]*\"\s*)*))?\s*/?>", re.IGNORECASE)
 _STYLED = re.compile(r"\bstyle=\"([^\"]*)\"", re.IGNORECASE)
-_PLAIN_METADATA = {"tags", "collapsed", "scrolled", "deletable", "editable", "nbgrader", NOTES}
+_PLAIN_METADATA = {"tags", "collapsed", "scrolled", "deletable", "editable", "nbgrader", NOTES, CHANGED}
 # Of libraries whose figures are interactive by a script of their own: not to see them so is nobody's fault.
 _LIBRARIES = {
     "plotly": ("plotly",), "bokeh": ("bokeh", "bk-root"), "altair": ("vega",), "scikit-learn": ("sk-container-id",),

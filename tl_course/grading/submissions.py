@@ -17,6 +17,7 @@ from rapidfuzz.process import cdist
 
 from tl_course.grading.candidates import Rejected, choose
 from tl_course.grading.handed_in import File, look_into
+from tl_course.grading.notes import CHANGED
 
 __all__ = ["Examined", "Rejected", "check_id", "examine", "mend"]
 
@@ -281,10 +282,13 @@ def _put_back(
             if cell.cell_type != "code" and written.get("attachments"):
                 cell.attachments = {**cell.get("attachments", {}), **written.attachments}
             cells[index] = cell
-        if not original.metadata.nbgrader.get("solution") and cell.source != original.source:
+        is_put_back = not original.metadata.nbgrader.get("solution") and cell.source != original.source
+        if is_put_back:
             changed.append(name)
             cell.source = original.source
         cell.metadata = deepcopy(original.metadata)
+        if is_put_back and cell.cell_type == "code":
+            cell.metadata[CHANGED] = True
         place[number] = cell
     if missing:
         was, is_there = ("was", "is") if len(missing) == 1 else ("were", "are")
