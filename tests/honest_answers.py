@@ -75,6 +75,7 @@ def shout(text): return text.upper()
 def square(x): return x * x
 def shout(text): return text.upper()
 square(2);
+exit()
 ### all values
 get_ipython().ast_node_interactivity = 'all'
 def square(x): return x * x
@@ -98,6 +99,10 @@ def square(x): return Fraction(x) * Fraction(x)
 def shout(text): return text.upper()
 ### methods
 class Tools:
+    made = 0
+    def __init__(self):
+        type(self).made += 1
+        self.__class__.made += 1
     def square(self, x): return x * x
     @staticmethod
     def shout(text): return text.upper()

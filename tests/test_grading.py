@@ -396,5 +396,5 @@ def test_what_is_not_there_is_said(course: Path) -> None:
         assign("demo", course=course)
     assert "Traceback" not in str(caught.value) and "\n" not in str(caught.value)
     assert [path.name for path in (course / "release").glob("*/*")] == ["demo.ipynb"], "the earlier one is kept"
-    with pytest.raises(GradingError, match="not made from .* as it is now: run `tl-course assign demo` first"):
+    with pytest.raises(GradingError, match=r"not made from .* as it is now: run `tl-course assign demo` first"):
         grade("demo", course=course)

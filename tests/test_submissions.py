@@ -246,10 +246,10 @@ def test_what_jupyter_reads_past_is_mended(name: str, tmp_path: Path) -> None:
 
 
 def test_pictures_that_were_pasted_stay_with_the_answer_and_come_back_where_they_were_lost(tmp_path: Path) -> None:
-    picture = {"my photo.png": {"image/png": "aGk="}}
+    picture = {"my photo (2).png": {"image/png": "aGk="}}
     made = json.loads(RIGHT)
     cell = made["cells"][cell_of(FULL, "why")]
-    link = "![](attachment:my%20photo.png)"
+    link = "![](attachment:my%20photo%20(2).png)"
     cell |= {"cell_type": "raw", "source": link, "attachments": picture}
     found = examined(tmp_path / "a", {"demo.ipynb": text(made)})
     kept = found.notebook.cells[cell_of(found.notebook, "why")]
@@ -258,7 +258,7 @@ def test_pictures_that_were_pasted_stay_with_the_answer_and_come_back_where_they
 
     del cell["attachments"]
     lost = examined(tmp_path / "b", {"demo.ipynb": text(made)})
-    assert lost.look == ["The picture my photo.png is missing in why: it was not handed in with it."]
+    assert lost.look == ["The picture my photo (2).png is missing in why: it was not handed in with it."]
     made["cells"][0]["attachments"] = picture
     back = examined(tmp_path / "c", {"demo.ipynb": text(made)})
     assert back.notebook.cells[cell_of(back.notebook, "why")].attachments == picture

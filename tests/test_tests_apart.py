@@ -24,7 +24,9 @@ pytestmark = [
 ]
 
 GIVEN = "import math\nimport numpy as np\nimport pandas as pd\nfrom nose_like import assert_equal"
-LOCKED = "%matplotlib inline\nclass TooSmall(ValueError):\n    pass\n\ntable = pd.DataFrame({'n': [3, 1, 2]})\nscale = 10"
+LOCKED = (
+    "%matplotlib inline\nclass TooSmall(ValueError):\n    pass\n\ntable = pd.DataFrame({'n': [3, 1, 2]})\nscale = 10"
+)
 # By question: its answer, and its test.
 HABITS = {
     "values": (
@@ -64,6 +66,18 @@ HABITS = {
         "        return iter(self.items)\n    def __eq__(self, other):\n        return self.items == other.items",
         "stack = Stack().push(3).push(4)\nassert len(stack) == 2 and list(stack) == [3, 4] and stack.items[0] == 3\n"
         "assert isinstance(stack, Stack) and stack == Stack().push(3).push(4) and not hasattr(stack, 'pull')",
+    ),
+    "vectors": (
+        "class Vector:\n    def __init__(self, x, y):\n        self.x, self.y = x, y\n    def __add__(self, other):\n"
+        "        return Vector(self.x + other.x, self.y + other.y)\n    def __eq__(self, other):\n"
+        "        return (self.x, self.y) == (other.x, other.y)",
+        "sum_ = Vector(1, 2) + Vector(3, 4)\nassert sum_.x == 4 and sum_ == Vector(4, 6) and not sum_ == Vector(6, 4)\n"
+        "assert isinstance(sum_, Vector)",
+    ),
+    "levels": (
+        "from enum import Enum\nclass Level(Enum):\n    LOW = 1\n    HIGH = 2",
+        "assert Level.HIGH.value == 2 and Level(1) is Level.LOW and isinstance(Level.LOW, Level)\n"
+        "assert [one.name for one in Level] == ['LOW', 'HIGH']",
     ),
     "functions": (
         "def twice(f, x):\n    return f(f(x))\ndef primes():\n    n = 2\n    while True:\n"
@@ -149,6 +163,18 @@ for x in gc.get_objects():
     if type(x) is dict and 'points' in x: x['points'] = 1
 """
 
+# The same, as kinds of values: a namedtuple, a tuple, a complex number, an array; a level that is a number.
+XY = "    x, y = property(lambda self: self{}), property(lambda self: self{})\n"
+NEW = "    def __new__(cls, x, y):\n        return {}\n"
+ADD = "    def __add__(self, other):\n        return Vector(self.x + other.x, self.y + other.y)"
+VECTORS = {
+    "other": f"from collections import namedtuple\nclass Vector(namedtuple('V', 'x y')):\n{ADD}",
+    "half": f"class Vector(tuple):\n{NEW.format('tuple.__new__(cls, (x, y))')}{XY.format('[0]', '[1]')}{ADD}",
+    "sly": f"class Vector(complex):\n{NEW.format('complex.__new__(cls, x, y)')}{XY.format('.real', '.imag')}{ADD}",
+    "array": f"class Vector(np.ndarray):\n{NEW.format('np.array([x, y]).view(cls)')}{XY.format('[0]', '[1]')}"
+    "    def __eq__(self, other):\n        return bool(np.all(np.asarray(self) == np.asarray(other)))",
+}
+
 # Each of these would have gained, or told: a file in the place of a test's own, an error that skips, a source that is
 # not there, what a test's own function says, a file that does something when it is unpickled.
 SLY = {
@@ -191,15 +217,19 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     hand_in(tmp_path, "right", answered(tmp_path, **right))
     attack = dict.fromkeys(HABITS, "...") | {next(iter(HABITS)): ATTACK}
     hand_in(tmp_path, "attack", answered(tmp_path, **attack))
-    hand_in(tmp_path, "half", answered(tmp_path, **(right | dict.fromkeys(("arrays", "objects", "files"), "..."))))
+    halves = dict.fromkeys(("arrays", "objects", "files"), "...") | {"vectors": VECTORS["half"]}
+    hand_in(tmp_path, "half", answered(tmp_path, **(right | halves)))
+    hand_in(tmp_path, "array", answered(tmp_path, **(right | {"vectors": VECTORS["array"]})))
     stack = "class Stack(list):\n    items = property(list)\n    def push(self, x):\n        self.append(x)\n"
-    hand_in(tmp_path, "other", answered(tmp_path, **(right | {"objects": stack + "        return self"})))
-    hand_in(tmp_path, "sly", answered(tmp_path, **(right | SLY)))
+    others = {"objects": stack + "        return self", "vectors": VECTORS["other"]}
+    others["levels"] = HABITS["levels"][0].replace("Enum", "IntEnum")
+    hand_in(tmp_path, "other", answered(tmp_path, **(right | others)))
+    hand_in(tmp_path, "sly", answered(tmp_path, **(right | SLY | {"vectors": VECTORS["sly"]})))
     batch = grade("demo", course=tmp_path, isolation="bwrap", jobs=1)
     assert json.loads((batch.folder / "report.json").read_text())["guarded"].keys() == {"pickled_right"}
     marks = {one["student"]: {name for name, given in one["marks"].items() if given} for one in batch.submissions}
     every = {f"{name}_right" for name in HABITS}
-    assert marks["right"] == marks["other"] == every
+    assert marks["right"] == marks["other"] == marks["array"] == every
     assert marks["half"] == every - {"arrays_right", "objects_right", "files_right"}
     assert marks["attack"] == set()
     assert marks["sly"] == every - {f"{name}_right" for name in SLY}

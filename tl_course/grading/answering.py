@@ -10,16 +10,16 @@ import pickle
 import signal
 import socket
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from time import monotonic
 from typing import Any
 
-from tl_course.grading.channel import Described, RefusedError, Returned, encode
+from tl_course.grading.channel import Described, RefusedError, Returned, encode, fields_of
 from tl_course.grading.frames import Frames, GoneError
 from tl_course.grading.in_place import ATOMS, watch
 
-__all__ = ["BETWEEN", "MOST_RETURNED", "SPECIAL", "answer_calls", "resolve"]
+__all__ = ["BETWEEN", "MOST_RETURNED", "SPECIAL", "VALUES", "answer_calls", "resolve"]
 
 _OF_TWO = (
     "eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and",
@@ -32,6 +32,17 @@ _OF_ONE = (
 # Special methods of two things, as comparisons and sums ask for them; and all that the other side may ask for.
 BETWEEN = frozenset(f"__{name}__" for name in _OF_TWO)
 SPECIAL = BETWEEN | frozenset(f"__{name}__" for name in _OF_ONE)
+_COMPARES = frozenset(f"__{name}__" for name in ("eq", "ne", "lt", "le", "gt", "ge", "repr", "str"))
+_OPERATORS = SPECIAL - _COMPARES  # what a list, say, does not do, or not so
+# Values that never change: of an object that is a kind of one, tests have it, and ask the object for the rest.
+VALUES: dict[type, Callable[[Any], Any]] = {
+    int: int.__index__,
+    float: float.__float__,
+    complex: complex.__pos__,
+    str: str.__str__,
+    bytes: lambda value: bytes.__add__(value, b""),
+    tuple: lambda value: tuple(tuple.__iter__(value)),
+}
 _MOST_KEPT = 10_000  # things that stay here, and of which the other side has a description
 _MOST_CALLS = 64  # whose arguments are known again when they come back
 _MOST_PRINTED = 1 << 20  # characters, of a call
@@ -220,7 +231,9 @@ class _Server:
         if (place := self._places.get(id(value))) and self._given.get(place[0], {}).get(place[1]) is value:
             return place
         kind = type(value)
-        acts = self._acting and kind.__module__ == "__main__" and _has_methods(kind)  # more than the list that it is
+        acts = (
+            self._acting and kind.__module__ == "__main__" and (isinstance(value, tuple(VALUES)) or _does_more(value))
+        )
         if final or acts or _is_accepted(kind, self._accepted):
             number = self._numbers.get(id(value))
             if number is None:
@@ -281,6 +294,10 @@ def _about(value: Any, accepted: frozenset[tuple[str, str]]) -> dict[str, Any]:
     about: dict[str, Any] = {"type": kind.__name__, "module": kind.__module__}
     if _is_accepted(kind, accepted):
         return about | {"class": (kind.__module__, kind.__qualname__), "state": dict(vars(value))}
+    if base := next((base for base in VALUES if isinstance(value, base)), None):
+        own = SPECIAL & _own(kind)
+        about |= {"value": VALUES[base](value), "fields": list(fields_of(value)), "more": _does_more(value)}
+        return about | {"methods": [*own]}
     about["methods"] = [name for name in SPECIAL if _has(kind, name)]
     about["iterates"] = inspect.isgenerator(value)
     about["runs_later"] = inspect.iscoroutine(value) or inspect.isasyncgen(value)
@@ -295,8 +312,20 @@ def _is_accepted(kind: type, accepted: frozenset[tuple[str, str]]) -> bool:
     return known and getattr(kind, "__new__", None) is object.__new__ and bool(kind.__dictoffset__)
 
 
-def _has_methods(kind: type) -> bool:
-    return any(callable(member) and not name.startswith("_") for name, member in vars(kind).items())
+def _does_more(value: Any) -> bool:
+    """Whether an object of a class of the notebook's is more than the list, say, that it is a kind of."""
+    own = _own(type(value))
+    return bool(own & _OPERATORS or getattr(value, "__dict__", None)) or any(not name.startswith("_") for name in own)
+
+
+def _own(kind: type) -> set[str]:
+    """What classes of the notebook's define, but for what all namedtuples have."""
+    names: set[str] = set()
+    for base in kind.__mro__:
+        if base.__module__ == "__main__":
+            fields = vars(base).get("_fields")
+            names |= vars(base).keys() - ({*fields, "__repr__"} if isinstance(fields, tuple) else set())
+    return names
 
 
 def _has(kind: type, name: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from tl_course.grading import channel_tables
 
-__all__ = ["Described", "RefusedError", "Returned", "decode", "encode"]
+__all__ = ["Described", "RefusedError", "Returned", "decode", "encode", "fields_of"]
 
 MOST_BYTES = 64 << 20  # of a message
 DEEPEST = 100  # lists within lists
@@ -88,8 +88,8 @@ def encode(value: Any, describe: Callable[[Any, bool], Described | Returned | No
     ----------
     value : object
     describe : function, optional
-        Asked for each part that is not a number or a text, with False, and gives None for what is to be sent as it is;
-        asked again, with True, for what is no plain value: then it has to describe it.
+        Asked for each part that is not a number or a text of Python's own, with False, and gives None for what is to be
+        sent as it is; asked again, with True, for what is no plain value: then it has to describe it.
 
     Raises
     ------
@@ -133,6 +133,8 @@ class _Writer:
     def write(self, value: Any, depth: int) -> None:
         if tag := _CONSTANT_TAGS.get(id(value)):
             self._add(tag)
+        elif self._describe and type(value).__module__ == "__main__" and (said := self._describe(value, False)):
+            self._write_described(said, depth)
         elif isinstance(value, int):
             whole = int.__index__(value)
             self._data(b"i", whole.to_bytes((whole.bit_length() + 8) // 8, "little", signed=True))
@@ -166,7 +168,7 @@ class _Writer:
 
     def _write_plain(self, value: Any, depth: int) -> bool:
         """Write what is a plain value; whether it is one."""
-        if fields := _fields(value):
+        if fields := fields_of(value):
             self._add(b"n")
             self.write([type(value).__name__, *fields], depth + 1)
             self._write_parts(tuple.__iter__(value), depth)
@@ -266,7 +268,7 @@ class _Reader:
         return piece
 
 
-def _fields(value: Any) -> tuple[str, ...]:
+def fields_of(value: Any) -> tuple[str, ...]:
     """Names of the fields of a namedtuple; none for anything else."""
     fields = getattr(type(value), "_fields", ()) if isinstance(value, tuple) else ()
     good = isinstance(fields, tuple) and 0 < len(fields) == len(value) < 100

@@ -6,6 +6,7 @@ import dis
 import html
 import inspect
 import io
+import linecache
 import os
 import re
 import sys
@@ -407,8 +408,7 @@ def line_of(error: BaseException) -> str:
     """The line of the student's cell that raised, as far as there is one."""
     if raised := raised_by(error):
         return raised.line
-    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
-    own = [frame for frame in frames if "ipykernel" in frame.filename or "<ipython-input" in frame.filename]
-    if not own or not own[-1].code_context:
-        return ""
-    return f" (in your line: {own[-1].code_context[0].strip()})"
+    places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    own = [(file, line) for file, line in places if "ipykernel" in file or "<ipython-input" in file]
+    text = linecache.getline(*own[-1]).strip() if own else ""
+    return f" (in your line: {text})" if text else ""

@@ -336,7 +336,7 @@ class _Apart:
             if self._trying and asked > _MOST_ASKED:
                 self._try_guarded(cell, plan, f"it calls answers {asked:,} times")
             return
-        if opaque := cell.metadata[NOTES].get("opaque"):
+        if (opaque := cell.metadata[NOTES].get("opaque")) and name_of(cell) not in plan.objects:
             kinds = ", ".join(opaque)
             self._said.append(
                 f"{name_of(cell)}: the answer gave an object of its own ({kinds}), which equals no value of a test."

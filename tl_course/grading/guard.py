@@ -24,7 +24,7 @@ from tl_course.grading.answering import answer_calls
 from tl_course.grading.cell_syntax import assigned, read
 from tl_course.grading.guarded_test import TestNames, TestRun, is_helper, reply_error, value_for_reply
 from tl_course.grading.library_code import is_in_a_library
-from tl_course.grading.notes import ANSWER_CALLS, NONCE, REFUSED, RESTORED, TOLD, VALUE
+from tl_course.grading.notes import ANSWER_CALLS, NO_INPUT, NONCE, REFUSED, RESTORED, TOLD, VALUE
 from tl_course.grading.process_state import ProcessState
 from tl_course.grading.snapshot import Snapshot
 from tl_course.variants import GRADED_STUDENT
@@ -110,6 +110,7 @@ class GuardedKernel(IPythonKernel):
         if self.guarded:
             self.snapshot.keep_kernel()
         self._state = ProcessState()
+        self.shell.unobserve_all("exit_now")  # exit() at the end of a cell, as people leave a console
         self._shell_class, self._shell_own = type(self.shell), _callable_attributes(self.shell)
         builtin = dict(vars(builtins)) | {"get_ipython": self.shell.get_ipython}
         self._names = TestNames(self.shell.user_ns, builtin=builtin, allowed=self.handed_out)
@@ -225,10 +226,8 @@ class GuardedKernel(IPythonKernel):
 
     def raw_input(self, prompt: str = "") -> str:
         """Say what to do in place of asking."""
-        raise StdinNotImplementedError(
-            "Nobody is there to answer input() while this is graded. Give the value in the code, or have your function "
-            "take it as an argument."
-        )
+        __tracebackhide__ = True
+        raise StdinNotImplementedError(NO_INPUT)
 
     def finish_metadata(self, parent: Any, metadata: dict[str, Any], reply_content: Any) -> dict[str, Any]:  # noqa: D102
         finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)

@@ -16,6 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from tl_course.grading.checks import brief, kind_of_error, raised_by
 from tl_course.grading.library_code import is_in_a_library
+from tl_course.grading.notes import NO_INPUT
 
 __all__ = ["TestNames", "TestRun", "is_helper", "reply_error", "value_for_reply"]
 
@@ -179,21 +180,27 @@ class TestRun:
         if self.error is None:
             return ""
         if raised := raised_by(self.error):
-            return f"Your code raised {kind_of_error(self.error)}{raised.line or '.'}"
+            return _raised(self.error, raised.line)
         if isinstance(self.error, NameError) and self._raised_here() and self.error.name:
             return f"There is no “{self.error.name}”: the cell that makes it was not run, or stopped with an error."
-        stopped = isinstance(self.error, KeyboardInterrupt)
         for frame, line in reversed(list(traceback.walk_tb(self.error.__traceback__))):
             code = frame.f_code
             if code.co_filename != self._filename and not is_in_a_library(code):
                 text = linecache.getline(code.co_filename, line).strip()
-                said = "Your code was stopped" if stopped else f"Your code raised {kind_of_error(self.error)}"
-                return said + (f" (in your line: {text})" if text else ".")
+                return _raised(self.error, f" (in your line: {text})" if text else "")
         return ""
 
     def _raised_here(self) -> bool:
         *_, (frame, _) = traceback.walk_tb(self.error.__traceback__ if self.error else None)
         return frame.f_code.co_filename == self._filename
+
+
+def _raised(error: BaseException, line: str) -> str:
+    kind = kind_of_error(error)
+    if isinstance(error, KeyboardInterrupt):  # ours
+        return f"Your code was stopped{line or '.'}"
+    more = f" {NO_INPUT}" if kind == "EOFError" and "input(" in line else ""
+    return f"Your code raised {kind}{line or '.'}{more}"
 
 
 async def _run(code: CodeType, names: dict[str, Any]) -> Any:

@@ -137,6 +137,7 @@ class _Reader(ast.NodeVisitor):
         self.known = known
         self.found: dict[str, int] = {}
         self._inner: set[ast.AST] = set()  # parts of longer names with dots
+        self._selves: set[str] = set()  # what methods of the class that is read call the object, or class, they are of
         self.roots = {path.partition(".")[0] for path in known.aliases.values()}
 
     def _say(self, what: str, node: ast.AST) -> None:
@@ -204,8 +205,12 @@ class _Reader(ast.NodeVisitor):
 
     def _check_target(self, node: ast.Attribute) -> None:
         """Whether what is assigned to belongs to an imported module, or to a class that is not the student's."""
-        by_type = isinstance(node.value, ast.Call) and self._dotted(node.value.func) == "type"
-        if by_type or (isinstance(node.value, ast.Attribute) and node.value.attr == "__class__"):
+        value, of = node.value, None
+        if isinstance(value, ast.Call) and self._dotted(value.func) == "type":
+            of = value.args[0] if value.args else value
+        elif isinstance(value, ast.Attribute) and value.attr == "__class__":
+            of = value.value
+        if of is not None and not (isinstance(of, ast.Name) and of.id in self._selves):
             self._say(f"changes {node.attr} of a class that is not its own", node)
         root: ast.AST = node
         while isinstance(root, ast.Attribute):
@@ -311,7 +316,12 @@ class _Reader(ast.NodeVisitor):
         for member in node.body:
             if isinstance(member, ast.FunctionDef) and member.name in SPECIAL:
                 self._say(f"has a class, {node.name}, that {SPECIAL[member.name]}, by {member.name}", member)
+        before = self._selves
+        methods = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.args.args]
+        own = [one for one in methods if "staticmethod" not in map(ast.unparse, one.decorator_list)]
+        self._selves = {one.args.args[0].arg for one in own}
         self.generic_visit(node)
+        self._selves = before
 
     def _read_code(self, source: str, node: ast.AST) -> None:
         with suppress(SyntaxError, ValueError):

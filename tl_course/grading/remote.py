@@ -12,12 +12,13 @@ import pickle
 import re
 import sys
 import types
+from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from tl_course.grading.answering import BETWEEN, MOST_RETURNED, SPECIAL, resolve
+from tl_course.grading.answering import BETWEEN, MOST_RETURNED, SPECIAL, VALUES, resolve
 from tl_course.grading.channel import Described, RefusedError, Returned, decode
 from tl_course.grading.checks import ABOUT, RAISED, Raised, about_remote
 from tl_course.grading.frames import Frames, GoneError
@@ -99,6 +100,7 @@ class Answers:
         """Raise TypeError unless objects are what the test expects."""
         if not self.acting:
             raise TypeError(f"The answer gave a {type(thing).__name__}, where the test expects a plain value.")
+        self.opaque[type(thing).__name__] = None
 
     def stands_in(self, source: str) -> bool:
         """Whether a function's source, or a line, was handed in."""
@@ -258,10 +260,16 @@ class Answers:
         if about.get("function") is True:
             return _function(self, said.number, about)
         methods = frozenset(name for name in about.get("methods", ()) if name in SPECIAL)
-        if "__call__" not in methods:
+        base = _base(about)
+        is_mere_value = base and self.acting and about.get("more") is False
+        if "__call__" not in methods and not is_mere_value:
             self.opaque[_word(about.get("type"))] = None
-        kind = type(_word(about.get("type")), (RemoteObject,), {name: _method(name) for name in methods})
-        made: Any = object.__new__(kind)
+        bases = (base, RemoteObject) if base else (RemoteObject,)
+        kind = type(_word(about.get("type")), bases, {name: _method(name) for name in methods})
+        if base and "__eq__" in methods:
+            kind.__hash__ = base.__hash__  # type: ignore[method-assign]
+        new: Any = (tuple if base and issubclass(base, tuple) else base or object).__new__
+        made: Any = new(kind, about["value"]) if base else new(kind)
         for name, value in (("_answers", self), (ABOUT, dict(about))):
             object.__setattr__(made, name, value)
         if (signature := _signature(about)) is not None:
@@ -282,10 +290,9 @@ class Answers:
                 if str(error) != text:
                     error = kind.__new__(kind, text)
                     error.args = (text,)
-                line = _short(about, "line")
                 vars(error)[RAISED] = Raised(
                     _short(about, "name"),
-                    line if self.stands_in(line) else "",
+                    self._line(about),
                     left_blank=about.get("left_blank") is True,
                 )
             except Exception:  # one that wants to be made otherwise
@@ -293,6 +300,11 @@ class Answers:
             if isinstance(error, Exception | SystemExit):
                 return error
         return RuntimeError(f"{_short(about, 'name')}: {text}")
+
+    def _line(self, about: Mapping[str, Any]) -> str:
+        """The line that raised an error, as `checks.line_of` writes it, if it stands in a cell."""
+        found = re.fullmatch(r" \(in your line: (.+)\)", _short(about, "line"))
+        return found[0] if found and self.stands_in(found[1]) else ""
 
     def _print(self, text: str) -> None:
         if text:
@@ -302,6 +314,14 @@ class Answers:
         for thing, word, now in changes:
             if id(thing) in may_change:
                 change(thing, word, now)
+
+
+def _base(about: Mapping[str, Any]) -> Any:
+    """The class of the value that an object of the answer's is a kind of; None where it is of none."""
+    value, fields = about.get("value"), about.get("fields")
+    if type(value) is tuple and fields:
+        return namedtuple(_word(about.get("type")), map(str, fields))  # type: ignore[misc]
+    return type(value) if type(value) in VALUES else None
 
 
 def _now(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -377,7 +397,10 @@ class RemoteObject:
         return str(_special(self, "__str__"))
 
     def __instancecheck__(self, thing: Any) -> bool:
-        return about_remote(thing) is not None and self._answers.ask("instance", thing, self) is True
+        if about_remote(thing) is None:
+            return False
+        self._answers.opaque[type(thing).__name__] = None
+        return self._answers.ask("instance", thing, self) is True
 
     __hash__ = object.__hash__
 

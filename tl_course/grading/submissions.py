@@ -26,7 +26,7 @@ _PAIRS = 20_000
 _LIKE = 0.6  # how much of a cell must agree for it to be taken for the one that was handed out
 _MOST_LINKS = 50  # to pictures, of a cell, and that are told of
 _LONGEST_ID = 128  # letters that nbgrader's gradebook takes
-_PICTURE = re.compile(r"attachment:([^)>\"'\n]+)")
+_PICTURE = re.compile(r"attachment:((?:[^()>\"'\n]|\([^()>\"'\n]*\))+)")  # a name may have (2) in it
 
 
 @dataclass
