@@ -226,7 +226,6 @@ class GuardedKernel(IPythonKernel):
 
     def raw_input(self, prompt: str = "") -> str:
         """Say what to do in place of asking."""
-        __tracebackhide__ = True
         raise StdinNotImplementedError(NO_INPUT)
 
     def finish_metadata(self, parent: Any, metadata: dict[str, Any], reply_content: Any) -> dict[str, Any]:  # noqa: D102

@@ -50,6 +50,8 @@ def tell_why(cell: NotebookNode, kind: str, why: str) -> None:
         error = new_output("error", ename=kind, evalue=text, traceback=[""])
         cell.outputs.append(error)
     error.ename, error.evalue = kind, text
-    error.traceback = [*error.traceback[:-1], f"{kind}: {text}"]
+    before = error.traceback[:-1]
+    before[:2] = [line.replace("KeyboardInterrupt", kind) for line in before[:2]]  # below them stand lines of code
+    error.traceback = [*before, f"{kind}: {text}"]
     if is_test(cell):
         cell.outputs.append(new_output("display_data", data={"text/plain": text}, metadata={SHOWN: True}))
