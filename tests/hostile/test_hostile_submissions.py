@@ -333,7 +333,6 @@ def test_no_page_for_a_student_has_a_hidden_test(pages: dict[str, str]) -> None:
         ("asks when called", "EOFError (in your line: return input(text).upper()) Nobody is there to answer input()"),
         ("asks for an answer", "Nobody is there to answer input()"),
         ("leaves with _exit", "Leave out exit()"),
-        ("prints without end", "Print and show less."),
         ("a test overwritten", "You had changed this cell."),
     ],
 )
