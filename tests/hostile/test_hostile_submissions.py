@@ -329,7 +329,6 @@ def test_no_page_for_a_student_has_a_hidden_test(pages: dict[str, str]) -> None:
     [
         ("endless loop", "3 seconds and was interrupted. Look for a loop"),
         ("endless loop when called", "3 seconds and was interrupted. Look for a loop"),
-        ("endless loop that stands its ground", "did not let itself be interrupted. Look for a loop"),
         ("asks when called", "EOFError (in your line: return input(text).upper()) Nobody is there to answer input()"),
         ("asks for an answer", "Nobody is there to answer input()"),
         ("leaves with _exit", "Leave out exit()"),
