@@ -205,7 +205,8 @@ class _Reader(ast.NodeVisitor):
 
     def _check_target(self, node: ast.Attribute) -> None:
         """Whether what is assigned to belongs to an imported module, or to a class that is not the student's."""
-        value, of = node.value, None
+        value = node.value
+        of: ast.expr | None = None
         if isinstance(value, ast.Call) and self._dotted(value.func) == "type":
             of = value.args[0] if value.args else value
         elif isinstance(value, ast.Attribute) and value.attr == "__class__":

@@ -265,9 +265,10 @@ class Answers:
         if "__call__" not in methods and not is_mere_value:
             self.opaque[_word(about.get("type"))] = None
         bases = (base, RemoteObject) if base else (RemoteObject,)
-        kind = type(_word(about.get("type")), bases, {name: _method(name) for name in methods})
+        own: dict[str, Any] = {name: _method(name) for name in methods}
         if base and "__eq__" in methods:
-            kind.__hash__ = base.__hash__  # type: ignore[method-assign]
+            own["__hash__"] = base.__hash__
+        kind = type(_word(about.get("type")), bases, own)
         new: Any = (tuple if base and issubclass(base, tuple) else base or object).__new__
         made: Any = new(kind, about["value"]) if base else new(kind)
         for name, value in (("_answers", self), (ABOUT, dict(about))):
@@ -320,7 +321,7 @@ def _base(about: Mapping[str, Any]) -> Any:
     """The class of the value that an object of the answer's is a kind of; None where it is of none."""
     value, fields = about.get("value"), about.get("fields")
     if type(value) is tuple and fields:
-        return namedtuple(_word(about.get("type")), map(str, fields))  # type: ignore[misc]
+        return namedtuple(_word(about.get("type")), map(str, fields))
     return type(value) if type(value) in VALUES else None
 
 
