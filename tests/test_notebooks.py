@@ -305,7 +305,7 @@ def test_cpu_seconds_are_held_against_the_machine_on_an_overloaded_one_too(tmp_p
     assert run.ok and run.factor and run.cpu_seconds > 1
     budget = {"cpu_seconds": run.cpu_seconds / run.factor}
     lessons = [write(tmp_path / f"{n}.ipynb", WORK.format(n), budget=budget) for n in (60, 120)]
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * cores())]
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores())]
     try:
         report = run_lessons(lessons, out=tmp_path / "out", enforce_budgets=True)
     finally:
@@ -389,13 +389,13 @@ def test_a_lesson_past_its_limit_fails_even_where_nothing_answers(tmp_path, mark
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopping_the_command_leaves_no_process_behind(tmp_path, marker, number):
     write(tmp_path / "slow.ipynb", f"open('going', 'w').close()\n{STUBBORN}" if number != signal.SIGKILL else
-          "open('going', 'w').close()\nimport time; time.sleep(600)")  # fmt: skip
+          "open('going', 'w').close()\nimport time; time.sleep(600)", budget={"cpu_seconds": 1000})  # fmt: skip
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # ignored in the background
     code = f"{heard}; from tl_course.notebooks import run_lessons; run_lessons(['slow.ipynb'])"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
     wait_for((tmp_path / "going").exists)
-    assert len(started_by(marker)) >= 3
+    assert len(started_by(marker)) >= 4  # with what measures the machine's speed beside it
     command.send_signal(number)
     _, stderr = command.communicate(timeout=20)
     assert command.returncode == {signal.SIGINT: -2, signal.SIGTERM: 143, signal.SIGKILL: -9}[number], stderr

@@ -34,8 +34,8 @@ class LessonRun:
         CPU seconds of the kernel and the processes that it started, those that have ended included.
     factor
         CPU seconds that a fixed piece of the course's kind of work took on this machine while the lesson ran, in
-        relation to the reference machine (`tl_course.notebooks.speed`): 2 is half as fast. None where a lesson without
-        a budget of CPU seconds was over before that was known.
+        relation to the reference machine (`tl_course.notebooks.speed`): 2 is half as fast. None where no lesson
+        of the run has a budget of CPU seconds, or one without was over before that was known.
     busy_elsewhere
         How many of the machine's cores were busy with anything else while the lesson ran, on average.
     peak_mb

@@ -105,7 +105,7 @@ def run_lessons(
     plans = [_plan(path, wanted, device) for path in find_lessons(lessons)]
     folder = _prepared(Path(out if out is not None else "runs"), plans)
     report = Report(device=device, out=folder)
-    with _signals_that_unwind(), Speed() as speed:
+    with _signals_that_unwind(), Speed(wanted=any("cpu_seconds" in plan.budget for plan in plans)) as speed:
         for plan in plans:
             report.lessons.append(_run(plan, folder, speed, cell_timeout, timeout, enforce_budgets))
             with atomic_path(folder / "report.json") as part:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Self
+from typing import IO, Self
 
 from tl_course.notebooks.files import environment
 
@@ -32,15 +32,21 @@ LEAST = 5
 
 
 class Speed:
-    """The machine's factor, measured while a ``with`` block lasts: 1 is the reference machine, 2 one half as fast."""
+    """The machine's factor, measured while a ``with`` block lasts: 1 is the reference machine, 2 one half as fast.
 
-    def __init__(self) -> None:
+    Where it is not `wanted` nothing is measured: the work itself takes 0.6 GB and some seconds to load PyTorch.
+    """
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
         self._pieces: list[float] = []
         self._said = b""
         self._changed = threading.Condition()
-        self._ended = False
+        self._ended = not wanted
 
     def __enter__(self) -> Self:
+        if self._ended:
+            return self
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tl_course.notebooks.speed"],
             stdin=subprocess.PIPE,
@@ -50,12 +56,14 @@ class Speed:
             env=environment() | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        assert self._process.stdout is not None
+        threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     @property
     def n(self) -> int:
@@ -78,9 +86,8 @@ class Speed:
         """Why nothing could be measured: the last line that the process left."""
         return self._said.decode("utf-8", "replace").strip()
 
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+    def _listen(self, stdout: IO[bytes]) -> None:
+        for line in stdout:
             with self._changed:
                 try:
                     self._pieces.append(float(line))
