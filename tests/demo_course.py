@@ -1,6 +1,9 @@
 """A small nbgrader course to grade: one assignment of two functions, each with visible and hidden tests, and a why."""
 
+import functools
 import json
+import shutil
+import tempfile
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -77,13 +80,21 @@ def released_notebook() -> NotebookNode:
 
 def make_course(folder: Path, imports: str = "", hidden: str = "") -> Path:
     """A course with the assignment handed out; `imports` stand in its first cell, `hidden` in its first hidden test."""
+    return shutil.copytree(_handed_out(imports, hidden).name, folder, dirs_exist_ok=True)
+
+
+@functools.cache
+def _handed_out(imports: str, hidden: str) -> "tempfile.TemporaryDirectory[str]":
+    """A course to be copied: nbgrader takes seconds to make a new gradebook."""
     from tl_course.grading.course import assign
 
+    kept = tempfile.TemporaryDirectory(prefix="demo-course-")
+    folder = Path(kept.name)
     (folder / "source" / "demo").mkdir(parents=True)
     nbformat.write(source_notebook(imports, hidden), folder / "source" / "demo" / "demo.ipynb")
     (folder / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'demo'\n")
     assign("demo", course=folder)
-    return folder
+    return kept
 
 
 def answered(course: Path, **answers: str) -> NotebookNode:

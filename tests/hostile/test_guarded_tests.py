@@ -262,6 +262,12 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     return course, {one["student"]: one for one in batch.submissions}
 
 
+@pytest.fixture(scope="module")
+def pages(graded: tuple[Path, dict[str, Any]]) -> dict[str, str]:
+    """What each student gets back."""
+    return {path.parents[1].name: path.read_text("utf-8") for path in feedback("demo", course=graded[0])}
+
+
 def _with(course: Path, code: str, **answers: str) -> Any:
     notebook = answered(course, square=SQUARE, why=WHY, **answers)
     if code:
@@ -292,25 +298,26 @@ def test_honest_work_gets_all_of_its_marks_and_nothing_is_said_of_it(
     assert submission["status"] == "graded", submission["look"]
 
 
-def test_what_went_wrong_is_told_so_that_a_student_can_mend_it(graded: tuple[Path, dict[str, Any]]) -> None:
-    course, of = graded
+def test_what_went_wrong_is_told_so_that_a_student_can_mend_it(
+    graded: tuple[Path, dict[str, Any]], pages: dict[str, str]
+) -> None:
+    of = graded[1]
     assert (
         "shout: is no Python and could not be run, in line 1 “x = (1,”: '(' was never closed." in of["broken"]["look"]
     )
     assert "in line 2 “return x”: 'return' outside function" in " ".join(of["returns"]["look"])
     assert of["broken"]["marks"] == of["raises"]["marks"] == ONE_RIGHT
-    pages = {path.parents[1].name: path.read_text("utf-8") for path in feedback("demo", course=course)}
     assert "There is no “shout”" in pages["broken"]
     assert "Your code raised AttributeError (in your line: return text.uper())" in pages["raises"]
 
 
-def test_nothing_of_hidden_tests_comes_out(graded: tuple[Path, dict[str, Any]]) -> None:
-    course, _ = graded
+def test_nothing_of_hidden_tests_comes_out(graded: tuple[Path, dict[str, Any]], pages: dict[str, str]) -> None:
+    course = graded[0]
     executed = json.loads((course / "autograded" / "looks the tests up" / "demo" / "demo.ipynb").read_text("utf-8"))
     printed = "".join(
         text for cell in executed["cells"] for output in cell.get("outputs", ()) for text in output.get("text", ())
     )
     assert printed.count("LOOKED []") == printed.count("LOOKED") > 1
-    for page in feedback("demo", course=course):
-        text = page.read_text("utf-8").lower()
-        assert not [word for word in ("swordfish", "kipper", "gudgeon") if word in text or word[::-1] in text], page
+    for student, page in pages.items():
+        text = page.lower()
+        assert not [word for word in ("swordfish", "kipper", "gudgeon") if word in text or word[::-1] in text], student

@@ -124,15 +124,16 @@ print('worked:', worked)
 )
 FILLS = """
 import os
+chunk = bytes(1 << 20)
 def fill(folder):
     files = size = 0
     try:
-        while files < 300_000: open(f'{folder}/{files}', 'w').close(); files += 1
+        while files < 300_000: os.close(os.open(f'{folder}/{files}', os.O_CREAT)); files += 1
     except OSError: pass
     for name in range(files): os.unlink(f'{folder}/{name}')
     try:
         with open(f'{folder}/big', 'wb', buffering=0) as file:
-            while size < 2_000: size += file.write(bytes(1 << 20)) >> 20
+            while size < 2_000: size += file.write(chunk) >> 20
     except OSError: pass
     os.unlink(f'{folder}/big')
     return files, size
@@ -291,7 +292,7 @@ FLOODS = {
     "[get_ipython().displayhook('x' * 20_000_000) for _ in range(9)]": "at most 100,000 are kept",
     "raise ValueError('x' * 100_000_000)": "at most 100,000 are kept",
     "from IPython.display import HTML, display\ndisplay(HTML('x' * 20_000_000))": "at most 100,000 are kept",
-    "while True: print('x' * 10_000)": "after the first 100,000 characters",
+    "for _ in range(20_000): print('x' * 10_000)": "after the first 100,000 characters",
     "get_ipython().kernel.iopub_socket.send_multipart([b'x' * 100] * 500_000)": "far more than can be shown",
     "import os\nfor number in range(3, 100):\n    try: os.write(number, b'\\x02' + (1 << 62).to_bytes(8, 'big'))\n"
     "    except OSError: pass": "what is no message",  # the head of a message that would be as long
