@@ -3,6 +3,7 @@
 import io
 import json
 import multiprocessing
+import os
 import random
 import re
 import shutil
