@@ -107,7 +107,9 @@ def use_each(page: Any, birds: ImageSet) -> None:
     page.locator(".tlv-legend li", has_text="epoch 3").wait_for(timeout=WAIT)
 
 
-def test_all_widgets_live_and_without_a_kernel(widgets: Any, birds: ImageSet, lab: str, tmp_path: Path) -> None:
+def test_all_widgets_live_and_without_a_kernel(
+    widgets: Any, birds: ImageSet, at: Callable[[str], str], tmp_path: Path
+) -> None:
     page = widgets
     # While a cell runs, clicks wait: nothing is taken for dead.
     page.wait_for_timeout(11_000)
@@ -158,7 +160,7 @@ def test_all_widgets_live_and_without_a_kernel(widgets: Any, birds: ImageSet, la
     saved.metadata = {"kernelspec": {"name": "none-such", "display_name": "none here", "language": "none"}}
     nbformat.write(saved, tmp_path / "without.ipynb")
     for name in ("notebook.ipynb", "without.ipynb"):
-        page.goto(f"{lab}/lab/tree/{name}?reset")
+        page.goto(at(name))
         if name == "without.ipynb":
             page.click(".jp-Dialog button:has-text('No Kernel')", timeout=WAIT)
         page.wait_for_selector("[class^='tl-still-']", state="attached", timeout=WAIT)
