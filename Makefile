@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Two modules of tests at a time, in the order of their names: many tests wait, for a browser or for a kernel.
-PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
+# Two modules of tests at a time: many tests wait, for a browser or for a kernel. Each computes with one thread, as
+# threads of both on two cores would wait for each other; that is a fifth of a lesson's CPU seconds.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run lab test test-quick test-versions test-widgets-old lint format links lock clean

@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--enforce-budgets", action="store_true",
         help="lessons fail for their CPU seconds too, by this machine's measured speed: for continuous integration",
     )  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lessons first, then other modules that take long, quick ones last: so workers end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, "lessons" not in item.path.parts))
 
 
 @pytest.fixture(autouse=True)
@@ -74,8 +81,11 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which the sets that ship are drawn once, and looked at once."""
-    return tmp_path_factory.mktemp("drawn")
+    """A cache in which the sets that ship are drawn once, and looked at once, by whichever worker comes first."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "drawn"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -83,6 +93,21 @@ def drawn_once(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """That cache, for a test which reads sets that ship and does not mind who drew them."""
     monkeypatch.setenv("TL_COURSE_CACHE", str(drawn))
     return drawn
+
+
+@pytest.fixture
+def small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets that ship are drawn in no time, for a test which minds their names only."""
+    from tl_course.shipped import SHIPPED
+
+    for name, value in {"n": 8, "size": 64}.items():
+        monkeypatch.setitem(SHIPPED, name, value)
+
+
+@pytest.fixture(scope="session")
+def copy_drawn(drawn: Path) -> Callable[[Path], Path]:
+    """Copies that cache, without what another worker is just writing there."""
+    return partial(shutil.copytree, drawn, ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The assignments: the solution gets full marks for anyone, other answers what they are worth, a blank nothing.
 
 Other answers are tried in this process, where the solution has run once. The real thing, with nbgrader and a sandbox,
-gets the solution, what was handed out, and a few of the others.
+gets the solution, a few of the others, and what was handed out with an attack in one cell.
 """
 
 import functools
@@ -134,30 +134,39 @@ for value in list(globals().values()):
 # ---- with nbgrader, in a sandbox -------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all of them are handed out."""
+    pytest.importorskip("nbgrader")
+    from tl_course.grading.course import assign
+
+    folder = tmp_path_factory.mktemp("course")
+    shutil.copy(SOURCE.parent / "nbgrader_config.py", folder)
+    for name in NAMES:
+        shutil.copytree(SOURCE / name, folder / "source" / name)
+        assign(name, course=folder)
+    return folder
+
+
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 @pytest.mark.parametrize("solved", NAMES, indirect=True)
-def test_graded_as_a_class_is(solved: Assignment, drawn: Path, tmp_path: Path) -> None:
-    """The solution, a blank, and the first other answers; and what is handed out and sent back tells no hidden test."""
-    pytest.importorskip("nbgrader")
+def test_graded_as_a_class_is(solved: Assignment, course: Path, copy_drawn: Callable[[Path], Path]) -> None:
+    """The first other answers, and one who attacks; and what is handed out and sent back tells no hidden test."""
     from tl_course.grading.batch import grade
-    from tl_course.grading.course import assign, feedback
+    from tl_course.grading.course import feedback
     from tl_course.notebooks.page import to_html
 
     name = solved.name
-    course = tmp_path / "course"
-    shutil.copytree(SOURCE / name, course / "source" / name)
-    shutil.copy(SOURCE.parent / "nbgrader_config.py", course)
-    release = assign(name, course=course) / f"{name}.ipynb"
-    shutil.copytree(drawn, course / "reports" / name / "cache" / "answers")  # what the rehearsal would make
+    release = course / "release" / name / f"{name}.ipynb"
+    copy_drawn(course / "reports" / name / "cache" / "answers")  # what the rehearsal would make
     others = {cell: answers[0] for cell, answers in ANSWERS[name].items()}
     (written,) = (cell.metadata.nbgrader.grade_id for cell in solved.notebook.cells
                   if cell.cell_type == "markdown" and cell.metadata.get("nbgrader", {}).get("solution"))  # fmt: skip
-    hand_in(course, release, "blank", {})
     hand_in(course, release, "ada", {cell: source for cell, (source, _) in others.items()} | {written: "I think so."})
     hand_in(course, release, "mallory", {next(iter(others)): PATCHED})
-    ada, blank, mallory = grade(name, course=course, jobs=1).submissions  # and the solution, or none would be graded
-    assert set(blank["marks"].values()) == {0.0} and blank["look"] == []
-    assert set(mallory["marks"].values()) == {0.0}
+    ada, mallory = grade(name, course=course, jobs=1).submissions  # and the solution, or none would be graded
+    assert ada["look"] == []
+    assert set(mallory["marks"].values()) == {0.0}, "all else is as it was handed out"
     assert "sys.modules" in mallory["look"][0], "that it reached for the questions is told; tests run elsewhere"
     assert ada["marks"].pop(written) is None, "a person reads what is written"
     due = {test: points for _, tests in others.values() for test, points in tests.items()}
@@ -176,16 +185,12 @@ def test_graded_as_a_class_is(solved: Assignment, drawn: Path, tmp_path: Path) -
         assert not [line for line in secret if line in _words(text)], "a student could read a hidden test"
 
 
-def test_without_its_metadata_every_cell_of_a_solution_is_found_again(tmp_path: Path) -> None:
+def test_without_its_metadata_every_cell_of_a_solution_is_found_again(course: Path) -> None:
     """As Colab leaves it."""
-    pytest.importorskip("nbgrader")
-    from tl_course.grading.course import assign
     from tl_course.grading.submissions import mend
 
-    shutil.copy(SOURCE.parent / "nbgrader_config.py", tmp_path)
     for name in NAMES:
-        shutil.copytree(SOURCE / name, tmp_path / "source" / name)
-        release = nbformat.read(assign(name, course=tmp_path) / f"{name}.ipynb", 4)
+        release = nbformat.read(course / "release" / name / f"{name}.ipynb", 4)
         source = nbformat.read(SOURCE / name / f"{name}.ipynb", 4)
         handed_in = deepcopy(release)
         for cell, solved in zip(handed_in.cells, source.cells, strict=True):

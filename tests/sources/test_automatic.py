@@ -28,9 +28,8 @@ def test_a_copy_of_ones_own_is_drawn_once_and_goes_on_as_it_was_left(
     assert "remove that folder to begin anew" in capsys.readouterr().out
 
 
-def test_drawn_means_drawn_also_beside_a_folder_of_that_name(
-    drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("small_sets")
+def test_drawn_means_drawn_also_beside_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A learner may well call the own folder "birds", and work beside it."""
     monkeypatch.chdir(tmp_path)
     ImageSet.render("doors", "birds", **FEW)

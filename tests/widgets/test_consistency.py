@@ -192,8 +192,7 @@ def test_the_rule_goes_with_the_pictures(own: ImageSet, tmp_path: Path) -> None:
         assert "rule" not in archive.read("credits.md").decode() and "rule.md" not in archive.namelist()
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("drawn_once")
+@pytest.mark.usefixtures("small_sets")
 def test_what_cannot_be_checked_is_said(own: ImageSet) -> None:
     with pytest.raises(ImageSetError, match="copy_to"):
         Consistency(ImageSet.open("birds"))

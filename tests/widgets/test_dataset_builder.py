@@ -628,8 +628,7 @@ def test_without_a_kernel_a_still_picture_remains(builder: DatasetBuilder) -> No
     assert data["text/plain"].splitlines()[1:] == lines
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("drawn_once")
+@pytest.mark.usefixtures("small_sets")
 def test_drawn_pictures_are_collected_where_there_are_some(tmp_path: Path) -> None:
     builder = DatasetBuilder(tmp_path / "mine", labels=["bird", "tram"], n=2)
     assert [row["source"] for row in builder._state["labels"]] == ["rendered", "openverse"]
