@@ -1,5 +1,6 @@
 """The cleaner in JupyterLab: cleaned by keyboard alone, undone after a restart, filtered without losing a thing."""
 
+import shutil
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -18,14 +19,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CELL = "from tl_course.widgets import Cleaner\ncleaner = Cleaner('doors', page_size=12)\ncleaner"
 
 
+@pytest.fixture(scope="module")
+def drawn_doors(known: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rendered doors with flaws, their features known."""
+    folder, flaws = tmp_path_factory.mktemp("drawn") / "doors", {"wrong_labels": 0.06, "near_duplicates": 0.04}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TL_COURSE_CACHE", str(known))
+        images = ImageSet.render("doors", folder, n=60, seed=5, size=224, off_topic=0.05, **flaws)
+        extract([images.path(one) for one in images], Backbone.get(), hashes=[one.sha256 for one in images])
+    return folder
+
+
 @pytest.fixture
-def doors(tmp_path: Path, backbone: Backbone) -> ImageSet:
-    """Rendered doors with flaws, their features kept."""
-    images = ImageSet.render(
-        "doors", tmp_path / "doors", n=60, seed=5, size=224, wrong_labels=0.06, off_topic=0.05, near_duplicates=0.04
-    )
-    extract([images.path(one) for one in images], backbone, hashes=[one.sha256 for one in images])
-    return images
+def doors(tmp_path: Path, drawn_doors: Path, backbone: Backbone) -> ImageSet:
+    return ImageSet.open(shutil.copytree(drawn_doors, tmp_path / "doors"))
 
 
 @pytest.fixture
