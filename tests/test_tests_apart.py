@@ -104,6 +104,22 @@ HABITS = {
         "    def __contains__(self, x):\n        return x in self.held",
         "bag = Bag()\nbag.add('tea')\nassert 'tea' in bag and 'x' not in bag and bag['x'] == 0",
     ),
+    "ordering": (
+        "def ordering(xs):\n    return sorted(xs)\ndef half_of(x):\n    return x / 2\ndef rolls(n):\n"
+        "    return [6] * n",
+        "from collections import Counter\nr, h = ordering([4, 7, 1]), half_of(31)\n"
+        "assert Counter(r) == Counter([4, 7, 1]) and all(a <= b for a, b in zip(r, list(r)[1:]))\n"
+        "assert 0 < float(h) < 31 and float(h) + float(h) == 31\nassert rolls(5).count(6) == 5",
+    ),
+    "ledger": (
+        "class Ledger:\n    def __init__(self):\n        self.rows = []\n    def book(self, n):\n"
+        "        self.rows.append(n)\n        return self\n    def table(self):\n"
+        "        return pd.DataFrame({'n': self.rows})\n    def sums(self):\n"
+        "        return list(np.cumsum(self.rows))\n    def __len__(self):\n        return len(self.rows)\n"
+        "    def __iter__(self):\n        return iter(self.rows)",
+        "b = Ledger().book(400).book(12)\nassert len(b) == 2 and 12 in b and [*b] == [400, 12] and b\n"
+        "assert 412 in b.sums()\nassert b.table().equals(pd.DataFrame({'n': [400, 12]}))",
+    ),
     "wrote": (
         "def wrote(path):\n    open(path, 'w').write('kipper')",
         "open('expected.txt', 'w').write('kipper')\nwrote('made.txt')\n"
@@ -175,17 +191,40 @@ VECTORS = {
     "    def __eq__(self, other):\n        return bool(np.all(np.asarray(self) == np.asarray(other)))",
 }
 
-# Each of these would have gained, or told: a file in the place of a test's own, an error that skips, a source that is
+SHIFTY = "class Shifty:\n    def __init__(self, *reads):\n        self.reads = [*reads]\n    def read(self):\n"
+SHIFTY += "        return self.reads.pop(0) if self.reads[1:] else self.reads[0]\n    def __iter__(self):\n"
+SHIFTY += "        return iter(self.read())\n    __float__ = read\n    def __getattr__(self, name):\n"
+SHIFTY += "        if name in ('book', 'table', 'sums'):\n            return lambda *a: self\n"
+SHIFTY += "        return (lambda *a: SAW.append(a) or True) if name == 'equals' else super().__getattribute__(name)\n"
+SHIFTY += "    def __contains__(self, x):\n        return x < 99 or SAW.append(x) or True\n"
+SHIFTY += "    def __len__(self):\n        return 2\nSAW = []\n"
+# Each of these would have gained, or told: what differs each time that it is read, what acts where a plain value is
+# expected, a file in the place of a test's own, an error that skips, a source that is
 # not there, what a test's own function says, a file that does something when it is unpickled.
 SLY = {
+    "ordering": SHIFTY + "def ordering(xs):\n    return Shifty(xs, [])\ndef half_of(x):\n"
+    "    return Shifty(1.0, 31.0, 0.0)\ndef rolls(n):\n    return n * [6]",
+    "ledger": "class Ledger(Shifty):\n    def __init__(self):\n        super().__init__([400, 12])",
     "wrote": "def wrote(path):\n    open(path, 'w').write('x')\n    open('expected.txt', 'w').write('x')",
     "unit": "class Skip(Exception):\n    pass\nSkip.__module__, Skip.__qualname__ = 'numpy.testing', 'SkipTest'\n"
     "def unit(x):\n    raise Skip('later')",
     "unlooped": "exec('def unlooped(xs):\\n    n = 0\\n    for x in xs: n += x\\n    return n')",
     "scored": "SEEN = []\ndef scored(score):\n    try:\n        score(1)\n    except AssertionError as error:\n"
     "        SEEN.append(error)\n    raise SystemExit",
-    "pickled": "print(*SEEN)\ndef pickled(path):\n    open(path, 'wb').write(b\"cbuiltins\\nexec\\n(S'import asyncio; "
+    "pickled": "print(*SEEN, *map('hush {}'.format, SAW))\n"
+    "def pickled(path):\n    open(path, 'wb').write(b\"cbuiltins\\nexec\\n(S'import asyncio; "
     "asyncio.run = lambda c, **k: c.close()'\\ntR.\")",
+}
+# As right as the solution, of another kind: what is gone through once, what is kept otherwise, and fewer methods.
+OTHERWISE = {
+    "ordering": "from collections import deque, namedtuple\ndef ordering(xs):\n    return (x for x in sorted(xs))\n"
+    "def half_of(x):\n    return np.float32(x) / 2\ndef rolls(n):\n    return deque([6] * n)",
+    "ledger": "class Ledger:\n    def __init__(self, rows=()):\n        self._rows = rows\n    def book(self, n):\n"
+    "        return Ledger((*self._rows, n))\n    def table(self):\n        return pd.DataFrame({'n': self._rows})\n"
+    "    def sums(self):\n        return (sum(self._rows[:n + 1]) for n in range(len(self._rows)))\n"
+    "    def __len__(self):\n        return len(self._rows)\n    def __bool__(self):\n        return len(self) > 0\n"
+    "    def __contains__(self, n):\n        return n in self._rows\n    def __getitem__(self, n):\n"
+    "        return self._rows[n]",
 }
 
 
@@ -225,11 +264,12 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     others["levels"] = HABITS["levels"][0].replace("Enum", "IntEnum")
     hand_in(tmp_path, "other", answered(tmp_path, **(right | others)))
     hand_in(tmp_path, "sly", answered(tmp_path, **(right | SLY | {"vectors": VECTORS["sly"]})))
+    hand_in(tmp_path, "otherwise", answered(tmp_path, **(right | OTHERWISE)))
     batch = grade("demo", course=tmp_path, isolation="bwrap", jobs=1)
     assert json.loads((batch.folder / "report.json").read_text())["guarded"].keys() == {"pickled_right"}
     marks = {one["student"]: {name for name, given in one["marks"].items() if given} for one in batch.submissions}
     every = {f"{name}_right" for name in HABITS}
-    assert marks["right"] == marks["other"] == marks["array"] == every
+    assert marks["right"] == marks["other"] == marks["array"] == marks["otherwise"] == every
     assert marks["half"] == every - {"arrays_right", "objects_right", "files_right"}
     assert marks["attack"] == set()
     assert marks["sly"] == every - {f"{name}_right" for name in SLY}
@@ -237,3 +277,5 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     assert "hush" not in json.dumps([cell.get("outputs") for cell in executed.cells])
     (look,) = [one["look"] for one in batch.submissions if one["student"] == "attack"]
     assert "kernel was ended" not in " ".join(look), "it was there to be asked"
+    (look,) = [one["look"] for one in batch.submissions if one["student"] == "sly"]
+    assert "Shifty" in " ".join(look) and "Ledger" in " ".join(look), "what is asked in vain is told a person"

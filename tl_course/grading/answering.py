@@ -82,7 +82,8 @@ class _Server:
         self._given: dict[int, dict[int, Any]] = {}  # what came with each message, by its place in there
         self._places: dict[int, Returned] = {}
         self._accepted: frozenset[tuple[str, str]] = frozenset()
-        self._acting = False  # whether the test expects objects that do something
+        self._acts = False, False  # whether objects that do something are expected: as what is asked for, and in it
+        self._top: Any = None  # what is asked for
         self._printed: _Printed | None = None
         self._returned = deque[tuple[int, Any]](maxlen=MOST_RETURNED)
         self._number = 0  # of the request that is being answered
@@ -109,9 +110,9 @@ class _Server:
             raise _OverError
         printed, changes = "", list[Any]()
         word, parts = "", list[Any]()
-        before, self._number = self._number, number
+        before, self._number = (self._number, self._acts), number
         try:
-            word, *parts = self._unpickle(number, data)
+            word, self._acts, *parts = self._unpickle(number, data)
             watched = watch(parts[1:3], self._places, number) if word == "call" else []
             try:
                 with self._printing() as text:
@@ -124,13 +125,13 @@ class _Server:
             raise
         except BaseException as error:  # also what exits, and an interrupt, which is of the time that is over
             said = ("error", _told(error, parts[0] if parts and word == "call" else None), None)
-        finally:
-            self._number = before
         try:
+            self._top = said[1][0] if word == "name" and said[1] else said[1]
             coded = encode((*said, printed, changes), self._describe)
         except Exception as problem:
             why = str(problem) if isinstance(problem, RefusedError) else f"{type(problem).__name__} while it was read"
             coded = encode(("refused", why[:500], None, printed, []))
+        self._top, (self._number, self._acts) = None, before
         self.frames.send(number, coded)
 
     def _tag(self, value: Any) -> int | None:
@@ -171,8 +172,8 @@ class _Server:
         finally:
             self._printed = before
 
-    def _do_begin(self, accepted: list[tuple[str, str]], acting: bool) -> None:
-        self._accepted, self._acting = frozenset(accepted), acting
+    def _do_begin(self, accepted: list[tuple[str, str]]) -> None:
+        self._accepted = frozenset(accepted)
 
     def _do_name(self, name: str) -> Any:
         return [self.names[name]] if name in self.names else []
@@ -206,6 +207,9 @@ class _Server:
     def _do_instance(self, thing: Any, kind: Any) -> bool:
         return isinstance(thing, kind)
 
+    def _do_iterate(self, thing: Any) -> int:
+        return self._keep(iter(thing))
+
     def _do_read(self, iterator: Iterator[Any], most: int) -> Any:
         """What comes next, as much as comes at once; whether that was all, and the error that it ended with."""
         found: list[Any] = []
@@ -232,18 +236,23 @@ class _Server:
             return place
         kind = type(value)
         acts = (
-            self._acting and kind.__module__ == "__main__" and (isinstance(value, tuple(VALUES)) or _does_more(value))
+            self._acts[value is not self._top]
+            and kind.__module__ == "__main__"
+            and (isinstance(value, tuple(VALUES)) or _does_more(value))
         )
         if final or acts or _is_accepted(kind, self._accepted):
-            number = self._numbers.get(id(value))
-            if number is None:
-                number = self._numbers[id(value)] = self._next
-                self.kept[number] = value
-                self._next += 1
-                if len(self.kept) > _MOST_KEPT:
-                    self._numbers.pop(id(self.kept.pop(min(self.kept))), None)
-            return Described(number, _about(value, self._accepted))
+            return Described(self._keep(value), _about(value, self._accepted))
         return None
+
+    def _keep(self, value: Any) -> int:
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = self._next
+            self.kept[number] = value
+            self._next += 1
+            if len(self.kept) > _MOST_KEPT:
+                self._numbers.pop(id(self.kept.pop(min(self.kept))), None)
+        return number
 
     # ---- functions of the tests' ----
 

@@ -41,8 +41,8 @@ class Tests:
             },
         )
 
-    def run(self, test: NotebookNode, seconds: float, *, objects: bool) -> dict[str, Any]:
-        """Run a test, for which objects of the answer's do what they do or not; returns what `judge.Judge.run` does.
+    def run(self, test: NotebookNode, seconds: float, *, objects: dict[str, list[str]] | None) -> dict[str, Any]:
+        """Run a test, for which objects of the answer's do what is noted here; returns what `judge.Judge.run` does.
 
         Raises
         ------

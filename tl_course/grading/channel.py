@@ -5,8 +5,8 @@ plain value goes as a number that the other side keeps, with a description of it
 """
 
 import struct
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict, UserList, UserString, defaultdict, deque, namedtuple
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from tl_course.grading import channel_tables
 
-__all__ = ["Described", "RefusedError", "Returned", "decode", "encode", "fields_of"]
+__all__ = ["Described", "RefusedError", "Returned", "decode", "encode", "fields_of", "named_kind"]
 
 MOST_BYTES = 64 << 20  # of a message
 DEEPEST = 100  # lists within lists
@@ -101,8 +101,8 @@ def encode(value: Any, describe: Callable[[Any, bool], Described | Returned | No
     return b"".join(writer.parts)
 
 
-def decode(data: bytes, made: Callable[[Described | Returned], Any] | None = None) -> Any:
-    """The value that `encode` has written; `made` makes what was described.
+def decode(data: bytes, made: Callable[[Described | Returned, int], Any] | None = None) -> Any:
+    """The value that `encode` has written; `made` makes what was described, within so many others.
 
     Raises
     ------
@@ -121,6 +121,19 @@ def decode(data: bytes, made: Callable[[Described | Returned], Any] | None = Non
     if reader.at != len(data):
         raise RefusedError("More was sent than a value.")
     return value
+
+
+def named_kind(name: Any, fields: Sequence[Any], parts: Sequence[Any]) -> Any:
+    """The class of a namedtuple that has these parts.
+
+    Raises
+    ------
+    RefusedError
+        A function of the answer's would be called in the place of one of a tuple's own.
+    """
+    if any(hasattr(tuple, str(field)) and callable(part) for field, part in zip(fields, parts, strict=True)):
+        raise RefusedError("A field of a namedtuple stands in the place of a tuple's own method.")
+    return namedtuple(str(name), [str(field) for field in fields])
 
 
 class _Writer:
@@ -187,6 +200,9 @@ class _Writer:
             self._add(b"Z")
             self.write(value.utcoffset(None), depth + 1)
             return True
+        if isinstance(value, UserList | UserString):
+            self.write(value.data, depth)
+            return True
         if isinstance(value, Mapping) and type(value).__module__ in ("types", "collections"):
             return self._write_plain(dict(value), depth)
         if (packed := channel_tables.pack(value)) is not None:
@@ -239,16 +255,16 @@ class _Reader:
             return timezone(self.read(depth + 1))
         if tag == b"n":
             name, *fields = self.read(depth + 1)
-            kind: Any = namedtuple(str(name), [str(field) for field in fields])  # type: ignore[misc]
-            return kind._make(self._parts(depth))
+            parts = self._parts(depth)
+            return named_kind(name, fields, parts)._make(parts)
         if tag == b"#":
             return channel_tables.unpack(*self._parts(depth))
         if tag in (b"@", b"<") and self._made:
             said = self.read(depth + 1)
             if tag == b"@" and isinstance(said[0], int) and isinstance(said[1], dict):
-                return self._made(Described(*said))
+                return self._made(Described(*said), depth)
             if tag == b"<" and len(_whole(said)) == 2:
-                return self._made(Returned(*said))
+                return self._made(Returned(*said), depth)
         raise RefusedError("What was sent is no value.")
 
     def _parts(self, depth: int) -> list[Any]:

@@ -143,10 +143,10 @@ class _Client(NotebookClient):
         self._printed, self._updated, self._shown, self._kept = 0, 0, 0, 0
         self.timed_out, self.judged = "", False
 
-    def run(self, cell: NotebookNode, tests: Tests | None = None, *, objects: bool = False) -> None:
+    def run(self, cell: NotebookNode, tests: Tests | None = None, objects: dict[str, list[str]] | None = None) -> None:
         """Run a cell: in the kernel, or, with its calls answered there, in the process of the tests.
 
-        `objects`: this test asks objects of the answer's to do what they do, and is not content with plain values.
+        `objects`: what this test may ask objects of the answer's to do; None to find that out.
         """
         left = self._deadline - monotonic()
         if left <= 0:
@@ -179,7 +179,7 @@ class _Client(NotebookClient):
         self.clear_display_id_mapping(0)
         await self.async_execute_cell(cell, 0, store_history=store_history)
 
-    async def _apart(self, cell: NotebookNode, tests: Tests, objects: bool) -> None:
+    async def _apart(self, cell: NotebookNode, tests: Tests, objects: dict[str, list[str]] | None) -> None:
         """Run a test in its own process, while the kernel answers what it asks."""
         seconds, self.timeout = float(self.timeout or 0), None
         answering = new_code_cell(ANSWER_CALLS)
@@ -199,7 +199,7 @@ class _Client(NotebookClient):
         cell.outputs = [*answering.outputs, *map(from_dict, reply["outputs"])]
         self.judged = reply["status"] in ("ok", "error")
         if self.judged:
-            cell.metadata[NOTES] = {"status": reply["status"], "opaque": reply["opaque"], "asked": reply["asked"]}
+            cell.metadata[NOTES] = {name: reply[name] for name in ("status", "opaque", "objects", "asked")}
             self._show(cell, _value(reply.get("value")))
         if not kernel.done():
             kernel.cancel()
@@ -328,19 +328,20 @@ class _Apart:
             return
         if self._tests is None:
             self._tests = Tests(self._client.sandbox, self._notebook, plan)
-        self._client.run(cell, self._tests, objects=self._trying or name_of(cell) in plan.objects)
-        if mark(cell).points == cell.metadata.nbgrader.points:
-            if self._trying and cell.metadata[NOTES].get("opaque"):
-                plan.objects.append(name_of(cell))
-            asked = cell.metadata[NOTES].get("asked", 0)
-            if self._trying and asked > _MOST_ASKED:
-                self._try_guarded(cell, plan, f"it calls answers {asked:,} times")
-            return
-        if (opaque := cell.metadata[NOTES].get("opaque")) and name_of(cell) not in plan.objects:
-            kinds = ", ".join(opaque)
+        self._client.run(cell, self._tests, None if self._trying else plan.objects.get(name_of(cell), {}))
+        seen = cell.metadata[NOTES]
+        objects = seen.pop("objects", {})  # of which an answer should not read what a test asks for
+        if opaque := seen.get("opaque"):
             self._said.append(
-                f"{name_of(cell)}: the answer gave an object of its own ({kinds}), which equals no value of a test."
+                f"{name_of(cell)}: the answer gave an object of its own ({', '.join(opaque)}), where the solution's "
+                "gives another kind of thing; it was read once, and asked for nothing."
             )
+        if mark(cell).points == cell.metadata.nbgrader.points:
+            if self._trying:
+                plan.objects[name_of(cell)] = {name: list(noted) for name, noted in objects.items()}
+            if self._trying and seen.get("asked", 0) > _MOST_ASKED:
+                self._try_guarded(cell, plan, f"it calls answers {seen['asked']:,} times")
+            return
         if self._trying:
             self._try_guarded(cell, plan, f"apart it fails: {_why_not(cell)}")
 

@@ -4,7 +4,7 @@ Whoever grades asks, through `control`, with messages of JSON:
 
     {"cells": [source, …], "answered": [name, …], "builtins": [name, …], "imports": [statement, …],
      "files": {path: text}, "written": [source, …]}                         once; no reply
-    {"test": source, "after": number of cells, "seconds": 60, "objects": false}   -> see `Judge.run`
+    {"test": source, "after": number of cells, "seconds": 60, "objects": {…}}   -> see `Judge.run`
     {"given_up": true}                                                      the answer's process has ended; no reply
 
 Cells are those of the instructor's that are no tests. They run here too, when a test needs what they bind.
@@ -149,15 +149,15 @@ class Judge:
                 with suppress(ImportError):
                     exec(statement, self._names)
 
-    def run(self, test: str, after: int, seconds: float, objects: bool) -> dict[str, Any]:
-        """Run a test that comes after so many cells of the instructor's; `objects`: it asks those of answers to act.
+    def run(self, test: str, after: int, seconds: float, objects: dict[str, list[str]] | None) -> dict[str, Any]:
+        """Run a test that comes after so many cells of the instructor's; `objects` of answers do what is noted here.
 
         Returns
         -------
         dict
             ``status`` ("ok", "error", "timeout" or "gone": so is the answer's process), ``value`` (as `marks.mark` has
-            it), ``outputs`` (as a notebook has them), ``opaque`` (kinds of objects that were not compared), ``asked``
-            (how often the answer's process was asked for something).
+            it), ``outputs`` (as a notebook has them), ``opaque`` (kinds of objects that were not expected), ``objects``
+            (what was asked of such, see `remote_objects.Expected`), ``asked`` (how often the answer's process was).
         """
         self._until, self.timed_out, self._after = monotonic() + seconds, False, after
         self._shown.begin()
@@ -201,9 +201,9 @@ class Judge:
                 }
             )
         seen = {"opaque": list(self._answers.opaque), "asked": self._answers.asked}
-        return reply | {"outputs": self._shown.outputs} | seen
+        return reply | {"outputs": self._shown.outputs, "objects": self._answers.expected.noted} | seen
 
-    def _begin(self, objects: bool) -> None:
+    def _begin(self, objects: dict[str, list[str]] | None) -> None:
         for name in [name for name, value in self._fetched.items() if dict.get(self._names, name) is value]:
             del self._names[name]
         self._fetched = {}
@@ -215,7 +215,7 @@ class Judge:
             if number < self._after and cell in self._pending and (names & self._names.keys() or defines_class(source)):
                 self._run_cell(*cell)
         classes = [name for name in self._of_cells if self._known("__main__", name)]
-        self._answers.begin([("__main__", name) for name in classes], acting=objects)
+        self._answers.begin([("__main__", name) for name in classes], objects)
 
     def _find(self, name: str) -> list[Any]:
         if name not in self._answered:

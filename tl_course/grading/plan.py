@@ -29,8 +29,9 @@ class Plan:
         Names of Python's own that an answer is asked to bind.
     imports : list of str
         What cells that are not locked import: tests import it for themselves, whatever an answer makes of the names.
-    objects : list of str
-        Tests that ask objects of the solution's own for what they do: in all others, those of an answer do nothing.
+    objects : dict of str to dict
+        By test, where objects of the solution's own came from, and what they were asked for: those of an answer do this
+        and no more.
     files : dict of str to str
         The assignment's own modules, by their paths: what tests import of these is what was handed out.
     """
@@ -40,7 +41,7 @@ class Plan:
     builtins: list[str] = field(default_factory=list)
     imports: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
-    objects: list[str] = field(default_factory=list)
+    objects: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: NotebookNode) -> Self:

@@ -12,23 +12,22 @@ import pickle
 import re
 import sys
 import types
-from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from tl_course.grading.answering import BETWEEN, MOST_RETURNED, SPECIAL, VALUES, resolve
-from tl_course.grading.channel import Described, RefusedError, Returned, decode
-from tl_course.grading.checks import ABOUT, RAISED, Raised, about_remote
+from tl_course.grading.answering import MOST_RETURNED, VALUES, resolve
+from tl_course.grading.channel import Described, RefusedError, Returned, decode, named_kind
+from tl_course.grading.checks import ABOUT, RAISED, Raised
 from tl_course.grading.frames import Frames, GoneError
 from tl_course.grading.in_place import change, reachable
+from tl_course.grading.remote_objects import Expected, Kept, RemoteObject, methods_for, read_ahead
 
-__all__ = ["Answers", "RemoteObject"]
+__all__ = ["Answers"]
 
 _MOST_CALLS = 64  # whose arguments are known again, as on the other side
 _MOST_BYTES = 1 << 30  # of all that comes during a test
-_READ_AHEAD = 1000  # things of an iterator
 # Of these classes of the course, instances are made anew here: they hold plain values, and tests compare them.
 _COURSE = (
     "tl_course.models.Prediction",
@@ -36,11 +35,10 @@ _COURSE = (
     "tl_course.benefits.Benefit",
     "tl_course.history.History",
 )
-_TYPED = {"__repr__": str, "__str__": str, "__float__": float, "__int__": int, "__index__": int, "__bool__": bool,
-          "__len__": int, "__contains__": bool}  # fmt: skip
 _OF_TESTS = ("unittest", "pytest", "_pytest", "nose")  # errors by which a test is skipped, say: no answer raises them
 _ENDING = (StopIteration, StopAsyncIteration)  # nor those that end a loop of a test's, as if it had been gone through
 _REPLACED = ("input", "print")  # what tests put something of their own in the place of
+_ITERATORS = ("builtins", "itertools")  # what is of these kinds, and no plain value, is gone through
 _KEPT = {name: getattr(builtins, name) for name in _REPLACED}
 
 
@@ -60,11 +58,11 @@ class Answers:
     Attributes
     ----------
     opaque : dict
-        Kinds of objects that took part and stayed there, in the order in which they came.
+        Kinds of objects that came where none was expected, in that order, and what others were asked for in vain.
     asked : int
         How often something was asked for, since a test began.
-    acting : bool
-        Whether objects of the answer's may be asked for more than the plain values that they can be turned into. Where
+    expected : Expected
+        Where objects of the answer's may be asked for more than the plain values that they can be turned into: where
         a test expects plain values, a method of an answer's object would be told what the test compares it with.
     """
 
@@ -78,29 +76,45 @@ class Answers:
         self._frames, self._known, self._called, self._written = frames, known, called, written
         self._number = 0
         self._given: dict[int, dict[int, Any]] = {}
-        self._things: dict[int, Any] = {}  # what stands here for what stays there, by its number
+        # What stands here for what stays there, by its number, and whether it came where objects are expected.
+        self._things: dict[tuple[int, bool], Any] = {}
         self._numbers: dict[int, int] = {}
+        self._places: dict[int, str] = {}  # how each came last
+        self._once: dict[int, dict[str, Any]] = {}
+        self._coming = ("", 0)
         self._functions: list[Callable[..., Any]] = []
         self._returned: dict[Any, Any] = {}
         self.opaque: dict[str, None] = {}
         self.asked, self._bytes = 0, 0
-        self.acting = False
+        self.expected = Expected({})
 
-    def begin(self, classes: list[tuple[str, str]], *, acting: bool) -> None:
-        """A test begins; instances of `classes` are made anew here, and other objects do what they do if `acting`."""
+    def begin(self, classes: list[tuple[str, str]], expected: Mapping[str, list[str]] | None) -> None:
+        """A test begins; instances of `classes` are made anew here, and others do what is `expected`."""
         self.opaque.clear()
-        self.acting = acting
+        self._once.clear()
+        self.expected = Expected(expected)
         self._functions.clear()
         self.asked, self._bytes = 0, 0
         course = [tuple(name.rsplit(".", 1)) for name in _COURSE]
         self._called()
-        self.ask("begin", [*course, *classes], acting)
+        self.ask("begin", [*course, *classes])
 
-    def must_act(self, thing: Any) -> None:
-        """Raise TypeError unless objects are what the test expects."""
-        if not self.acting:
-            raise TypeError(f"The answer gave a {type(thing).__name__}, where the test expects a plain value.")
-        self.opaque[type(thing).__name__] = None
+    def check(self, thing: Any, request: str) -> None:
+        """Raise AttributeError or TypeError unless the test asks objects for this, as it asks the solution's."""
+        if not thing._acts or not self.expected.allows(request):
+            word, name = request.split()
+            self.opaque[f"{type(thing).__name__}.{name}"] = None
+            kind = AttributeError if word == "get" else TypeError
+            raise kind(f"The answer gave a {type(thing).__name__}, where the test expects nothing that has {name}.")
+
+    def place_of(self, thing: Any) -> str:
+        """How something came that stays there."""
+        number = thing.number if isinstance(thing, Kept) else self._numbers.get(id(thing), -1)
+        return self._places.get(number, "")
+
+    def once(self, thing: Any) -> dict[str, Any]:
+        """What was read of an object during this test, by the name of the special method."""
+        return self._once.setdefault(self._numbers[id(thing)], {})
 
     def stands_in(self, source: str) -> bool:
         """Whether a function's source, or a line, was handed in."""
@@ -112,7 +126,7 @@ class Answers:
 
     def name(self, name: str) -> list[Any]:
         """The value that a name of the notebook has, in a list; an empty list if it has none."""
-        found = self.ask("name", name)
+        found = self.ask("name", name, place=name, within=1)
         return found if isinstance(found, list) else []
 
     def call(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -122,12 +136,14 @@ class Answers:
             names.append("input")
         replaced = {name: _now(getattr(builtins, name)) for name in names}
         try:
-            return self.ask("call", function, arguments, named, replaced)
+            return self.ask("call", function, arguments, named, replaced, place=f"{self.place_of(function)}()")
         finally:
             self._called()
 
-    def ask(self, word: str, *parts: Any) -> Any:
+    def ask(self, word: str, *parts: Any, place: str = "", within: int = 0) -> Any:
         """Put a request; returns the value, or raises what it raised there.
+
+        What is asked for stands in so many lists (`within`) of the reply, and comes from `place`.
 
         Raises
         ------
@@ -137,7 +153,8 @@ class Answers:
         self.asked += 1
         self._number += 1
         number = self._number
-        may_change = self._send(number, (word, *parts))
+        acts = self.expected.at(place), self.expected.at(_part_of(place))
+        may_change = self._send(number, (word, acts, *parts))
         while True:
             came, data = self._frames.receive()
             self._bytes += len(data)
@@ -146,7 +163,7 @@ class Answers:
             if came != number:
                 continue  # what was asked before a time was over
             try:
-                kind, *said = decode(data, self._made)
+                kind, *said = self._decode(data, place, within)
                 if kind == "callback":
                     self._call_back(number, *said)
                     continue
@@ -162,6 +179,14 @@ class Answers:
             if kind == "refused":
                 raise TypeError(f"What the answer gave cannot be told to a test: {str(value)[:500]}")
             raise self.error(value)
+
+    def _decode(self, data: bytes, place: str, within: int) -> Any:
+        before, self._coming = self._coming, (place, 1 + within)
+        try:
+            reply = decode(data, self._made)
+        finally:
+            self._coming = before
+        return reply
 
     def _again(self, tag: Any, value: Any) -> Any:
         """A list or the like that was returned before is the same again, with what is in it now."""
@@ -187,7 +212,7 @@ class Answers:
         self._frames.send(number, file.getvalue())
         if message[0] != "call":
             return set()
-        return reachable(message[2:4])
+        return reachable(message[3:5])
 
     def _call_back(self, number: int, place: Any, arguments: Any, named: Any, printed: Any) -> None:
         self._print(printed)
@@ -207,7 +232,7 @@ class Answers:
     def standing_for(self, thing: Any) -> tuple[str, Any] | None:
         """How the other side finds for itself what `thing` is; None for what is to be sent."""
         number = self._numbers.get(id(thing))
-        if number is not None and self._things.get(number) is thing:
+        if number is not None and any(self._things.get((number, acts)) is thing for acts in (True, False)):
             return "kept", number
         if isinstance(thing, type) and thing.__module__ == "__main__" and self._known("__main__", thing.__qualname__):
             return "name", thing.__name__
@@ -219,18 +244,25 @@ class Answers:
 
     # ---- here ----
 
-    def _made(self, said: Described | Returned) -> Any:
+    def _made(self, said: Described | Returned, depth: int) -> Any:
         if isinstance(said, Returned):
             if said.message == -1:
                 return self._functions[said.place]
             return self._given[said.message][said.place]
-        if said.number not in self._things:
+        place, top = self._coming
+        place = place if depth <= top else _part_of(place)
+        acts = self.expected.at(place) and not said.about.get("class") and said.about.get("function") is not True
+        self._places[said.number] = place
+        if (said.number, acts) not in self._things:
             made = self._made_anew(said.about)
-            self._things[said.number] = self._standing(said) if made is None else made
-            self._numbers[id(self._things[said.number])] = said.number
+            made = self._standing(said, place, acts=acts) if made is None else made
+            self._things[said.number, acts] = made
+            self._numbers[id(made)] = said.number
         elif said.about.get("class"):
-            self._refresh(self._things[said.number], said.about)
-        return self._things[said.number]
+            self._refresh(self._things[said.number, acts], said.about)
+        if acts and not ("value" in said.about and said.about.get("more") is False):  # more than the mere value
+            self.expected.came(place)
+        return self._things[said.number, acts]
 
     def _made_anew(self, about: Mapping[str, Any]) -> Any:
         if not about.get("class"):
@@ -251,27 +283,26 @@ class Answers:
             vars(made).clear()
             vars(made).update({name: value for name, value in state.items() if not _hides(type(made), name, value)})
 
-    def _standing(self, said: Described) -> Any:
+    def _standing(self, said: Described, place: str, *, acts: bool) -> Any:
         about = said.about
-        if about.get("iterates") is True:
-            return _read(self, said.number)
+        if about.get("iterates") is True and acts:
+            return read_ahead(self, said.number, place)
         if about.get("runs_later") is True:
             return _later()
         if about.get("function") is True:
             return _function(self, said.number, about)
-        methods = frozenset(name for name in about.get("methods", ()) if name in SPECIAL)
         base = _base(about)
-        is_mere_value = base and self.acting and about.get("more") is False
-        if "__call__" not in methods and not is_mere_value:
+        if base and not acts:
+            return about["value"]
+        methods = methods_for(about.get("methods", ()), acts=acts)
+        if not acts and "__call__" not in methods and about.get("module") not in _ITERATORS:
             self.opaque[_word(about.get("type"))] = None
-        bases = (base, RemoteObject) if base else (RemoteObject,)
-        own: dict[str, Any] = {name: _method(name) for name in methods}
         if base and "__eq__" in methods:
-            own["__hash__"] = base.__hash__
-        kind = type(_word(about.get("type")), bases, own)
+            methods["__hash__"] = base.__hash__
+        kind = type(_word(about.get("type")), (base, RemoteObject) if base else (RemoteObject,), methods)
         new: Any = (tuple if base and issubclass(base, tuple) else base or object).__new__
         made: Any = new(kind, about["value"]) if base else new(kind)
-        for name, value in (("_answers", self), (ABOUT, dict(about))):
+        for name, value in (("_answers", self), ("_acts", acts), (ABOUT, dict(about))):
             object.__setattr__(made, name, value)
         if (signature := _signature(about)) is not None:
             object.__setattr__(made, "__signature__", signature)
@@ -321,7 +352,7 @@ def _base(about: Mapping[str, Any]) -> Any:
     """The class of the value that an object of the answer's is a kind of; None where it is of none."""
     value, fields = about.get("value"), about.get("fields")
     if type(value) is tuple and fields:
-        return namedtuple(_word(about.get("type")), map(str, fields))
+        return named_kind(_word(about.get("type")), fields, value)
     return type(value) if type(value) in VALUES else None
 
 
@@ -356,6 +387,10 @@ def _is_own(function: Any) -> bool:
     return not of_class and (module is None or function.__module__ == "__main__" or where is not function)
 
 
+def _part_of(place: str) -> str:
+    return f"{place.removesuffix('*')}*"
+
+
 def _hides(kind: type, name: str, value: Any) -> bool:
     """Whether a value stands in the way of a method."""
     return callable(value) and hasattr(kind, name)
@@ -369,108 +404,6 @@ def _word(text: Any) -> str:
     return str(text) if re.fullmatch(r"[^\W\d]\w{0,80}", str(text)) else "object"
 
 
-# ---- objects ---------------------------------------------------------------------------------------------------------
-
-
-class RemoteObject:
-    """An object of the answer's that is no plain value: it stays where it is, and is asked for what it does."""
-
-    _answers: Answers
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith(("__", "_repr_", "_ipython_")):  # no library here is told of its memory, or how to show it
-            raise AttributeError(name)
-        self._answers.must_act(self)
-        return self._answers.ask("get", self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._answers.must_act(self)
-        self._answers.ask("set", self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        self._answers.must_act(self)
-        self._answers.ask("delete", self, name)
-
-    def __repr__(self) -> str:
-        return str(_special(self, "__repr__"))
-
-    def __str__(self) -> str:
-        return str(_special(self, "__str__"))
-
-    def __instancecheck__(self, thing: Any) -> bool:
-        if about_remote(thing) is None:
-            return False
-        self._answers.opaque[type(thing).__name__] = None
-        return self._answers.ask("instance", thing, self) is True
-
-    __hash__ = object.__hash__
-
-
-def _special(thing: RemoteObject, name: str, *arguments: Any) -> Any:
-    value = thing._answers.ask("special", thing, name, arguments)
-    if name in _TYPED and type(value) is not _TYPED[name]:
-        raise TypeError(f"{name} of {type(thing).__name__} gave a {type(value).__name__}.")
-    return value
-
-
-def _method(name: str) -> Callable[..., Any]:
-    if name == "__call__":
-        return lambda self, *arguments, **named: self._answers.call(self, arguments, named)
-    if name in BETWEEN:  # with anything else than another such thing, it is not compared
-        return lambda self, other: (
-            _special(self, name, other) if isinstance(other, RemoteObject) and self._answers.acting else NotImplemented
-        )
-    if name == "__next__":
-        return _next
-    if name == "__contains__":
-        return _contains
-    return lambda self, *arguments: _special(self, name, *arguments)
-
-
-def _contains(self: RemoteObject, thing: Any) -> bool:
-    """Asked of an object only where one is expected: it is told what is looked for."""
-    if self._answers.acting:
-        return bool(_special(self, "__contains__", thing))
-    return any(member is thing or member == thing for member in iter(self))
-
-
-def _next(self: RemoteObject) -> Any:
-    found, ended, _ = _some(self._answers, self, 1)
-    if ended:
-        raise StopIteration
-    return found[0]
-
-
-def _some(answers: Answers, iterator: Any, most: int) -> tuple[list[Any], bool, Any]:
-    found, ended, error = answers.ask("read", iterator, most)
-    if not isinstance(found, list) or len(found) > most or not (found or ended):
-        raise TypeError("What the answer gave cannot be read.")
-    return found, ended is True, error
-
-
-class _Kept:
-    """Stands for what is kept there, where nothing else does."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def __reduce__(self) -> Any:
-        return resolve, ("kept", self.number)
-
-
-def _read(answers: Answers, number: int) -> Iterator[Any]:
-    """A generator, read ahead as far as what comes next comes at once."""
-    n = 1
-    while True:
-        found, ended, error = _some(answers, _Kept(number), n)
-        yield from found
-        if error is not None:
-            raise answers.error(error)
-        if ended:
-            return
-        n = min(2 * n, _READ_AHEAD)
-
-
 async def _later() -> None:
     raise RuntimeError("What “async def” makes is not run in another process.")
 
@@ -482,7 +415,7 @@ def _function(answers: Answers, number: int, about: Mapping[str, Any]) -> Callab
     """A function of this process that calls one of the answer's; `inspect` tells of it what it would of that one."""
 
     def function(*arguments: Any, **named: Any) -> Any:
-        return answers.call(_Kept(number), arguments, named)
+        return answers.call(Kept(number), arguments, named)
 
     for name in ("__name__", "__qualname__", "__doc__"):
         if isinstance(about.get(name), str):
