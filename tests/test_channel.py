@@ -17,9 +17,10 @@ import torch
 from PIL import Image
 
 from tl_course.grading import channel
-from tl_course.grading.channel import RefusedError, decode, encode
+from tl_course.grading.channel import Described, RefusedError, decode, encode
 
 Pair = collections.namedtuple("Pair", "left right")
+Word = collections.namedtuple("Word", "text count")
 
 
 class Loud(str):
@@ -76,6 +77,10 @@ def test_arrays_tables_tensors_and_images_arrive_as_they_were() -> None:
 def test_what_is_a_kind_of_text_or_number_arrives_as_text_or_number() -> None:
     assert type(decode(encode([Loud("x")]))[0]) is str
     assert decode(encode({1: 2}.items())) == {1: 2}.items()
+    assert decode(encode(collections.UserList([1]))) == [1] and decode(encode(Word("x", 3))).count == 3
+    function = encode(Word("x", len), lambda _, final: Described(0, {}) if final else None)
+    with pytest.raises(RefusedError, match="own method"):  # or a test that counts would ask the answer
+        decode(function, lambda *_: len)
 
 
 def test_what_holds_itself_or_is_too_deep_or_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,33 @@ HABITS = {
         "b = Ledger().book(400).book(12)\nassert len(b) == 2 and 12 in b and [*b] == [400, 12] and b\n"
         "assert 412 in b.sums()\nassert b.table().equals(pd.DataFrame({'n': [400, 12]}))",
     ),
+    "decorated": (
+        "def decorated(f):\n    def inner(*a):\n        return f(*a) + 1\n    return inner\n"
+        "def asked():\n    return int(input()) + int(input())",
+        "import io\nfrom unittest.mock import patch\n@decorated\ndef add(a, b):\n    return a + b\n"
+        "assert add(2, 3) == 6\nwith patch('sys.stdin', io.StringIO('20\\n22\\n')):\n    assert asked() == 42",
+    ),
+    "tried": (
+        "def tried(f):\n    try:\n        return f(0)\n    except ValueError:\n        return f(74 * 1007)",
+        "def f(v):\n    if v != 74518:\n        raise ValueError(f'hush, not {v}: want 74518')\n    return v\n"
+        "assert tried(f) == 74518\ndef g(v):\n    raise KeyError('its own')\ntry:\n    tried(g)\n"
+        "except KeyError as error:\n    assert error.args == ('its own',)",
+    ),
+    "notified": (
+        "def notified(xs, tell):\n    for x in xs:\n        if x > 10:\n            tell(x)",
+        "from unittest.mock import Mock\ntell = Mock()\nnotified([1, 10], tell)\ntell.assert_not_called()\n"
+        "notified([11], tell)\ntell.assert_called_once_with(11)",
+    ),
+    "guessed": (
+        "def guessed(game):\n    low, high = 0, 99\n    while low < high:\n        if game.ask((low + high) // 2):\n"
+        "            high = (low + high) // 2\n        else:\n            low = (low + high) // 2 + 1\n    return low",
+        "class Game:\n    asked = 0\n    def ask(self, n):\n        self.asked += 1\n        return n >= 77\n"
+        "game = Game()\nassert guessed(game) == 77 and game.asked < 9",
+    ),
+    "unwrapped": (
+        "def unwrapped(xs):\n    return xs[0] + unwrapped(xs[1:]) if xs else 0",
+        "import inspect\nassert unwrapped([1, 2]) == 3 and 'sum(' not in inspect.getsource(unwrapped)",
+    ),
     "wrote": (
         "def wrote(path):\n    open(path, 'w').write('kipper')",
         "open('expected.txt', 'w').write('kipper')\nwrote('made.txt')\n"
@@ -205,6 +232,12 @@ SLY = {
     "ordering": SHIFTY + "def ordering(xs):\n    return Shifty(xs, [])\ndef half_of(x):\n"
     "    return Shifty(1.0, 31.0, 0.0)\ndef rolls(n):\n    return n * [6]",
     "ledger": "class Ledger(Shifty):\n    def __init__(self):\n        super().__init__([400, 12])",
+    "tried": "import re\ndef tried(f):\n    try:\n        f(0)\n    except ValueError as error:\n"
+    "        SAW.append(repr(error))\n        return f(int(re.search('want (.*)', str(error))[1]))",
+    "notified": "def notified(xs, tell):\n    for x in xs:\n        tell(x)",
+    "guessed": "def guessed(game):\n    return next(n for n in range(99) if game.ask(n))",
+    "unwrapped": "import functools\ndef decoy(xs):\n    return xs[0] + decoy(xs[1:]) if xs else 0\n"
+    "@functools.wraps(decoy)\ndef unwrapped(xs):\n    return sum(xs)",
     "wrote": "def wrote(path):\n    open(path, 'w').write('x')\n    open('expected.txt', 'w').write('x')",
     "unit": "class Skip(Exception):\n    pass\nSkip.__module__, Skip.__qualname__ = 'numpy.testing', 'SkipTest'\n"
     "def unit(x):\n    raise Skip('later')",
@@ -217,6 +250,12 @@ SLY = {
 }
 # As right as the solution, of another kind: what is gone through once, what is kept otherwise, and fewer methods.
 OTHERWISE = {
+    "decorated": "import functools, inspect, sys\ndef decorated(f):\n    @functools.wraps(f)\n    def inner(*a):\n"
+    "        assert f.__name__ == 'add' and len(inspect.signature(f).parameters) == len(a)\n"
+    "        return f(*a) + 1\n    return inner\n"
+    "def asked():\n    return int(sys.stdin.readline()) + sum(int(line) for line in sys.stdin)",
+    "unwrapped": "import functools\ndef known(f):\n    @functools.wraps(f)\n    def inner(xs):\n        return f(xs)\n"
+    "    return inner\n@known\ndef unwrapped(xs):\n    return xs.pop() + unwrapped(xs) if xs else 0",
     "ordering": "from collections import deque, namedtuple\ndef ordering(xs):\n    return (x for x in sorted(xs))\n"
     "def half_of(x):\n    return np.float32(x) / 2\ndef rolls(n):\n    return deque([6] * n)",
     "ledger": "class Ledger:\n    def __init__(self, rows=()):\n        self._rows = rows\n    def book(self, n):\n"
@@ -266,7 +305,10 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     hand_in(tmp_path, "sly", answered(tmp_path, **(right | SLY | {"vectors": VECTORS["sly"]})))
     hand_in(tmp_path, "otherwise", answered(tmp_path, **(right | OTHERWISE)))
     batch = grade("demo", course=tmp_path, isolation="bwrap", jobs=1)
-    assert json.loads((batch.folder / "report.json").read_text())["guarded"].keys() == {"pickled_right"}
+    assert json.loads((batch.folder / "report.json").read_text())["guarded"].keys() == {
+        "pickled_right",
+        "guessed_right",
+    }
     marks = {one["student"]: {name for name, given in one["marks"].items() if given} for one in batch.submissions}
     every = {f"{name}_right" for name in HABITS}
     assert marks["right"] == marks["other"] == marks["array"] == marks["otherwise"] == every

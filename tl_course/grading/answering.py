@@ -9,6 +9,7 @@ import io
 import pickle
 import signal
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -18,6 +19,7 @@ from typing import Any
 from tl_course.grading.channel import Described, RefusedError, Returned, encode, fields_of
 from tl_course.grading.frames import Frames, GoneError
 from tl_course.grading.in_place import ATOMS, watch
+from tl_course.grading.library_code import is_in_a_library
 
 __all__ = ["BETWEEN", "MOST_RETURNED", "SPECIAL", "VALUES", "answer_calls", "resolve"]
 
@@ -48,6 +50,7 @@ _MOST_CALLS = 64  # whose arguments are known again when they come back
 _MOST_PRINTED = 1 << 20  # characters, of a call
 _MOST_SOURCE = 20_000  # characters of a function's source
 MOST_RETURNED = 16  # lists that are known again when they are returned again
+CALLBACK = "tl_course_of_test"  # among the attributes of what stands for a function or an error of a test's: which
 _AT_ONCE = 0.005  # seconds in which an iterator is read ahead
 
 _servers: dict[int, "_Server"] = {}  # the one of this process
@@ -65,7 +68,7 @@ def resolve(kind: str, what: Any) -> Any:
     server = _servers[0]
     if kind == "kept":
         return server.kept[what]
-    return server.names[what] if kind == "name" else _Callback(server, what)
+    return server.names[what] if kind == "name" else server.callback(*what)
 
 
 class _OverError(BaseException):
@@ -78,6 +81,7 @@ class _Server:
         self.names: Mapping[str, Any] = {}
         self.kept: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}  # of what is kept, by its id
+        self._callbacks: dict[int, Any] = {}  # what stands for functions of the test's
         self._next = 0
         self._given: dict[int, dict[int, Any]] = {}  # what came with each message, by its place in there
         self._places: dict[int, Returned] = {}
@@ -174,6 +178,7 @@ class _Server:
 
     def _do_begin(self, accepted: list[tuple[str, str]]) -> None:
         self._accepted = frozenset(accepted)
+        self._callbacks = {}
 
     def _do_name(self, name: str) -> Any:
         return [self.names[name]] if name in self.names else []
@@ -183,12 +188,16 @@ class _Server:
     ) -> Any:
         import builtins
 
+        stdin, line = sys.stdin, replaced.pop("stdin", None)
         before = {name: getattr(builtins, name) for name in replaced}
         try:
             for name, instead in replaced.items():
                 setattr(builtins, name, instead)
+            if line is not None:
+                sys.stdin = _Lines(line)
             return function(*arguments, **named)
         finally:
+            sys.stdin = stdin
             for name, value in before.items():
                 setattr(builtins, name, value)
 
@@ -230,8 +239,8 @@ class _Server:
     # ---- what is no plain value ----
 
     def _describe(self, value: Any, final: bool) -> Described | Returned | None:
-        if isinstance(value, _Callback):
-            return Returned(-1, value.number)
+        if inspect.isfunction(value) and self._callbacks.get(number := vars(value).get(CALLBACK, -1)) is value:
+            return Returned(-1, number)  # not what wraps it, and has its attributes
         if (place := self._places.get(id(value))) and self._given.get(place[0], {}).get(place[1]) is value:
             return place
         kind = type(value)
@@ -256,6 +265,30 @@ class _Server:
 
     # ---- functions of the tests' ----
 
+    def callback(self, number: int, about: Mapping[str, Any]) -> Any:
+        """A function that has one of a test's called, and tells decorators what that one would."""
+        if number in self._callbacks:
+            return self._callbacks[number]
+
+        def function(*arguments: Any, **named: Any) -> Any:
+            return self.call_back(number, arguments, named)
+
+        for name in ("__name__", "__qualname__", "__doc__"):
+            setattr(function, name, about.get(name, function.__name__ if name != "__doc__" else None))
+        function.__module__ = "__main__"
+        vars(function)[CALLBACK] = number
+        if "signature" in about:
+            vars(function)["__signature__"] = inspect.Signature(
+                [
+                    inspect.Parameter(
+                        name, inspect._ParameterKind(kind), **({"default": default[0]} if default else {})
+                    )
+                    for name, kind, default in about["signature"]
+                ]
+            )
+        self._callbacks[number] = function
+        return function
+
     def call_back(self, number: int, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Have a function called that belongs to a test."""
         printed = self._printed.take() if self._printed else ""
@@ -268,18 +301,26 @@ class _Server:
             if word == "returned":
                 return parts[0]
             if word == "raised":
-                raise parts[0]
+                error = parts[0].__new__(parts[0])
+                error.args, vars(error)[CALLBACK] = (), parts[1]
+                raise error
             self._answer(message, data)
 
 
-class _Callback:
-    """A function that belongs to a test, as an answer may call it."""
+class _Lines(io.TextIOBase):
+    """What a test has put in the place of the standard input, read line by line."""
 
-    def __init__(self, server: _Server, number: int) -> None:
-        self._server, self.number = server, number
+    def __init__(self, line: Callable[[], str]) -> None:
+        self._line = line
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self._server.call_back(self.number, arguments, named)
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        return self._line() or ""
+
+    def read(self, size: int | None = -1, /) -> str:
+        return "".join(self)
+
+    def readable(self) -> bool:
+        return True
 
 
 class _Printed(io.StringIO):
@@ -356,8 +397,21 @@ def _about_function(value: Any) -> dict[str, Any]:
         ]
     if getattr(value, "__module__", None) == "__main__":
         with suppress(Exception):
-            about["source"] = inspect.getsource(value)[:_MOST_SOURCE]
+            about["sources"] = _sources(value)
     return about
+
+
+def _sources(value: Any) -> list[str]:
+    """The source of a function, and of those that it says it wraps: what runs comes first."""
+    found: list[str] = []
+    while value is not None and len(found) < 10:
+        code = getattr(value, "__code__", None)
+        if code is not None and not is_in_a_library(code):
+            found.append(inspect.getsource(code)[:_MOST_SOURCE])
+        elif inspect.isclass(value):
+            found.append(inspect.getsource(value)[:_MOST_SOURCE])
+        value = vars(value).get("__wrapped__") if hasattr(value, "__dict__") else None
+    return found
 
 
 def _told(error: BaseException, function: Any) -> dict[str, Any]:
@@ -371,6 +425,7 @@ def _told(error: BaseException, function: Any) -> dict[str, Any]:
     with suppress(Exception):
         encode(error.args)
         about["arguments"] = list(error.args)
+    about["of_test"] = vars(error).get(CALLBACK)
     with suppress(Exception):
         about["line"] = checks.line_of(error)
     with suppress(Exception):

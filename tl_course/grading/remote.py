@@ -8,11 +8,12 @@ import builtins
 import inspect
 import io
 import linecache
-import pickle
 import re
 import sys
+import textwrap
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -40,6 +41,10 @@ _ENDING = (StopIteration, StopAsyncIteration)  # nor those that end a loop of a 
 _REPLACED = ("input", "print")  # what tests put something of their own in the place of
 _ITERATORS = ("builtins", "itertools")  # what is of these kinds, and no plain value, is gone through
 _KEPT = {name: getattr(builtins, name) for name in _REPLACED}
+
+
+class UnsendableError(BaseException):
+    """What a test gives an answer has to be where the test sees it. Not an Exception, so that tests do not catch it."""
 
 
 class Answers:
@@ -83,6 +88,7 @@ class Answers:
         self._once: dict[int, dict[str, Any]] = {}
         self._coming = ("", 0)
         self._functions: list[Callable[..., Any]] = []
+        self._raised: list[Exception] = []  # by functions of the test's
         self._returned: dict[Any, Any] = {}
         self.opaque: dict[str, None] = {}
         self.asked, self._bytes = 0, 0
@@ -94,6 +100,7 @@ class Answers:
         self._once.clear()
         self.expected = Expected(expected)
         self._functions.clear()
+        self._raised.clear()
         self.asked, self._bytes = 0, 0
         course = [tuple(name.rsplit(".", 1)) for name in _COURSE]
         self._called()
@@ -135,6 +142,8 @@ class Answers:
         if "input" not in names and isinstance(sys.stdin, io.StringIO):
             names.append("input")
         replaced = {name: _now(getattr(builtins, name)) for name in names}
+        if isinstance(sys.stdin, io.StringIO):
+            replaced["stdin"] = _now(sys.stdin.readline)
         try:
             return self.ask("call", function, arguments, named, replaced, place=f"{self.place_of(function)}()")
         finally:
@@ -205,7 +214,10 @@ class Answers:
         """Send a message; returns the ids of what an answer may change among its parts."""
         file = io.BytesIO()
         pickler = _Pickler(file, self)
-        pickler.dump(message)
+        try:
+            pickler.dump(message)
+        except Exception as problem:
+            raise UnsendableError(f"It cannot be given to another process: {problem}") from None
         self._given[number] = dict(pickler.memo.copy().values())
         while len(self._given) > _MOST_CALLS:
             del self._given[min(self._given)]
@@ -219,15 +231,15 @@ class Answers:
         try:
             if type(place) is not int or not 0 <= place < len(self._functions):
                 raise RefusedError("There is no such function.")
-            said = ("returned", self._functions[place](*arguments, **named))
-        except AssertionError:
-            said = ("raised", AssertionError())  # what it says, a test says to the student or to nobody
-        except Exception as error:
-            said = ("raised", error)
-        try:
-            self._send(number, said)
-        except (pickle.PicklingError, TypeError, AttributeError):
-            self._send(number, ("raised", TypeError("That cannot be given to another process.")))
+            said: tuple[Any, ...] = ("returned", self._functions[place](*arguments, **named))
+        except Exception as error:  # what it says, a test says to itself alone
+            self._raised.append(error)
+            said = ("raised", self._kind_there(error), len(self._raised) - 1)
+        self._send(number, said)
+
+    def _kind_there(self, error: Exception) -> type[BaseException]:
+        """The nearest kind of an error that an answer has too."""
+        return next(kind for kind in type(error).__mro__ if not self._is_of_test(kind) and not _is_of_tests(kind))
 
     def standing_for(self, thing: Any) -> tuple[str, Any] | None:
         """How the other side finds for itself what `thing` is; None for what is to be sent."""
@@ -236,11 +248,19 @@ class Answers:
             return "kept", number
         if isinstance(thing, type) and thing.__module__ == "__main__" and self._known("__main__", thing.__qualname__):
             return "name", thing.__name__
-        if isinstance(thing, types.FunctionType | types.MethodType) and _is_own(thing):
-            if thing not in self._functions:
+        called = isinstance(thing, types.FunctionType | types.MethodType) and _is_own(thing)
+        if called or (_is_mock(thing) and callable(thing)):
+            if not any(thing is function or (called and thing == function) for function in self._functions):
                 self._functions.append(thing)
-            return "callback", self._functions.index(thing)
+            place = next(n for n, function in enumerate(self._functions) if function is thing or function == thing)
+            return "callback", (place, _about_callback(thing))
+        if _is_mock(thing) or self._is_of_test(thing if isinstance(thing, type) else type(thing)):
+            raise TypeError(f"what a test makes of a class of its own ({_name_of(thing)})")
         return None
+
+    def _is_of_test(self, kind: type) -> bool:
+        """Whether a class is the test's own: a copy of what is of such a class would do and note what it likes."""
+        return kind.__module__ == "__main__" and self._known("__main__", kind.__qualname__) is not kind
 
     # ---- here ----
 
@@ -310,6 +330,9 @@ class Answers:
 
     def error(self, about: Any) -> BaseException:
         """An error as it was raised there, of the nearest kind that is known here."""
+        place = about.get("of_test")
+        if type(place) is int and 0 <= place < len(self._raised):
+            return self._raised[place]
         text, arguments = str(about.get("text", "")), about.get("arguments")
         for module, name in about.get("kinds", ()):
             kind = self._known(module, name) or getattr(sys.modules.get(str(module)), str(name), None)
@@ -377,14 +400,41 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return super().reducer_override(thing)
 
 
+def _is_mock(thing: Any) -> bool:
+    mock: Any = sys.modules.get("unittest.mock")
+    return mock is not None and isinstance(thing, mock.NonCallableMock)
+
+
+def _name_of(thing: Any) -> str:
+    return str(getattr(thing, "__qualname__", type(thing).__qualname__))
+
+
+def _about_callback(function: Any) -> dict[str, Any]:
+    """What decorators ask a function of a test's for; not what its arguments are where they are not given."""
+    about: dict[str, Any] = {}
+    for name in ("__name__", "__qualname__", "__doc__"):
+        if isinstance(text := getattr(function, name, None), str):
+            about[name] = text
+    with suppress(ValueError, TypeError):
+        parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+        about["signature"] = [
+            (one.name, int(one.kind), [] if one.default is one.empty else [_told_default(one.default)])
+            for one in parameters
+        ]
+    return about
+
+
+def _told_default(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool) else ...
+
+
 def _is_own(function: Any) -> bool:
     """Whether a function is a test's: not one that the other side can import as well."""
     module = sys.modules.get(function.__module__ or "")
     where: Any = module
     for name in function.__qualname__.split("."):
         where = getattr(where, name, None)
-    of_class = "." in function.__qualname__.rpartition("<locals>.")[2] and isinstance(function, types.FunctionType)
-    return not of_class and (module is None or function.__module__ == "__main__" or where is not function)
+    return module is None or function.__module__ == "__main__" or where is not function
 
 
 def _part_of(place: str) -> str:
@@ -425,7 +475,9 @@ def _function(answers: Answers, number: int, about: Mapping[str, Any]) -> Callab
     if (signature := _signature(about)) is not None:
         vars(function)["__signature__"] = signature
     file = f"<answer {number}>"  # without a source it has none, and not the one above
-    if isinstance(source := about.get("source"), str) and answers.stands_in(source):
+    sources = [source for source in about.get("sources", ()) if isinstance(source, str) and answers.stands_in(source)]
+    if sources:  # that of what a function wraps stands in it: inspect gives one block
+        source = "\n".join([sources[0].rstrip(), *(textwrap.indent(more, "    ") for more in sources[1:])]) + "\n"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     function.__code__ = function.__code__.replace(co_filename=file, co_firstlineno=1)
     return function
