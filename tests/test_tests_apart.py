@@ -233,7 +233,7 @@ SLY = {
     "    return Shifty(1.0, 31.0, 0.0)\ndef rolls(n):\n    return n * [6]",
     "ledger": "class Ledger(Shifty):\n    def __init__(self):\n        super().__init__([400, 12])",
     "tried": "import re\ndef tried(f):\n    try:\n        f(0)\n    except ValueError as error:\n"
-    "        SAW.append(repr(error))\n        return f(int(re.search('want (.*)', str(error))[1]))",
+    "        SAW.extend(error.args)\n        return f(int(re.search('want (.*)', str(error))[1]))",
     "notified": "def notified(xs, tell):\n    for x in xs:\n        tell(x)",
     "guessed": "def guessed(game):\n    return next(n for n in range(99) if game.ask(n))",
     "unwrapped": "import functools\ndef decoy(xs):\n    return xs[0] + decoy(xs[1:]) if xs else 0\n"
