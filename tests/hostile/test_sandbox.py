@@ -111,14 +111,31 @@ asked = {'userfaultfd': ((323, 282), 1), 'io_uring_setup': ((425, 425), 4, 0), '
     'pidfd_getfd': ((438, 438), 0, 0, 0), 'unshare': ((272, 97), 0x10000000), 'setns': ((308, 268), 0, 0),
     'mount': ((165, 40), b'none', b'/home/student', b'tmpfs', 0, None), 'umount': ((166, 39), b'/home/given', 2),
     'clone of a user namespace': ((56, 220), 0x10000011, 0, 0, 0, 0), 'clone3': ((435, 435), 0, 0),
-    'chroot': ((161, 51), b'/'), 'open_tree': ((428, 428), -100, b'/', 1), 'fanotify_init': ((300, 262), 0, 0)}
-import socket
+    'chroot': ((161, 51), b'/'), 'open_tree': ((428, 428), -100, b'/', 1), 'fanotify_init': ((300, 262), 0, 0),
+    'inotify_init1': ((294, 26), 0), 'mincore': ((27, 232), 0, 0, 0), 'cachestat': ((451, 451), 0, 0, 0, 0)}
+import fcntl, mmap, socket, struct
 worked = {name: done for name, (numbers, *rest) in asked.items() if not isinstance(done := call(numbers, *rest), str)}
 for family in (17, 29, 31, 38, 40, 44):
     try: socket.socket(family, socket.SOCK_RAW if family == 17 else socket.SOCK_SEQPACKET); worked[family] = 'a socket'
     except OSError: pass
 try: os.setuid(0); worked['setuid'] = 0
 except OSError: pass
+# What a file of a library would tell of one submission to another, and whether a core is left to others.
+library, seen = open(os.__file__, 'rb'), open(os.__file__, 'rb')
+lock = struct.pack('hhqqi4x', fcntl.F_RDLCK, 0, 0, 0, 0)
+for name, ask in {
+    'pages': lambda: os.preadv(library.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT),
+    'locks': lambda: fcntl.fcntl(library, fcntl.F_GETLK, lock), 'leases': lambda: fcntl.fcntl(library, 1024, 0),
+    'openings': lambda: fcntl.fcntl(os.open('/usr/lib', 0), fcntl.F_NOTIFY, fcntl.DN_ACCESS),
+    'eviction': lambda: mmap.mmap(library.fileno(), 4096, prot=mmap.PROT_READ).madvise(21),
+}.items():
+    try: worked[name] = ask()
+    except OSError: pass
+fcntl.flock(library, fcntl.LOCK_EX)
+try: fcntl.flock(seen, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError: worked['flock'] = 'is seen'
+os.sched_setaffinity(0, range(os.cpu_count()))
+if len(os.sched_getaffinity(0)) > 1: worked['cores'] = os.sched_getaffinity(0)
 print('worked:', worked)
 """
 )
@@ -143,10 +160,13 @@ LIBRARIES = """
 import multiprocessing, subprocess, sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import shared_memory
-import joblib, numpy, torch
+import filelock, joblib, numpy, sqlite3, torch
 from torch.utils.data import DataLoader, TensorDataset
 memory = shared_memory.SharedMemory(create=True, size=100)
 memory.close(), memory.unlink()
+with filelock.FileLock('x.lock', timeout=1), sqlite3.connect('x.sqlite') as table: table.execute('create table x (y)')
+torch.set_num_threads(2)
+torch.rand(300, 300) @ torch.rand(300, 300)
 def double(x): return 2 * x
 with multiprocessing.Pool(2) as pool: done = [pool.map(double, [1])]
 with ProcessPoolExecutor(2) as pool: done += [list(pool.map(double, [2]))]

@@ -110,7 +110,7 @@ def grade(
     course : Path
         Folder of the nbgrader course.
     jobs : int, optional
-        Submissions at a time; as many as there are cores, if not given.
+        Submissions at a time; as many as there are cores, if not given, and at most: each has a core of its own.
     isolation : {"auto", "bwrap", "container", "none"}
     student : str, optional
         Grade only this one, whether or not anything has changed.
@@ -182,7 +182,7 @@ def grade(
     if wanted:
         bundle = Bundle(name, release, course / "source" / name, course, source_cells(course, name))
         setup = Setup(bundle, handed_out, folder, _imports(release), isolation, limits)
-        grade_units = _grader(setup, jobs or cores(), cluster, progress=progress)
+        grade_units = _grader(setup, min(jobs or cores(), cores()), cluster, progress=progress)
         _grade_all(wanted, course, setup, grade_units, digests, progress=progress)
     late = settle(course, name).get(name, {})
     submissions = [_with_late(_written(folder, one), late.get(one)) for one in handed_in]

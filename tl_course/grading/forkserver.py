@@ -4,7 +4,7 @@ It runs where submissions run, usually in a sandbox and there as process 1, and 
 through a socket, a line of JSON each, and each answer repeats its request's nonce:
 
     {"imports": ["torch"], "given": "/given", "home": "/work", "tests": "/tests", "private": "/private",
-     "cache": "/cache", "fill": false, "user": 100017, "disk": 1000000, "alone": true}             -> {"ready": true}
+     "cache": "/cache", "fill": false, "user": 100017, "disk": 1000000, "core": 3, "alone": true}  -> {"ready": true}
     {"start": {"key": "…", …}, "limits": {…}, "environment": {…}, "protected": […]}  -> {"pid": 17}: with it comes a
         socket, through which the kernel hands over connections to its own sockets, in the order of relay.CHANNELS
     {"start_tests": true, "limits": {…}, "environment": {…}}     -> {"pid": 18}: with it comes a socket, for the judge
@@ -117,7 +117,7 @@ class _Server:
         from tl_course.grading.snapshot import Snapshot
 
         GuardedKernel.snapshot = Snapshot()
-        self.alone = bool(request["alone"])
+        self.alone, self.core = bool(request["alone"]), request["core"]
         if self.alone:
             namespaces.own_mounts()
         self.channel: socket.socket | None = None  # the judge's end of the kernel's channel
@@ -233,6 +233,8 @@ class _Server:
                 with suppress(OSError):  # that of the listing itself
                     os.close(descriptor)
         _limit(request["limits"])
+        if self.core is not None:
+            os.sched_setaffinity(0, {self.core})
         if self.alone:
             namespaces.give_up_privileges(user)
             filter_system_calls()

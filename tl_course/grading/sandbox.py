@@ -18,6 +18,7 @@ from typing import IO, Any, Self
 from tl_course.errors import GradingError
 from tl_course.grading.container import has_image
 from tl_course.grading.forkserver import give
+from tl_course.grading.own_core import OwnCore
 from tl_course.grading.relay import CHANNELS, Relay
 
 __all__ = ["ISOLATIONS", "Limits", "Sandbox", "SandboxGoneError", "pick_isolation", "why_no_bwrap"]
@@ -155,6 +156,7 @@ class Sandbox:
         self.handed_out: list[str] = []
         self.guarded = True
         self._cache, self._fill = cache, fill
+        self._core = OwnCore() if isolation == "bwrap" else None
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _own_user() if isolation == "bwrap" and os.geteuid() == 0 else None
         self.sockets, self.given = self._root / "s", self._root / "given"
@@ -180,6 +182,8 @@ class Sandbox:
     def close(self) -> None:
         """End all that runs in it and remove its files."""
         self._stop()
+        if self._core is not None:
+            self._core.close()
         if self._cache is not None and self._fill and self._user is not None:
             give(self._cache, os.geteuid())
         shutil.rmtree(self._root, ignore_errors=True)
@@ -339,6 +343,7 @@ class Sandbox:
             fill=self._fill,
             user=self._user,
             disk=self.limits.disk,
+            core=self._core and self._core.number,
             alone=self.isolation == "bwrap",
         )
 

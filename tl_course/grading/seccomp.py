@@ -1,4 +1,4 @@
-"""A seccomp filter for submissions: system calls that no homework needs fail, as on a kernel that lacks them.
+"""A seccomp filter for submissions: system calls that no homework needs fail, or do nothing.
 
 It is a small BPF program of our own: the bindings of libseccomp are under the LGPL. It knows x86_64 and aarch64; calls
 through another ABI (32 bits, x32) fail too.
@@ -25,6 +25,9 @@ _MISSING: dict[str, tuple[int | None, int | None]] = {  # ENOSYS: libraries that
     # what the kernel's own weak places are reached by
     "userfaultfd": (323, 282), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427), "bpf": (321, 280), "perf_event_open": (298, 241), "modify_ldt": (154, None),
+    # what tells which files others use: their memory, and what is done to them
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
+    "preadv2": (327, 286), "mincore": (27, 232), "cachestat": (451, 451),
     "clone3": (435, 435),  # its flags cannot be seen: glibc then calls clone
 }  # fmt: skip
 _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {  # EPERM
@@ -39,12 +42,21 @@ _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {  # EPERM
     "reboot": (169, 142), "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105),
     "finit_module": (313, 273), "delete_module": (176, 106), "iopl": (172, None), "ioperm": (173, None),
 }  # fmt: skip
-_CLONE, _SOCKET, _SOCKETPAIR = (56, 220), (41, 198), (53, 199)
+# These do nothing and say that they did: libraries ask for them, and mind if they fail. A core is the sandbox's; locks
+# and advice about files would be seen by whoever has the same file. Those of its own it shares with nobody.
+_IDLE: dict[str, tuple[int | None, int | None]] = {
+    "sched_setaffinity": (203, 122), "flock": (73, 32), "fadvise64": (221, 223), "readahead": (187, 213),
+}  # fmt: skip
+_CLONE, _SOCKET, _SOCKETPAIR, _FCNTL, _MADVISE = (56, 220), (41, 198), (53, 199), (72, 25), (28, 233)
+# Of fcntl: F_GETLK, F_OFD_GETLK, F_SETLEASE, F_GETLEASE, F_NOTIFY, and hints of how long what is written lives: all are
+# seen by others with the same file. Of madvise: MADV_COLD, MADV_PAGEOUT.
+_TELLING, _EVICTING = [5, 36, 1024, 1025, 1026, *range(1035, 1041)], [20, 21]
 _NEW_NAMESPACES = 0x7E020000  # flags of clone: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above; AUDIT_ARCH
 _X32, _NETLINK = 0x40000000, 16
 _LOAD, _IS, _AT_LEAST, _HAS, _SKIP, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06  # BPF: ld, jeq, jge, jset, ja, ret
-_NUMBER, _ARCHITECTURE, _FIRST, _THIRD = 0, 4, 16, 32  # offsets in struct seccomp_data; the lower half of arguments
+# Offsets in struct seccomp_data; of arguments, the lower half.
+_NUMBER, _ARCHITECTURE, _FIRST, _SECOND, _THIRD = 0, 4, 16, 24, 32
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 
 _Instruction = tuple[int, int, int, int]  # code, jump where true, jump where false, operand
@@ -88,9 +100,18 @@ def _program(column: int, architecture: int) -> list[_Instruction]:
         _fail(errno.ENOSYS),
         *_where(numbers(_MISSING), [_fail(errno.ENOSYS)]),
         *_where(numbers(_FORBIDDEN), [_fail(errno.EPERM)]),
+        *_where(numbers(_IDLE), [_fail(0)]),
         *_where(
             [_CLONE[column]],
             [(_LOAD, 0, 0, _FIRST), (_HAS, 0, 1, _NEW_NAMESPACES), _fail(errno.EPERM), (_RETURN, 0, 0, _ALLOW)],
+        ),
+        *(
+            instruction
+            for call, argument, values in ((_FCNTL, _SECOND, _TELLING), (_MADVISE, _THIRD, _EVICTING))
+            for instruction in _where(
+                [call[column]],
+                [(_LOAD, 0, 0, argument), *_where(values, [_fail(errno.EINVAL)]), (_RETURN, 0, 0, _ALLOW)],
+            )
         ),
         *_where(
             [_SOCKET[column]],
