@@ -25,7 +25,8 @@ pytestmark = [
 
 GIVEN = "import math\nimport numpy as np\nimport pandas as pd\nfrom nose_like import assert_equal"
 LOCKED = (
-    "%matplotlib inline\nclass TooSmall(ValueError):\n    pass\n\ntable = pd.DataFrame({'n': [3, 1, 2]})\nscale = 10"
+    "%matplotlib inline\nclass TooSmall(ValueError):\n    pass\n\nclass Node:\n    left = right = None\n\n"
+    "table = pd.DataFrame({'n': [3, 1, 2]})\nscale = 10"
 )
 # By question: its answer, and its test.
 HABITS = {
@@ -146,6 +147,11 @@ HABITS = {
     "unwrapped": (
         "def unwrapped(xs):\n    return xs[0] + unwrapped(xs[1:]) if xs else 0",
         "import inspect\nassert unwrapped([1, 2]) == 3 and 'sum(' not in inspect.getsource(unwrapped)",
+    ),
+    "turned": (
+        "def turned(node, queue):\n    node.left, node.right = node.right, node.left\n    queue.popleft()",
+        "from collections import deque\nnode, queue = Node(), deque([1, 2])\nnode.left = left = Node()\n"
+        "turned(node, queue)\nassert node.right is left and node.left is None and list(queue) == [2]",
     ),
     "wrote": (
         "def wrote(path):\n    open(path, 'w').write('kipper')",

@@ -117,7 +117,7 @@ class _Server:
         before, self._number = (self._number, self._acts), number
         try:
             word, self._acts, *parts = self._unpickle(number, data)
-            watched = watch(parts[1:3], self._places, number) if word == "call" else []
+            watched = watch(parts[1:3], self._places, number, self._is_record) if word == "call" else []
             try:
                 with self._printing() as text:
                     value = getattr(self, f"_do_{word}")(*parts)
@@ -137,6 +137,9 @@ class _Server:
             coded = encode(("refused", why[:500], None, printed, []))
         self._top, (self._number, self._acts) = None, before
         self.frames.send(number, coded)
+
+    def _is_record(self, thing: Any) -> bool:
+        return _is_accepted(type(thing), self._accepted)
 
     def _tag(self, value: Any) -> int | None:
         """A number for a list and the like, which is the same where the same one is returned again."""

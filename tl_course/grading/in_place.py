@@ -2,6 +2,7 @@
 
 import sys
 import types
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,10 +15,14 @@ ATOMS = (str, bytes, int, float, complex, type, types.ModuleType, types.BuiltinF
 _Compare = Callable[[], list[tuple[Any, str, Any]]]
 
 
-def watch(parts: Any, places: Mapping[int, Returned], number: int) -> list[_Compare]:
+_IsRecord = Callable[[Any], bool]
+
+
+def watch(parts: Any, places: Mapping[int, Returned], number: int, is_record: _IsRecord) -> list[_Compare]:
     """Ways to tell, afterwards, what has changed in lists, dicts, sets, arrays, tables and networks among `parts`.
 
-    Only of what came with the message of this number: `places` says what did.
+    Only of what came with the message of this number: `places` says what did. Attributes of things are told too, where
+    both sides know their class (`is_record`).
     """
     found: list[_Compare] = []
     seen: set[int] = set()
@@ -27,9 +32,10 @@ def watch(parts: Any, places: Mapping[int, Returned], number: int) -> list[_Comp
         if id(thing) in seen or isinstance(thing, ATOMS):
             continue
         seen.add(id(thing))
-        left += _parts_of(thing)
+        record = is_record(thing)
+        left += [*_parts_of(thing), *(vars(thing).values() if record else ())]
         place = places.get(id(thing))
-        if place and place[0] == number and (compare := _comparing(thing)):
+        if place and place[0] == number and (compare := _attributes(thing) if record else _comparing(thing)):
             found.append(compare)
     return found
 
@@ -38,7 +44,7 @@ def _parts_of(thing: Any) -> list[Any]:
     """What else may be changed through a thing: what lists and the like hold, the numbers of a network."""
     if isinstance(thing, dict):
         return list(thing.values())
-    if isinstance(thing, list | tuple):
+    if isinstance(thing, list | tuple | deque):
         return list(thing)
     torch: Any = sys.modules.get("torch")
     if torch and isinstance(thing, torch.nn.Module):
@@ -49,9 +55,9 @@ def _parts_of(thing: Any) -> list[Any]:
 def _comparing(thing: Any) -> _Compare | None:
     """A function that says what has changed in `thing` since now: nothing, or the place and all that is there."""
     numpy, torch, pandas = (sys.modules.get(name) for name in ("numpy", "torch", "pandas"))
-    if isinstance(thing, list):
+    if isinstance(thing, list | deque):
         items = list(thing)
-        return lambda: [] if _same(items, thing) else [(thing, "list", list(thing))]
+        return lambda: [] if _same(items, list(thing)) else [(thing, "list", list(thing))]
     if isinstance(thing, dict):
         keys, values = list(thing), list(thing.values())
         return lambda: (
@@ -84,6 +90,17 @@ def _comparing(thing: Any) -> _Compare | None:
     return None
 
 
+def _attributes(thing: Any) -> _Compare:
+    before = dict(vars(thing))
+
+    def compare() -> list[tuple[Any, str, Any]]:
+        now = dict(vars(thing))
+        same = list(before) == list(now) and _same(list(before.values()), list(now.values()))
+        return [] if same else [(thing, "attributes", now)]
+
+    return compare
+
+
 def _same(some: list[Any], others: list[Any]) -> bool:
     return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
@@ -95,7 +112,7 @@ def _alike(table: Any, other: Any) -> bool:
     return bool(same and table.index.equals(other.index) and table.equals(other))
 
 
-def reachable(parts: Any) -> set[int]:
+def reachable(parts: Any, is_record: _IsRecord) -> set[int]:
     """The ids of `parts` and of all that may be changed through them."""
     found: set[int] = set()
     left = list(parts)
@@ -103,7 +120,7 @@ def reachable(parts: Any) -> set[int]:
         thing = left.pop()
         if id(thing) not in found:
             found.add(id(thing))
-            left += _parts_of(thing)
+            left += [*_parts_of(thing), *(vars(thing).values() if is_record(thing) else ())]
     return found
 
 
@@ -121,8 +138,9 @@ def change(mine: Any, word: str, now: Any) -> None:
 
 
 def _change_list(mine: Any, now: Any) -> None:
-    if isinstance(mine, list) and type(now) is list:
-        mine[:] = now
+    if isinstance(mine, list | deque) and type(now) is list:
+        mine.clear()
+        mine.extend(now)
 
 
 def _change_dict(mine: Any, now: Any) -> None:

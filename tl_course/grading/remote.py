@@ -224,7 +224,7 @@ class Answers:
         self._frames.send(number, file.getvalue())
         if message[0] != "call":
             return set()
-        return reachable(message[3:5])
+        return reachable(message[3:5], self._is_record)
 
     def _call_back(self, number: int, place: Any, arguments: Any, named: Any, printed: Any) -> None:
         self._print(printed)
@@ -367,8 +367,18 @@ class Answers:
 
     def _change(self, changes: Any, may_change: set[int]) -> None:
         for thing, word, now in changes:
-            if id(thing) in may_change:
+            if id(thing) in may_change and word == "attributes" and self._is_record(thing):
+                self._refresh(thing, {"state": now})
+            elif id(thing) in may_change:
                 change(thing, word, now)
+
+    def _is_record(self, thing: Any) -> bool:
+        """Whether the other side knows the class of a thing, which is all in its attributes."""
+        kind = type(thing)
+        known = f"{kind.__module__}.{kind.__qualname__}" in _COURSE or (
+            kind.__module__ == "__main__" and self._known("__main__", kind.__qualname__) is kind
+        )
+        return known and getattr(kind, "__new__", None) is object.__new__ and bool(kind.__dictoffset__)
 
 
 def _base(about: Mapping[str, Any]) -> Any:
