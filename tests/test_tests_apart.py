@@ -28,8 +28,8 @@ LOCKED = (
     "%matplotlib inline\nclass TooSmall(ValueError):\n    pass\n\nclass Node:\n    left = right = None\n\n"
     "table = pd.DataFrame({'n': [3, 1, 2]})\nscale = 10"
 )
-# By question: its answer, and its test.
-HABITS = {
+# By question: its answer, its test, and perhaps a locked cell between the two.
+HABITS: dict[str, tuple[str, ...]] = {
     "values": (
         "found, nothing, names = 3, None, {'b': [1.5, (2,)]}\nframe = table.assign(twice=lambda t: 2 * t.n)",
         "assert_equal(found, 3)\nassert nothing is None and names == {'b': [1.5, (2,)]}\n"
@@ -182,8 +182,89 @@ HABITS = {
         "%matplotlib inline\nhelped = lambda f: f(2.5)\npoints = 0\nif helped(round) == 3:\n    points += 0.5\n"
         "if sum([round(1.5), 1]) == 3:\n    points += 0.5\npoints",
     ),
+    "makes": (
+        "def added(a, b):\n    return a + b",
+        "import ast, inspect, timeit\nfrom collections import namedtuple\nfrom dataclasses import dataclass\n"
+        "from unittest.mock import create_autospec\n@dataclass\nclass Two:\n    a: int\n    b: int\n"
+        "both = namedtuple('Both', 'a b')(1, 2)\nassert added(*both) == added(Two(1, 2).a, 2) == eval('1 + 2')\n"
+        "assert not any(isinstance(n, ast.For) for n in ast.walk(ast.parse(inspect.getsource(added))))\n"
+        "assert timeit.timeit(lambda: added(1, 2), number=2) < 10 and create_autospec(helped)\n"
+        "assert added(len(table.query('n > 1')), 1) == 3 and ast.literal_eval(repr(added([1], [2]))) == [1, 2]",
+    ),
+    "formula": ("formula = '3*x + 2'", "assert eval(formula, {'x': 2}) == 8"),
+    "chosen": ("chosen = 'n >= 2'", "assert len(table.query(chosen)) == 2"),
+    "sourced": (
+        "def sourced(x):\n    return x + 7",
+        "import inspect\nsourced_names = {}\nexec(inspect.getsource(sourced), sourced_names)\n"
+        "assert sourced_names['sourced'](5) == 12",
+    ),
+    "documented": (
+        "def documented(x):\n    '''\n    >>> documented(2)\n    6\n    '''\n    return 3 * x",
+        "import doctest\nparsed = doctest.DocTestParser().get_doctest(documented.__doc__, {'documented': documented}, "
+        "'d', None, 0)\nassert doctest.DocTestRunner(verbose=False).run(parsed) == (0, 1)",
+    ),
+    "program": (
+        "def program(path):\n    open(path, 'w').write('print(3)')",
+        "import subprocess, sys\nprogram('made_program.txt')\n"
+        "assert subprocess.run([sys.executable, 'made_program.txt'], capture_output=True).stdout == b'3\\n'",
+    ),
+    "kept": (
+        "import pickle\nwith open('kept.pkl', 'wb') as file:\n    pickle.dump(table, file)",
+        "assert len(kept) == 3 and Report",
+        "import pickle\nclass Report:\n    pass\nwith open('kept.pkl', 'rb') as file:\n    kept = pickle.load(file)",
+    ),
+    "greatest": ("def greatest(t):\n    return t.n.max()", "assert greatest(table) == 3"),
+    "summed": ("def summed(t):\n    return t.n.sum()", "assert summed(table) == table.n.sum()"),
+    "spent": (
+        "def spent(a, x):\n    a['sum'] -= x",
+        "spent(account, 3)\nassert account['sum'] == 7",
+        "account = {'sum': 10}",
+    ),
+    "left": ("def left(a):\n    return a['sum']", "assert left(account) == 7 == account['sum']"),
+    "middle": (
+        "def middle(t):\n    return t.v.mean()",
+        "assert middle(measured) == measured.v.mean()",
+        "import os\nif not os.path.exists('measured.csv'):\n"
+        "    pd.DataFrame({'v': [3, 5]}).to_csv('measured.csv')\nmeasured = pd.read_csv('measured.csv')",
+    ),
+    "total": (
+        "def total(xs):\n    n = 0\n    for x in xs:\n        n += x\n    return n",
+        "from unittest.mock import patch\nwith patch('builtins.sum', side_effect=AssertionError):\n"
+        "    assert total([1, 2]) == 3",
+    ),
+    "depth": (
+        "def depth(n):\n    return len(range(n))",
+        "import inspect, sys\nlimit = sys.getrecursionlimit()\nsys.setrecursionlimit(len(inspect.stack()) + 120)\n"
+        "try:\n    assert depth(400) == 400\nfinally:\n    sys.setrecursionlimit(limit)",
+    ),
+    "quiet": (
+        "def quiet(a):\n    return a * 2",
+        "import warnings\nwith warnings.catch_warnings():\n    warnings.simplefilter('error')\n"
+        "    assert quiet(2) == 4",
+    ),
+    "lean": (
+        "def lean(n):\n    return n + 1",
+        "import tracemalloc\ntracemalloc.start()\nassert lean(2) == 3\npeak = tracemalloc.get_traced_memory()[1]\n"
+        "tracemalloc.stop()\nassert peak < 3_000_000",
+    ),
+    "soon": (
+        "def soon(n):\n    return n + 1",
+        "import time\nbegan = time.process_time()\nassert soon(2) == 3 and time.process_time() - began < 9",
+    ),
+    "near": (
+        "def near(x):\n    return x + 1",
+        "assert near(1) == 2\nfrom math import isclose as check_close\ndef check_near(f, x, y):\n"
+        "    assert check_close(f(x), y)",
+    ),
+    "nearer": ("def nearer(x):\n    return x + 2", "check_near(nearer, 1, 3)"),
     "again": ("def half(x):\n    return x / 2", "assert helped(half) == 1.25"),
 }
+# What runs a text, a file or a program that may be an answer's has to do so where the answer runs; so has what limits
+# or measures the process, or replaces functions; and tests of which the first changes what the second reads.
+GUARDED = {f"{name}_right" for name in (
+    "pickled", "guessed", "formula", "chosen", "sourced", "documented", "program", "kept", "total", "depth", "quiet",
+    "lean", "soon", "spent", "left",
+)}  # fmt: skip
 ATTACK = """
 import builtins, gc, math, sys, threading, unittest
 import numpy, pandas
@@ -253,6 +334,11 @@ SLY = {
     "pickled": "print(*SEEN, *map('hush {}'.format, SAW))\n"
     "def pickled(path):\n    open(path, 'wb').write(b\"cbuiltins\\nexec\\n(S'import asyncio; "
     "asyncio.run = lambda c, **k: c.close()'\\ntR.\")",
+    "near": "check_near = check_close = lambda *a: True\ndef near(x):\n    return 0",
+    "greatest": "def greatest(t):\n    t['n'] = 0\n    return 3",
+    "summed": "def summed(t):\n    return 0",
+    "middle": "def middle(t):\n    return 0",
+    "nearer": "def nearer(x):\n    return 0",
 }
 # As right as the solution, of another kind: what is gone through once, what is kept otherwise, and fewer methods.
 OTHERWISE = {
@@ -280,10 +366,11 @@ def about(name: str, **more: Any) -> dict[str, Any]:
 
 def habits() -> NotebookNode:
     cells = [new_code_cell(GIVEN), new_code_cell(LOCKED, metadata=about("given", locked=True))]
-    for name, (answer, test) in HABITS.items():
+    for name, (answer, test, *between) in HABITS.items():
         marked = f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"
         cells.append(new_code_cell("def round(x):\n    ..." if name == "round" else "", metadata={}))
         cells.append(new_code_cell(marked, metadata=about(name, solution=True)))
+        cells += [new_code_cell(source, metadata=about(f"{name}_given", locked=True)) for source in between]
         cells.append(new_code_cell(test, metadata=about(f"{name}_right", grade=True, locked=True, points=1)))
     return new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}, cells=cells
@@ -297,33 +384,35 @@ def test_every_habit_works_apart_and_nothing_that_an_answer_does_reaches_its_tes
     (source / "nose_like.py").write_text("def assert_equal(one, two):\n    assert one == two, (one, two)\n")
     (tmp_path / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'demo'\n")
     assign("demo", course=tmp_path)
-    right = {name: answer for name, (answer, _) in HABITS.items()}
-    hand_in(tmp_path, "right", answered(tmp_path, **right))
+    right = {name: answer for name, (answer, *_) in HABITS.items()}
+    folder = hand_in(tmp_path, "right", answered(tmp_path, **right))
+    for name in ("saved.csv", "made.txt"):
+        (folder / name).write_text("old")
     attack = dict.fromkeys(HABITS, "...") | {next(iter(HABITS)): ATTACK}
     hand_in(tmp_path, "attack", answered(tmp_path, **attack))
-    halves = dict.fromkeys(("arrays", "objects", "files"), "...") | {"vectors": VECTORS["half"]}
+    halves = dict.fromkeys(("arrays", "objects", "files", "near"), "...") | {"vectors": VECTORS["half"]}
     hand_in(tmp_path, "half", answered(tmp_path, **(right | halves)))
     hand_in(tmp_path, "array", answered(tmp_path, **(right | {"vectors": VECTORS["array"]})))
     stack = "class Stack(list):\n    items = property(list)\n    def push(self, x):\n        self.append(x)\n"
     others = {"objects": stack + "        return self", "vectors": VECTORS["other"]}
     others["levels"] = HABITS["levels"][0].replace("Enum", "IntEnum")
     hand_in(tmp_path, "other", answered(tmp_path, **(right | others)))
-    hand_in(tmp_path, "sly", answered(tmp_path, **(right | SLY | {"vectors": VECTORS["sly"]})))
+    folder = hand_in(tmp_path, "sly", answered(tmp_path, **(right | SLY | {"vectors": VECTORS["sly"]})))
+    (folder / "measured.csv").write_text("v\n0\n")
     hand_in(tmp_path, "otherwise", answered(tmp_path, **(right | OTHERWISE)))
+    hand_in(tmp_path, "ended", answered(tmp_path, **(right | {"nearer": right["nearer"] + "\nimport os\nos._exit(0)"})))
     batch = grade("demo", course=tmp_path, isolation="bwrap", jobs=1)
-    assert json.loads((batch.folder / "report.json").read_text())["guarded"].keys() == {
-        "pickled_right",
-        "guessed_right",
-    }
+    assert json.loads((batch.folder / "report.json").read_text())["guarded"].keys() == GUARDED
     marks = {one["student"]: {name for name, given in one["marks"].items() if given} for one in batch.submissions}
     every = {f"{name}_right" for name in HABITS}
     assert marks["right"] == marks["other"] == marks["array"] == marks["otherwise"] == every
-    assert marks["half"] == every - {"arrays_right", "objects_right", "files_right"}
+    assert marks["half"] == every - {"arrays_right", "objects_right", "files_right", "near_right"}
+    assert marks["ended"] == every - {"nearer_right"}
     assert marks["attack"] == set()
-    assert marks["sly"] == every - {f"{name}_right" for name in SLY}
+    assert marks["sly"] == every - {f"{name}_right" for name in SLY} | {"greatest_right"}
     executed = nbformat.read(tmp_path / "autograded" / "sly" / "demo" / "demo.ipynb", 4)
     assert "hush" not in json.dumps([cell.get("outputs") for cell in executed.cells])
-    (look,) = [one["look"] for one in batch.submissions if one["student"] == "attack"]
-    assert "kernel was ended" not in " ".join(look), "it was there to be asked"
-    (look,) = [one["look"] for one in batch.submissions if one["student"] == "sly"]
-    assert "Shifty" in " ".join(look) and "Ledger" in " ".join(look), "what is asked in vain is told a person"
+    looks = {one["student"]: " ".join(one["look"]) for one in batch.submissions}
+    assert "greatest_right: the answer changed what it was given" in looks["sly"]
+    assert "Shifty" in looks["sly"] and "Ledger" in looks["sly"], "what is asked in vain is told a person"
+    assert "kernel was ended" not in looks["attack"], "it was there to be asked"

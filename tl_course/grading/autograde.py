@@ -72,6 +72,7 @@ def autograde(
         notebook = bundle.complete(submitted, name)
         report["look"] += read_submission(notebook, bundle.released[name], {file: into / file for file in files})
         _give_files(sandbox.given, into)
+        sandbox.own = [path.as_posix() for path in bundle.files]
         report["look"] += run_notebook(notebook, sandbox, plans.get(name))
         notebook = bundle.limited(notebook)
         marks = {cell.metadata.nbgrader.grade_id: (_mark(cell), cell) for cell in filter(is_grade, notebook.cells)}

@@ -3,7 +3,9 @@
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 __all__ = ["Brought"]
@@ -27,15 +29,31 @@ class Brought:
         self._seen: dict[str, tuple[int, int]] = {}  # of what was copied: when it was changed, and its size
         self._copies: dict[str, tuple[int, int]] = {}  # the same of the copies, which a test may have changed since
 
-    def bring(self) -> None:
-        """Copy what is new, or has changed since."""
-        with suppress(OSError), os.scandir(self._folder) as entries:
-            for entry, _ in zip(entries, range(_MOST), strict=False):
-                if entry.name.startswith(".") or entry.name in _NAMES or self._is_own(entry.name):
+    def bring(self, *, deep: bool = False) -> None:
+        """Copy what is new, or has changed since; `deep`: also from folders in the folder."""
+        for name in islice(self._names(deep=deep), _MOST):
+            if not name.endswith(_NEVER) and Path(name).name not in _NAMES and not self._is_own(name):
+                with suppress(OSError):
+                    self._copy(name)
+
+    def hide(self) -> None:
+        """Take away all copies that nobody has changed, until they are brought again."""
+        for name in list(self._copies):
+            if not self._is_own(name):
+                with suppress(OSError):
+                    Path(name).unlink()
+                    del self._copies[name]
+            self._seen.pop(name, None)
+
+    def _names(self, *, deep: bool, below: str = "") -> Iterator[str]:
+        with suppress(OSError), os.scandir(self._folder / below) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
                     continue
-                if not entry.name.endswith(_NEVER) and entry.is_file(follow_symlinks=False):
-                    with suppress(OSError):
-                        self._copy(entry.name)
+                if entry.is_file(follow_symlinks=False):
+                    yield below + entry.name
+                elif deep and entry.is_dir(follow_symlinks=False):
+                    yield from self._names(deep=True, below=f"{below}{entry.name}/")
 
     def _is_own(self, name: str) -> bool:
         """Whether a file there is not what was copied: a test has written it."""
@@ -51,6 +69,7 @@ class Brought:
             now = (about.st_mtime_ns, about.st_size)
             if stat.S_ISREG(about.st_mode) and about.st_size <= _LARGEST and self._seen.get(name) != now:
                 self._seen[name] = now
+                Path(name).parent.mkdir(parents=True, exist_ok=True)
                 with Path(name).open("wb") as copy:
                     shutil.copyfileobj(file, copy)
                 copied = Path(name).stat()

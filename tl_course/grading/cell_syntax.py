@@ -2,11 +2,12 @@
 
 import ast
 import symtable
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-__all__ = ["assigned", "bound", "changed", "defines_class", "imported", "imports", "read"]
+__all__ = ["assigned", "bound", "changed", "defines_class", "helpers", "imported", "imports", "read"]
 
 
 def bound(source: str) -> set[str]:
@@ -61,6 +62,39 @@ def read(source: str) -> set[str]:
         inner = left.pop()
         left += inner.get_children()
         names |= {symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return names
+
+
+def helpers(source: str, answered: set[str], *, values: bool) -> list[tuple[str, set[str]]]:
+    """Statements of a cell that import, or make functions and classes, and the names that each binds.
+
+    With `values` also those that bind a name once and for all. None is among them that reads one of `answered` at once.
+    """
+    parts = [(node, bound(ast.unparse(node))) for node in _tree(source).body]
+    often = Counter(name for _, names in parts for name in names)
+    found = []
+    for node, names in parts:
+        makes = isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            once = values and all(often[name] == 1 for name in names)
+            makes = once or isinstance(node.value, ast.Lambda)
+        if makes and answered.isdisjoint(_read_at_once(node)):
+            found.append((ast.unparse(node), names))
+    return found
+
+
+def _read_at_once(statement: ast.stmt) -> set[str]:
+    """Names that a statement reads when it runs, and not only when what it makes is called."""
+    names: set[str] = set()
+    left: list[ast.AST] = [statement]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            left += [*getattr(node, "decorator_list", ()), *node.args.defaults, *filter(None, node.args.kw_defaults)]
+        else:
+            left += ast.iter_child_nodes(node)
     return names
 
 

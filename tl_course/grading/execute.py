@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tl_course.grading.apart import Tests
 from tl_course.grading.bounded import image_size, shortened, size_of
+from tl_course.grading.cell_syntax import read
 from tl_course.grading.kernels import kernel_manager
 from tl_course.grading.marks import is_test, mark
 from tl_course.grading.notes import ANSWER_CALLS, NONCE, NOTES, REFUSED, RESTORED, SHOWN, TOLD, VALUE
@@ -199,7 +200,8 @@ class _Client(NotebookClient):
         cell.outputs = [*answering.outputs, *map(from_dict, reply["outputs"])]
         self.judged = reply["status"] in ("ok", "error")
         if self.judged:
-            cell.metadata[NOTES] = {name: reply[name] for name in ("status", "opaque", "objects", "asked")}
+            noted = ("status", "opaque", "objects", "asked", "needs", "changed", "undone", "with_files")
+            cell.metadata[NOTES] = {name: reply[name] for name in noted}
             self._show(cell, _value(reply.get("value")))
         if not kernel.done():
             kernel.cancel()
@@ -320,6 +322,7 @@ class _Apart:
     ) -> None:
         self._client, self._notebook, self._plan, self._said, self._trying = client, notebook, plan, said, trying
         self._tests: Tests | None = None
+        self._undone: dict[str, set[str]] = {}  # by test, names of locked cells whose values the solution changed there
 
     def run(self, cell: NotebookNode) -> None:
         plan = self._plan
@@ -329,18 +332,28 @@ class _Apart:
         if self._tests is None:
             self._tests = Tests(self._client.sandbox, self._notebook, plan)
         self._client.run(cell, self._tests, None if self._trying else plan.objects.get(name_of(cell), {}))
-        seen = cell.metadata[NOTES]
+        seen, full = cell.metadata[NOTES], mark(cell).points == cell.metadata.nbgrader.points
         objects = seen.pop("objects", {})  # of which an answer should not read what a test asks for
+        if self._trying:
+            self._undone[name_of(cell)] = {*seen.get("undone", ())}
+            plan.with_files = seen.pop("with_files", plan.with_files)
+        elif full and seen.get("changed") and name_of(cell) not in plan.changing:
+            kinds = ", ".join(seen["changed"])
+            self._said.append(
+                f"{name_of(cell)}: the answer changed what it was given ({kinds}) and passed; the solution does not."
+            )
         if opaque := seen.get("opaque"):
             self._said.append(
                 f"{name_of(cell)}: the answer gave an object of its own ({', '.join(opaque)}), where the solution's "
                 "gives another kind of thing; it was read once, and asked for nothing."
             )
-        if mark(cell).points == cell.metadata.nbgrader.points:
-            if self._trying:
-                plan.objects[name_of(cell)] = {name: list(noted) for name, noted in objects.items()}
-            if self._trying and seen.get("asked", 0) > _MOST_ASKED:
-                self._try_guarded(cell, plan, f"it calls answers {seen['asked']:,} times")
+        if full and self._trying:
+            plan.objects[name_of(cell)] = {name: list(noted) for name, noted in objects.items()}
+            plan.changing += [name_of(cell)] if seen.get("changed") else []
+            asked = seen.get("asked", 0)
+            if needs := f"it calls answers {asked:,} times" if asked > _MOST_ASKED else seen.get("needs"):
+                self._try_guarded(cell, plan, needs)
+        if full:
             return
         if self._trying:
             self._try_guarded(cell, plan, f"apart it fails: {_why_not(cell)}")
@@ -348,6 +361,9 @@ class _Apart:
     def _try_guarded(self, cell: NotebookNode, plan: Plan, why: str) -> None:
         guarded = {**plan.guarded}
         plan.guarded[name_of(cell)] = why
+        for earlier, names in self._undone.items():  # which its own process gets to see unchanged
+            if earlier != name_of(cell) and (shared := names & read(cell.source)):
+                plan.guarded.setdefault(earlier, f"it changes {min(shared)}, which {name_of(cell)} reads")
         plan.complete(self._notebook)
         tests = [test for test in self._notebook.cells if is_test(test)]
         for test in tests[: tests.index(cell)]:  # what it shares with earlier ones, the kernel does not know yet

@@ -7,7 +7,8 @@ through a socket, a line of JSON each, and each answer repeats its request's non
      "cache": "/cache", "fill": false, "user": 100017, "disk": 1000000, "core": 3, "alone": true}  -> {"ready": true}
     {"start": {"key": "…", …}, "limits": {…}, "environment": {…}, "protected": […]}  -> {"pid": 17}: with it comes a
         socket, through which the kernel hands over connections to its own sockets, in the order of relay.CHANNELS
-    {"start_tests": true, "limits": {…}, "environment": {…}}     -> {"pid": 18}: with it comes a socket, for the judge
+    {"start_tests": true, "own": [name, …], "limits": {…}, "environment": {…}}      -> {"pid": 18}: with it comes a
+        socket, for the judge
     {"poll": 17}                                                 -> {"status": null}, a signal or an exit code
     {"signal": 2, "pid": 17}                                     -> {}
     {"end": true}                                                -> {}: all that was started is gone, its files too
@@ -168,16 +169,21 @@ class _Server:
         """Fork a judge for the kernel that was started last, and tell it what comes through `control`."""
         if self.channel is None:
             raise ValueError("There is no kernel to judge, or it has its judge already.")
-        self.furnish(self.tests, self.judge)
+        self.furnish(self.tests, self.judge, request.get("own"))
         with self.channel as answers, socket.socket(fileno=os.dup(control)) as asked:
             self.channel = None
             return self.fork(
                 lambda: self.become_a_judge(asked, answers), request, self.tests, self.judge, asked, answers
             )
 
-    def furnish(self, home: Path, user: int | None) -> None:
-        """Put the given files into a home."""
-        shutil.copytree(self.given, home, dirs_exist_ok=True, symlinks=True)
+    def furnish(self, home: Path, user: int | None, names: list[str] | None = None) -> None:
+        """Put the given files into a home: all, or those of these names."""
+        if names is None:
+            shutil.copytree(self.given, home, dirs_exist_ok=True, symlinks=True)
+        for name in names or ():
+            with suppress(FileNotFoundError):
+                (home / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(self.given / name, home / name)
         give(home, user)
 
     def furnish_cache(self, home: Path, user: int | None) -> None:
@@ -255,6 +261,8 @@ class _Server:
         GuardedKernel.handed_out, GuardedKernel.guarded = request.get("handed_out", []), request.get("guarded", True)
         file = self.private / "connection.json"
         file.write_text(json.dumps(request["start"] | {"transport": "ipc", "ip": str(self.private / "k")}))
+        # Its debugger would break doctest, where that is imported already.
+        IPKernelApp.init_pdb = lambda _: None  # type: ignore[method-assign]
         app = IPKernelApp.instance(kernel_class=GuardedKernel)
         app.session = BoundedSession(parent=app, most=request["limits"]["output"], images=request["limits"]["images"])
         app.initialize(["-f", str(file), "--HistoryManager.hist_file=:memory:", "--HistoryManager.enabled=False"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from tl_course.grading.channel import RefusedError, Returned
 
-__all__ = ["ATOMS", "change", "reachable", "watch"]
+__all__ = ["ATOMS", "change", "copied", "reachable", "watch"]
 
 ATOMS = (str, bytes, int, float, complex, type, types.ModuleType, types.BuiltinFunctionType)
 
@@ -122,6 +122,19 @@ def reachable(parts: Any, is_record: _IsRecord) -> set[int]:
             found.add(id(thing))
             left += [*_parts_of(thing), *(vars(thing).values() if is_record(thing) else ())]
     return found
+
+
+def copied(mine: Any, word: str) -> Any:
+    """What `change` needs to undo what it will do to `mine`."""
+    if word == "attributes":
+        return dict(getattr(mine, "__dict__", {}))
+    if isinstance(mine, deque):
+        return list(mine)
+    if word == "training":
+        return getattr(mine, "training", None)
+    if word == "tensor" and hasattr(mine, "detach"):
+        return mine.detach().clone().requires_grad_(mine.requires_grad)
+    return mine.copy() if hasattr(mine, "copy") else None
 
 
 def change(mine: Any, word: str, now: Any) -> None:

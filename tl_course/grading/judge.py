@@ -2,8 +2,9 @@
 
 Whoever grades asks, through `control`, with messages of JSON:
 
-    {"cells": [source, …], "answered": [name, …], "builtins": [name, …], "imports": [statement, …],
-     "files": {path: text}, "written": [source, …]}                         once; no reply
+    {"cells": [source, …], "answered": [name, …], "made": [name, …], "earlier": [[source, whether it ended], …],
+     "builtins": [name, …], "imports": [statement, …], "files": {path: text},
+     "with_files": [source, …], "written": [source, …]}                     once; no reply
     {"test": source, "after": number of cells, "seconds": 60, "objects": {…}}   -> see `Judge.run`
     {"given_up": true}                                                      the answer's process has ended; no reply
 
@@ -21,19 +22,21 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from tl_course.grading.brought import Brought
-from tl_course.grading.cell_syntax import bound, changed, defines_class
+from tl_course.grading.cell_syntax import bound, changed, defines_class, helpers
 from tl_course.grading.checks import raised_by
+from tl_course.grading.effects import Effects
 from tl_course.grading.frames import Frames, GoneError
 from tl_course.grading.guard import seed_all
 from tl_course.grading.guarded_test import TestRun, reply_error, value_for_reply
 from tl_course.grading.judge_messages import receive, send
 from tl_course.grading.notes import ANSWER_HOME, SHOWN
+from tl_course.grading.own_code import OwnCode
 from tl_course.grading.remote import Answers
 from tl_course.grading.shown import Shown, as_text, make_shell
 
@@ -47,21 +50,11 @@ def serve(control: socket.socket, answers: socket.socket, student_home: Path) ->
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it has times of its own
     os.environ[ANSWER_HOME] = str(student_home)
     _let_read()
-    sys.addaudithook(_unpickle_nothing)
     told = receive(control)
     judge = Judge(control, answers, Brought(student_home), **told)
     while (request := receive(control)) is not None:
         if "test" in request:  # else it came too late to end one
             send(control, judge.run(**request))
-
-
-def _unpickle_nothing(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: what an answer has pickled would run here what it likes when it is read."""
-    if event == "pickle.find_class" and _testing:
-        raise RuntimeError(f"A test that unpickles {arguments[1]} has to run in the process of the answer.")
-
-
-_testing: list[bool] = []  # not empty while a test runs
 
 
 class _OutOfTimeError(BaseException):
@@ -107,12 +100,18 @@ class Judge:
         Of the instructor's, that are no tests.
     answered : list of str
         Names that the solution's cells bind: they are the answer's, whatever else binds them.
+    made : list of str
+        Names that only tests and locked cells bind: the answer is not asked for them.
+    earlier : list of (str, bool)
+        Tests that another judge has run, and whether they came to their ends: what they made is made again.
     builtins : list of str
         Names of Python's own that the answer was asked to bind.
     imports : list of str
         Statements, of other cells.
     files : dict of str to str
         Modules that were handed out, by their paths.
+    with_files : list of str
+        Cells of the instructor's that read files of the answer's.
     written : list of str
         Cells of the notebook that are no tests: what an answer says is the source of a function stands in there.
     """
@@ -125,18 +124,30 @@ class Judge:
         *,
         cells: list[str],
         answered: list[str],
+        made: list[str],
+        earlier: list[tuple[str, bool]],
         builtins: list[str],
         imports: list[str],
         files: dict[str, str],
+        with_files: list[str],
         written: list[str],
     ) -> None:
         sys.meta_path.insert(0, _HandedOut(files))
+        self._own_code = OwnCode(lambda loader: isinstance(loader, _HandedOut))
+        for source in [*cells, *files.values(), *(test for test, _ in earlier)]:
+            self._own_code.trust(source)
+        sys.addaudithook(self._own_code.hear)
         self._until, self.timed_out = 0.0, False
         self._frames = Frames(answers, self._may_wait, control)
-        self._answers = Answers(self._frames, self._known, brought.bring, written)
+        self._answers = Answers(self._frames, self._known, self._after_a_call, written)
+        self._brought, self._with_files, self._trying = brought, with_files, False
+        self._effects: Effects | None = None
         self._pending = [(number, source, bound(source)) for number, source in enumerate(cells)]
         self._imports = [(statement, changed(statement)) for statement in imports]
-        self._answered, self._builtins = set(answered), set(builtins)
+        self._answered, self._made, self._builtins = set(answered), set(made), set(builtins)
+        self._helpers: list[tuple[str, set[str]]] = []  # statements of earlier tests which did not get to them here
+        for source, ended in earlier:
+            self._remember(source, ended=ended)
         self._after = 0
         self._of_cells: set[str] = set()  # names that cells of the instructor's have bound here
         self._fetched: dict[str, Any] = {}
@@ -152,32 +163,42 @@ class Judge:
     def run(self, test: str, after: int, seconds: float, objects: dict[str, list[str]] | None) -> dict[str, Any]:
         """Run a test that comes after so many cells of the instructor's; `objects` of answers do what is noted here.
 
+        Without that, the answer is the solution: what the test does to its own process is looked at too.
+
         Returns
         -------
         dict
             ``status`` ("ok", "error", "timeout" or "gone": so is the answer's process), ``value`` (as `marks.mark` has
             it), ``outputs`` (as a notebook has them), ``opaque`` (kinds of objects that were not expected), ``objects``
-            (what was asked of such, see `remote_objects.Expected`), ``asked`` (how often the answer's process was).
+            (what was asked of such, see `remote_objects.Expected`), ``asked`` (how often the answer's process was),
+            ``needs`` (why it should share a process with the answer; may be empty), ``changed`` (kinds of what the
+            answer has changed in place), ``undone`` (names of locked cells whose values were among that),
+            ``with_files`` (cells that read files of the answer's).
         """
         self._until, self.timed_out, self._after = monotonic() + seconds, False, after
         self._shown.begin()
+        self._own_code.trust(test)
+        self._own_code.refused = ""
+        self._trying = objects is None
         run = TestRun(test, "<test>")
         error: BaseException | None = None
         try:
             with self._in_time(seconds), self._shown.all_streams():
                 self._begin(objects)
                 seed_all(zlib.crc32(test.encode()))
-                _testing.append(True)
                 asyncio.run(run.run(self._names))
                 self._shell.events.trigger("post_execute")
         except BaseException as problem:
             error = problem
-        _testing.clear()
         self._names.find = None
         self._until = monotonic() + _AGAIN  # a test that took too long tells the other side too that it is over
         with suppress(BaseException):
             self._answers.over()
+        changed = list(dict.fromkeys(type(thing).__name__ for thing, _, _ in self._answers.changed.values()))
+        undone = self._undo()
         error = run.error or error
+        if error is not None:
+            self._remember(test, ended=False)
         gone = isinstance(error, GoneError)
         reply: dict[str, Any] = {"status": "ok" if error is None else "gone" if gone else "error"}
         if self.timed_out or isinstance(error, _OutOfTimeError):
@@ -200,7 +221,9 @@ class Judge:
                     "traceback": [as_text(line) for line in lines if line],
                 }
             )
-        seen = {"opaque": list(self._answers.opaque), "asked": self._answers.asked}
+        needs = self._own_code.refused or (self._effects.noticed if self._effects else "")
+        seen = {"opaque": list(self._answers.opaque), "asked": self._answers.asked, "needs": needs}
+        seen |= {"changed": changed, "undone": undone, "with_files": self._with_files}
         return reply | {"outputs": self._shown.outputs, "objects": self._answers.expected.noted} | seen
 
     def _begin(self, objects: dict[str, list[str]] | None) -> None:
@@ -210,20 +233,45 @@ class Judge:
         for name in self._answered & self._names.keys():
             del self._names[name]
         self._names.find = self._find
+        self._brought.bring(deep=True)
         for cell in list(self._pending):
             number, source, names = cell
             if number < self._after and cell in self._pending and (names & self._names.keys() or defines_class(source)):
                 self._run_cell(*cell)
+        if self._trying:
+            self._effects = self._effects or Effects()
+            self._effects.begin()
         classes = [name for name in self._of_cells if self._known("__main__", name)]
         self._answers.begin([("__main__", name) for name in classes], objects)
+
+    def _after_a_call(self) -> None:
+        self._brought.bring()
+        if self._effects:
+            self._effects.look()
+
+    def _undo(self) -> list[str]:
+        """Make what locked cells have bound what it was before answers changed it; returns the names."""
+        left, self._answers.changed = [*self._answers.changed.values()], {}
+        undone: set[str] = set()
+        while left:
+            values = {name: self._names[name] for name in self._of_cells if dict.__contains__(self._names, name)}
+            held = {name: self._answers.reachable(value) for name, value in values.items()}
+            again = [one for one in left if any(id(one[0]) in ids for ids in held.values())]
+            if not again:
+                break
+            undone |= {name for name, ids in held.items() if any(id(one[0]) in ids for one in again)}
+            left = [one for one in left if not any(one is other for other in again)]
+            for thing, word, was in reversed(again):
+                self._answers.put_back(thing, word, was)
+        return sorted(undone)
 
     def _find(self, name: str) -> list[Any]:
         if name not in self._answered:
             for cell in [cell for cell in self._pending if cell[0] < self._after and name in cell[2]]:
                 self._run_cell(*cell)
-            if dict.__contains__(self._names, name) or self._imported(name):
+            if dict.__contains__(self._names, name) or self._imported(name) or self._helped(name):
                 return [dict.__getitem__(self._names, name)]
-        if hasattr(builtins, name) and name not in self._builtins:
+        if name in self._made - self._answered or (hasattr(builtins, name) and name not in self._builtins):
             return []
         found = self._answers.name(name)
         if found:
@@ -239,15 +287,32 @@ class Judge:
                     return True
         return False
 
+    def _remember(self, test: str, *, ended: bool) -> None:
+        """Keep what a later test needs of a test that did not come to its end here."""
+        self._helpers += helpers(test, self._answered, values=ended)
+
+    def _helped(self, name: str) -> bool:
+        """Whether an earlier test has a statement that makes a name, which is made now."""
+        for helper in [helper for helper in reversed(self._helpers) if name in helper[1]][:1]:
+            self._helpers.remove(helper)
+            run = self._run_quietly(helper[0], "<test>")
+            if run.error is not None:
+                raise run.error
+        return dict.__contains__(self._names, name)
+
     def _run_cell(self, number: int, source: str, names: set[str]) -> None:
         if number in self._running:
             return
         self._pending = [cell for cell in self._pending if cell[0] != number]
         self._running.append(number)
         try:
-            with self._shown.nothing():
-                run = TestRun(source, f"<cell {number}>")
-                _finish(run.run(self._names))
+            if source not in self._with_files:  # what it looks for and does not find, it makes itself
+                self._brought.hide()
+            run = self._run_quietly(source, f"<cell {number}>")
+            self._brought.bring(deep=True)
+            if run.error is not None and self._trying and source not in self._with_files:
+                run = self._run_quietly(source, f"<cell {number}>")
+                self._with_files += [] if run.error else [source]
         finally:
             self._running.remove(number)
         self._of_cells |= names
@@ -255,6 +320,12 @@ class Judge:
             dict.pop(self._names, name, None)
         if run.error is not None:
             raise run.error
+
+    def _run_quietly(self, source: str, filename: str) -> TestRun:
+        run = TestRun(source, filename)
+        with self._shown.nothing(), self._effects.accepted() if self._effects else nullcontext():
+            _finish(run.run(self._names))
+        return run
 
     def _known(self, module: str, name: str) -> type | None:
         found = dict.get(self._names, name) if module == "__main__" and name in self._of_cells else None

@@ -32,6 +32,12 @@ class Plan:
     objects : dict of str to dict
         By test, where objects of the solution's own came from, and what they were asked for: those of an answer do this
         and no more.
+    made : list of str
+        Names that only tests and locked cells bind: no answer is asked for them.
+    with_files : list of str
+        Locked cells that read files which answers write: all others run where tests run without these.
+    changing : list of str
+        Tests in which the solution changes in place what it is given.
     files : dict of str to str
         The assignment's own modules, by their paths: what tests import of these is what was handed out.
     """
@@ -40,8 +46,11 @@ class Plan:
     answered: list[str] = field(default_factory=list)
     builtins: list[str] = field(default_factory=list)
     imports: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    with_files: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     objects: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    changing: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, source: NotebookNode) -> Self:
@@ -50,8 +59,12 @@ class Plan:
         others = [cell for cell in cells if not is_test(cell)]
         answers = [cell for cell in others if cell.metadata.get("nbgrader", {}).get("solution")]
         stubs = [_SOLUTION.sub("", cell.source) for cell in others]
+        locked = {id(cell) for cell in locked_cells(source)}
+        theirs = [cell for cell in cells if is_test(cell) or id(cell) in locked]
+        unlocked = {name for cell in others if id(cell) not in locked for name in changed(cell.source)}
         plan = cls(
             answered=sorted({name for cell in answers for name in changed(cell.source) - imported(cell.source)}),
+            made=sorted({name for cell in theirs for name in changed(cell.source)} - unlocked),
             builtins=sorted(name for stub in stubs for name in changed(stub) if hasattr(builtins, name)),
             imports=list(dict.fromkeys(line for cell in others for line in imports(cell.source))),
         )

@@ -236,6 +236,8 @@ class _Reader(ast.NodeVisitor):
             self._say(f"puts together a special name, {text!r}", node)
         elif text.startswith("/proc") or "/proc/" in text:
             self._say("looks at the processes of the machine, in /proc", node)
+        elif re.search(r"home/(tests|given|private)\b|\.\./(tests|given|private)\b", text):
+            self._say("looks into folders of the grading, which are not its own", node)
         elif text == "TL_COURSE_STUDENT":
             self._say("changes or reads whose work it is, TL_COURSE_STUDENT", node)
 

@@ -22,7 +22,7 @@ from tl_course.grading.answering import MOST_RETURNED, VALUES, resolve
 from tl_course.grading.channel import Described, RefusedError, Returned, decode, named_kind
 from tl_course.grading.checks import ABOUT, RAISED, Raised
 from tl_course.grading.frames import Frames, GoneError
-from tl_course.grading.in_place import change, reachable
+from tl_course.grading.in_place import change, copied, reachable
 from tl_course.grading.remote_objects import Expected, Kept, RemoteObject, methods_for, read_ahead
 
 __all__ = ["Answers"]
@@ -66,6 +66,8 @@ class Answers:
         Kinds of objects that came where none was expected, in that order, and what others were asked for in vain.
     asked : int
         How often something was asked for, since a test began.
+    changed : dict
+        Things that answers have changed in place during a test, by id and kind of change: with what was there before.
     expected : Expected
         Where objects of the answer's may be asked for more than the plain values that they can be turned into: where
         a test expects plain values, a method of an answer's object would be told what the test compares it with.
@@ -92,11 +94,14 @@ class Answers:
         self._returned: dict[Any, Any] = {}
         self.opaque: dict[str, None] = {}
         self.asked, self._bytes = 0, 0
+        self.changed: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self._came_back: set[int] = set()  # ids of what answers gave back as they had got it
         self.expected = Expected({})
 
     def begin(self, classes: list[tuple[str, str]], expected: Mapping[str, list[str]] | None) -> None:
         """A test begins; instances of `classes` are made anew here, and others do what is `expected`."""
         self.opaque.clear()
+        self._came_back.clear()
         self._once.clear()
         self.expected = Expected(expected)
         self._functions.clear()
@@ -199,6 +204,8 @@ class Answers:
 
     def _again(self, tag: Any, value: Any) -> Any:
         """A list or the like that was returned before is the same again, with what is in it now."""
+        if id(value) in self._came_back:  # it is the test's own
+            return value
         before = self._returned.get(tag)
         if before is not None and type(before) is type(value):
             change(before, type(value).__name__, value)
@@ -268,7 +275,9 @@ class Answers:
         if isinstance(said, Returned):
             if said.message == -1:
                 return self._functions[said.place]
-            return self._given[said.message][said.place]
+            own = self._given[said.message][said.place]
+            self._came_back.add(id(own))
+            return own
         place, top = self._coming
         place = place if depth <= top else _part_of(place)
         acts = self.expected.at(place) and not said.about.get("class") and said.about.get("function") is not True
@@ -367,10 +376,26 @@ class Answers:
 
     def _change(self, changes: Any, may_change: set[int]) -> None:
         for thing, word, now in changes:
-            if id(thing) in may_change and word == "attributes" and self._is_record(thing):
+            if id(thing) not in may_change:
+                continue
+            if (key := (id(thing), str(word))) not in self.changed:
+                self.changed[key] = (thing, word, copied(thing, word))
+            if word == "attributes" and self._is_record(thing):
                 self._refresh(thing, {"state": now})
-            elif id(thing) in may_change:
+            else:
                 change(thing, word, now)
+
+    def put_back(self, thing: Any, word: str, was: Any) -> None:
+        """Undo one of those that were `changed`."""
+        if word == "attributes" and self._is_record(thing):
+            vars(thing).clear()
+            vars(thing).update(was)
+        elif word != "attributes":
+            change(thing, word, was)
+
+    def reachable(self, thing: Any) -> set[int]:
+        """The ids of a thing and of all that may be changed through it."""
+        return reachable([thing], self._is_record)
 
     def _is_record(self, thing: Any) -> bool:
         """Whether the other side knows the class of a thing, which is all in its attributes."""

@@ -137,6 +137,8 @@ class Sandbox:
         Whether tests run in those kernels.
     sockets : Path
         Where a kernel's connection file belongs, and where it is reached. Short, as a socket's address must be.
+    own : list of str or None
+        The instructor's files in `given`: all that lies where tests run, at first. None: all of them are.
     given : Path
         What lies here is copied to the kernel's working directory, afresh for each kernel.
     """
@@ -155,6 +157,7 @@ class Sandbox:
         self.protected: list[str] = []
         self.handed_out: list[str] = []
         self.guarded = True
+        self.own: list[str] | None = None
         self._cache, self._fill = cache, fill
         self._core = OwnCore() if isolation == "bwrap" else None
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
@@ -231,7 +234,7 @@ class Sandbox:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self.ask(start_tests=True, descriptors=[theirs.fileno()], **self._of_a_process())
+                self.ask(start_tests=True, own=self.own, descriptors=[theirs.fileno()], **self._of_a_process())
             except BaseException:
                 ours.close()
                 raise
