@@ -24,7 +24,6 @@ from tl_course.cli import main
 from tl_course.errors import GradingError, TLCourseWarning
 from tl_course.grading.marks import mark
 from tl_course.grading.notes import NOTES
-from tl_course.grading.reading import read_submission
 from tl_course.grading.sandbox import pick_isolation
 from tl_course.grading.similarity import alike
 from tl_course.grading.submissions import Rejected, examine, mend
@@ -217,15 +216,6 @@ def command(course: Path, *words: str) -> Done:
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
     return make_course(tmp_path / "course")
-
-
-def test_what_has_no_business_there_is_said_once_and_by_its_whole_name() -> None:
-    source = "import sys\nprint(sys._getframe())\nprint(sys._getframe().f_back)"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    assert read_submission(notebook, nbformat.v4.new_notebook()) == [
-        "cell 1: looks into other functions by sys._getframe (line 2).",
-        "cell 1: looks into other functions by f_back (line 3).",
-    ]
 
 
 @pytest.mark.slow

@@ -128,10 +128,14 @@ def test_pasted_images_are_found_by_any_spelling_and_one_that_is_lost_stops_noth
 
 
 def test_what_a_template_would_write_as_it_stands_is_plain() -> None:
-    size = {"image/png": {"width": "1 onerror=alert(1)", "height": 5}, "filenames": {"image/png": f"{EVIL}/x"}}
+    size = {
+        "image/png": {"width": "1 onerror=alert(1)", "height": 5},
+        "width": 99_999,
+        "filenames": {"image/png": f"{EVIL}/x"},
+    }
     cell = new_code_cell("x", metadata={"tags": ['"><script>', "ok"], "transient": {"remove_source": True}})
     cell.outputs = [
-        new_output("display_data", data={"image/png": PNG}, metadata=size | {"isolated": True}),
+        new_output("display_data", data={"image/png": PNG}, metadata=size | {"isolated": True, "width": 99_999}),
         new_output("stream", text="\x1b[31mred\x1b[0m \x1b[38mx\x1b]0;OWNED\x07\x1b[2J"),
         new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider()"}),
     ]
@@ -152,6 +156,10 @@ def test_what_takes_a_parser_for_ever_is_shown_as_it_was_typed(monkeypatch: pyte
     notebook, look, _ = cleaned(new_markdown_cell("![a](" * 20_000), deep)
     assert notebook.cells[0].source.startswith('<div class="tex2jax_ignore')
     assert "cannot be read" in look[0] and "nested too deeply" in look[1]
+    monkeypatch.setattr("tl_course.grading.sanitize._ALTOGETHER", 0.1)
+    monkeypatch.setattr("tl_course.grading.sanitize._LEAST", 0.05)
+    _, look, _ = cleaned(*(new_markdown_cell("[x](" * 1_500) for _ in range(3)), new_markdown_cell("*x*"))
+    assert len(look) > 1 and not [line for line in look if line.startswith("cell 4")]
 
 
 def test_the_instructors_own_text_is_not_touched() -> None:

@@ -23,12 +23,17 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed"),
 ]
 
-ONE_RIGHT = {"square_right": 2.0, "shout_right": 0.0, "why": None}
-FULL = {"square_right": 2.0, "shout_right": 4.0, "why": None}
+ONE_RIGHT = {"square_right": 2.0, "shout_right": 0.0, "shout_kept": 0.0, "why": None}
+FULL = {"square_right": 2.0, "shout_right": 4.0, "shout_kept": 9.0, "why": None}
+IMPORTS = "import copy, json, re\nimport pytest\nfrom fractions import Fraction"
 SETUP = (
-    "import math\nfrom tl_course.grading import NotYet, Question, Result, attempted\n"
-    "def loud(text):\n    return text.upper()"
+    "import math, helpers\nfrom functools import lru_cache\n"
+    "from tl_course.grading import NotYet, Question, Result, attempted\n"
+    "def loud(text):\n    return text.upper()\n"
+    "EXPECTED = {'herring': ['HERRING']}\nclass Config:\n    LAST = 'Z'\n"
+    "@lru_cache\ndef reference(text):\n    return helpers.loud(text)"
 )
+HELPERS = "def same(a, b):\n    return a == b\ndef loud(text):\n    return text.upper()\n"
 # Apart there is no function of the student's, but something that stands for it.
 BESIDE = "import types\nassert types.FunctionType({}.__code__, {{}})\n"
 SHOUT_TEST = BESIDE.format("shout") + (
@@ -39,6 +44,18 @@ SHOUT_TEST = BESIDE.format("shout") + (
     "if all(shout(word) == loud(word) for word in ('kipper', 'sprat')):\n    points += 1\n"
     "if round(sum([len(shout('gudgeon'))]), 1) == 7 and shout('gudgeon') == 'GUDGEON':\n    points += 1\n"
     "### END HIDDEN TESTS\npoints"
+)
+KEPT_TEST = BESIDE.format("shout") + (
+    "passed = []\nfor word in ('ant', 'bee'):\n    passed.append(shout(word) == word.upper())\n"
+    "points = float(sum(passed) / len(passed))\n### BEGIN HIDDEN TESTS\n"
+    "points += [shout('herring')] == EXPECTED['herring']\n"
+    "points += shout('tench')[0] <= Config.LAST\n"
+    "points += helpers.same(shout('pike'), 'PIKE')\n"
+    "points += reference('bream') == shout('bream')\n"
+    "with open('expected.json') as file:\n    points += json.load(file)['eel'] == shout('eel')\n"
+    "points += bool(re.fullmatch('[A-Z]+', shout('roach')))\n"
+    "points += Fraction(sum(map(str.isupper, shout('perch'))), 5) == Fraction(1)\n"
+    "points += sum(map(str.isupper, shout('dace'))) == pytest.approx(4)\n### END HIDDEN TESTS\npoints"
 )
 SPOOF = """def shout(text):
     import time
@@ -179,6 +196,36 @@ UNDONE = {
         "    Result('right', text[::-1]).points(1)\n    return text",
         "",
     ),
+    "names that a cell imports": (
+        "class re:\n    fullmatch = staticmethod(lambda *a: True)\nclass json:\n"
+        "    load = staticmethod(lambda f: {'eel': 'eel'})\nclass pytest:\n    approx = staticmethod(lambda x: 0)",
+        "",
+    ),
+    "what was handed out": (
+        "EXPECTED['herring'][0] = 'herring'\nConfig.LAST = 'z'\nvars(helpers).update(same=lambda *a: True)\n"
+        "keep = helpers.loud\nvars(helpers).update(loud=lambda text: text)\nreference('bream')\n"
+        "vars(helpers).update(loud=keep)\nwith open('expected.json', 'w') as f:\n    f.write('{\"eel\": \"eel\"}')\n"
+        "import importlib\nwith open('helpers.py', 'w') as f:\n    f.write('def same(a, b):\\n    return True')\n"
+        "importlib.reload(helpers)",
+        "helpers.same, the file helpers.py, the file expected.json, EXPECTED, Config.LAST",
+    ),
+    "what libraries hold": (
+        "re._cache[str, '[A-Z]+', 0] = re.compile('.*')\nfor name in ('_numerator', '_denominator'):\n"
+        "    type.__setattr__(Fraction, name, property(lambda s: 1, lambda s, v: None))\n"
+        "Kind = type(pytest.approx(1))\nKind.DEFAULT_ABSOLUTE_TOLERANCE = 9.0\n"
+        "json._default_decoder.decode = lambda text: {'eel': 'eel'}",
+        "DEFAULT_ABSOLUTE_TOLERANCE, fractions.Fraction._numerator, json._default_decoder.decode",
+    ),
+    "a list of a test's": (
+        "def wrong(text):\n    try:\n        passed.extend([True] * 500)\n    except NameError:\n        pass\n"
+        "    return text",
+        "uses 'passed', which only tests bind",
+    ),
+    "text that agrees by its methods": (
+        "class S(str):\n    def upper(self): return self\n    def startswith(self, *a): return True\n"
+        "def wrong(text):\n    return S(text)",
+        "that is a kind of str",
+    ),
     "looks the tests up": (
         "import linecache\nkernel = get_ipython().kernel\nwords = ['gud' + 'geon', 'kip' + 'per']\n"
         "def look():\n    places = [vars(kernel), vars(type(kernel)), kernel.get_parent('shell')]\n"
@@ -194,11 +241,6 @@ REFUSED = {
         "    def __str__(self): return self\n    __hash__ = str.__hash__\ndef wrong(text):\n    return S(text)",
         "The class S of the submission decides itself",
     ),
-    "text that agrees by its methods": (
-        "class S(str):\n    def upper(self): return self\n    def startswith(self, *a): return True\n"
-        "def wrong(text):\n    return S(text)",
-        "The class S of the submission decides itself what tests find, by startswith",
-    ),
     "a class made when it is called": (
         "def wrong(text):\n    class S(str):\n        def __eq__(self, other): return True\n"
         "        __hash__ = str.__hash__\n    return S(text)",
@@ -211,6 +253,15 @@ REFUSED = {
         "threading.Thread(target=go, daemon=True).start()",
         "cannot be ended",
     ),
+}
+# What cannot be undone, as a call does it and leaves no trace: a person is told.
+TOLD = {
+    "what a dict holds, when it is called": (
+        "def wrong(text):\n    EXPECTED['herring'][0] = 'herring'\n    return text",
+        "changes EXPECTED['herring'][0], which is none of its own",
+    ),
+    "a sum that is too long to be read": ("x = 1" + "+1" * 300_000, "is no Python and could not be run"),
+    "signs without end": (f"x = {'-' * 60_000}1", "is no Python and could not be run"),
 }
 HONEST = {
     "nothing else": "",
@@ -227,6 +278,11 @@ HONEST = {
     "logging.basicConfig(level=logging.INFO)\nlogging.captureWarnings(True)\ngc.collect()\n"
     "from PIL import ImageFile\nImageFile.LOAD_TRUNCATED_IMAGES = True\n"
     "get_ipython().run_line_magic('matplotlib', 'inline')\nget_ipython().ast_node_interactivity = 'all'",
+    "names that cells import": "json = {'a': 1}\nre = 5\ncopy = lambda x: x",
+    "classes that compare themselves": "import heapq\nclass Card:\n    def __init__(self, rank): self.rank = rank\n"
+    "    def __lt__(self, other): return self.rank < other.rank\n"
+    "    def __eq__(self, other): return self.rank == other.rank\n    def __len__(self): return self.rank\n"
+    "heap = [Card(2), Card(1)]\nheapq.heapify(heap)\nsorted(heap)[0] == Card(1)",
     "a large figure": "import matplotlib.pyplot as plt, numpy as np\n"
     "fig, ax = plt.subplots(figsize=(16, 12), dpi=200)\nax.imshow(np.random.rand(90, 120))\nplt.show()",
     "learning": "from sklearn.ensemble import RandomForestClassifier\n"
@@ -243,18 +299,25 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     notebook = source_notebook()
     about = {"schema_version": 3, "locked": True, "grade": False, "solution": False, "task": False, "grade_id": "setup"}
     notebook.cells[1] = new_code_cell(SETUP, metadata={"nbgrader": about})
+    cells = [(IMPORTS, {}), (KEPT_TEST, about | {"grade_id": "shout_kept", "grade": True, "points": 9})]
+    imports, kept = (new_code_cell(code, metadata={"nbgrader": of} if of else {}) for code, of in cells)
     square, shout = (notebook.cells[cell_of(notebook, name)] for name in ("square_right", "shout_right"))
     square.source = BESIDE.format("square") + square.source
     shout.source, shout.metadata.nbgrader["points"] = SHOUT_TEST, 4
+    notebook.cells.insert(cell_of(notebook, "shout_right") + 1, kept)
+    notebook.cells.insert(1, imports)
     (course / "source" / "demo").mkdir(parents=True)
+    (course / "source" / "demo" / "helpers.py").write_text(HELPERS)
+    (course / "source" / "demo" / "expected.json").write_text('{"eel": "EEL"}')
     nbformat.write(notebook, course / "source" / "demo" / "demo.ipynb")
     (course / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'demo'\n")
     assign("demo", course=course)
-    for name, (code, _) in {**UNDONE, **REFUSED}.items():
+    for name, (code, _) in {**UNDONE, **REFUSED, **TOLD}.items():
         wrong = "shout = wrong" if "def wrong" in code else "def shout(text):\n    return text"
         hand_in(course, name, _with(course, code, shout=wrong))
     for name, code in HONEST.items():
-        hand_in(course, name, _with(course, code, shout=SHOUT))
+        folder = hand_in(course, name, _with(course, code, shout=SHOUT))
+        (folder / f"{'x' * 250}.html").write_text("as long as a name can be")
     hand_in(course, "broken", _with(course, "", shout=BROKEN))
     hand_in(course, "returns", _with(course, "", shout="x = 1\nreturn x"))
     hand_in(course, "raises", _with(course, "", shout="def shout(text):\n    return text.uper()"))
@@ -279,14 +342,19 @@ def _with(course: Path, code: str, **answers: str) -> Any:
 def test_what_an_answer_changes_is_undone(name: str, graded: tuple[Path, dict[str, Any]]) -> None:
     submission = graded[1][name]
     assert submission["marks"] == ONE_RIGHT
-    assert UNDONE[name][1] in " ".join(submission["look"])
+    assert [word for word in UNDONE[name][1].split(", ") if word not in " ".join(submission["look"])] == []
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_where_it_cannot_be_undone_a_person_is_asked(name: str, graded: tuple[Path, dict[str, Any]]) -> None:
     submission = graded[1][name]
-    assert submission["marks"] == ONE_RIGHT | {"shout_right": None}
+    assert submission["marks"] in (ONE_RIGHT | {"shout_right": None, "shout_kept": kept} for kept in (None, 0.0))
     assert REFUSED[name][1] in " ".join(submission["look"])
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_leaves_no_trace_is_told(name: str, graded: tuple[Path, dict[str, Any]]) -> None:
+    assert TOLD[name][1] in " ".join(graded[1][name]["look"])
 
 
 @pytest.mark.parametrize("name", HONEST)

@@ -70,7 +70,8 @@ def autograde(
     notebooks = _by_hook(bundle, student, notebooks, into)
     for name, submitted in notebooks.items():
         notebook = bundle.complete(submitted, name)
-        report["look"] += read_submission(notebook, bundle.released[name], {file: into / file for file in files})
+        brought, own = {file: into / file for file in files}, [path.as_posix() for path in bundle.files]
+        report["look"] += read_submission(notebook, bundle.released[name], brought, plan=plans.get(name), given=own)
         _give_files(sandbox.given, into)
         sandbox.own = [path.as_posix() for path in bundle.files]
         report["look"] += run_notebook(notebook, sandbox, plans.get(name))

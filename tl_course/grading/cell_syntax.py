@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-__all__ = ["assigned", "bound", "changed", "defines_class", "helpers", "imported", "imports", "read"]
+__all__ = ["assigned", "bound", "changed", "defines_class", "helpers", "imported", "imports", "read", "touched"]
 
 
 def bound(source: str) -> set[str]:
@@ -54,7 +54,7 @@ def read(source: str) -> set[str]:
     """Names that a cell reads, also in functions of its own, where they are not names of the function's."""
     try:
         table = symtable.symtable(ast.unparse(_tree(source)), "<cell>", "exec")
-    except SyntaxError:  # such as return outside of a function
+    except (SyntaxError, RecursionError, MemoryError):  # such as return outside of a function
         return set()
     names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
     left = table.get_children()
@@ -98,6 +98,22 @@ def _read_at_once(statement: ast.stmt) -> set[str]:
     return names
 
 
+def touched(source: str) -> set[str]:
+    """Names whose value a cell may change in place, also from within functions."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(source)):
+        if isinstance(node, ast.Call):
+            parts = [*node.args, *(word.value for word in node.keywords)]
+            names |= {_root(part) for part in parts}
+            if isinstance(node.func, ast.Attribute):
+                names.add(_root(node.func))
+        elif isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            names.add(_root(node))
+        elif isinstance(node, ast.AugAssign | ast.Assign | ast.AnnAssign) and node.value is not None:
+            names |= {_root(node.value)} | ({_root(node.target)} if isinstance(node, ast.AugAssign) else set())
+    return names - {""}
+
+
 def defines_class(source: str) -> bool:
     """Whether a cell makes a class."""
     return any(isinstance(node, ast.ClassDef) for node in _top_level(source))
@@ -106,10 +122,10 @@ def defines_class(source: str) -> bool:
 def _tree(source: str) -> ast.Module:
     try:
         return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         try:  # magics
             return ast.parse(TransformerManager().transform_cell(source))
-        except (SyntaxError, ValueError, RecursionError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.Module([], [])
 
 

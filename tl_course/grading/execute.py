@@ -95,10 +95,17 @@ def run_notebook(
                 done += 1
         finally:
             restored |= client.restored
-    restored = {name: None for name in restored if not name.startswith(_STATEFUL)}
-    if restored:
-        said.append(f"Replaced by the submission, and put back before the next cell ran: {', '.join(restored)}.")
-    return said
+    return said + _replaced(list(restored), plan, trying=trying)
+
+
+def _replaced(names: list[str], plan: Plan | None, *, trying: bool) -> list[str]:
+    """What is to be said of what was put back; what the solution changes itself, anybody may."""
+    names = [name for name in names if not name.startswith(_STATEFUL)]
+    if plan is not None and trying:
+        plan.touched = sorted({*plan.touched, *names})
+    if plan is not None:
+        names = [name for name in names if name not in plan.touched]
+    return [f"Replaced by the submission, and put back before the next cell ran: {', '.join(names)}."] if names else []
 
 
 def _called(cell: NotebookNode, place: int) -> str:
@@ -112,6 +119,7 @@ def _prepare(sandbox: Sandbox, cells: list[NotebookNode], plan: Plan | None, *, 
     sandbox.protected = [sha256(cell.source.encode()).hexdigest() for cell in locked]
     sandbox.handed_out = plan.handed_out() if plan else []
     sandbox.guarded = plan is None or trying or bool(plan.guarded)
+    sandbox.relied_on = (plan.relied_on() | {"trying": ["yes"] * trying}) if plan else {}
 
 
 def _made_ready(notebook: NotebookNode) -> list[NotebookNode]:

@@ -259,6 +259,7 @@ class _Server:
 
         GuardedKernel.protected, GuardedKernel.channel = request.get("protected", []), channel
         GuardedKernel.handed_out, GuardedKernel.guarded = request.get("handed_out", []), request.get("guarded", True)
+        GuardedKernel.relied_on = request.get("relied_on", {})
         file = self.private / "connection.json"
         file.write_text(json.dumps(request["start"] | {"transport": "ipc", "ip": str(self.private / "k")}))
         # Its debugger would break doctest, where that is imported already.
@@ -346,9 +347,11 @@ def _shut() -> None:
 def _memory_of_others(much: int) -> int:
     """Bytes that all other processes take; what several share after a fork is counted once, if it matters."""
     others = [path for path in Path("/proc").iterdir() if path.name.isdigit() and int(path.name) != os.getpid()]
-    roughly = sum(_sizes(path / "status", "RssAnon:", "RssShmem:") for path in others)
-    return (
-        sum(_sizes(path / "smaps_rollup", "Pss_Anon:", "Pss_Shmem:") for path in others) if roughly > much else roughly
+    roughly = sum(_sizes(path / "status", "RssAnon:", "RssShmem:", "VmPTE:") for path in others)
+    if roughly <= much:
+        return roughly
+    return sum(
+        _sizes(path / "smaps_rollup", "Pss_Anon:", "Pss_Shmem:") + _sizes(path / "status", "VmPTE:") for path in others
     )
 
 

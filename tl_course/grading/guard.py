@@ -11,7 +11,8 @@ import random
 import socket
 import sys
 import zlib
-from contextlib import suppress
+from collections.abc import Collection, Iterable
+from contextlib import nullcontext, suppress
 from hashlib import sha256
 from types import FrameType
 from typing import Any, ClassVar
@@ -22,7 +23,9 @@ from IPython.core.error import StdinNotImplementedError
 from tl_course.grading import checks
 from tl_course.grading.answering import answer_calls
 from tl_course.grading.cell_syntax import assigned, read
+from tl_course.grading.deciding import Deciding
 from tl_course.grading.guarded_test import TestNames, TestRun, is_helper, reply_error, value_for_reply
+from tl_course.grading.handed_out_files import HandedOutFiles
 from tl_course.grading.library_code import is_in_a_library
 from tl_course.grading.notes import ANSWER_CALLS, NO_INPUT, NONCE, REFUSED, RESTORED, TOLD, VALUE
 from tl_course.grading.process_state import ProcessState
@@ -49,6 +52,10 @@ class GuardedKernel(IPythonKernel):
         SHA-256 of the instructor's cells that are no tests: what they bind, tests find as they have bound it.
     handed_out : list of str
         Names that the cells which students got bind: there a name of `builtins` is no shadow.
+    relied_on : dict
+        ``imports`` (statements of the notebook's cells), ``read`` (names that those cells read, which an answer may
+        therefore take from a test), ``touched`` (names whose value the solution may change in place), ``files``
+        (that were handed out).
     """
 
     snapshot: Snapshot
@@ -56,6 +63,7 @@ class GuardedKernel(IPythonKernel):
     channel: ClassVar[socket.socket]
     protected: ClassVar[list[str]] = []
     handed_out: ClassVar[list[str]] = []
+    relied_on: ClassVar[dict[str, list[str]]] = {}
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
@@ -115,6 +123,13 @@ class GuardedKernel(IPythonKernel):
         builtin = dict(vars(builtins)) | {"get_ipython": self.shell.get_ipython}
         self._names = TestNames(self.shell.user_ns, builtin=builtin, allowed=self.handed_out)
         self._locked: set[str] = set()  # names that the instructor's cells bind, tests aside
+        self._files = HandedOutFiles(self.relied_on.get("files", ()) if self.guarded else ())
+        if self.guarded:
+            self._names.imported = _imported(self.relied_on.get("imports", ()), but_for=self.handed_out)
+            self.snapshot.add_modules()
+            self.snapshot.contents.only_tells = bool(self.relied_on.get("trying"))
+            self.snapshot.contents.touched = frozenset(self.relied_on.get("touched", ()))
+            self._deciding = Deciding(self.snapshot.classes, self.handed_out, self._names)
 
     async def _run(self, source: str, *, is_test: bool) -> tuple[dict[str, Any], dict[str, Any]]:
         """Run a cell of the instructor's; the content of the reply, and what else is to be known."""
@@ -130,17 +145,23 @@ class GuardedKernel(IPythonKernel):
             run.keep_lines()
         self._say_what_was_rebound(source)
         self._told, checks.tell = [], self._teller(filename)
-        with self._state.usual_settings():
+        watching = is_test and self.guarded
+        self._names.shared = frozenset(self.relied_on.get("read", ())) if watching else None
+        with self._state.usual_settings(), self._deciding.watched() if watching else nullcontext():
             await run.run(self._names)
+        self._names.share()
         checks.tell = None
         for name, value in self._names.own().items() if self.guarded else ():
-            self.snapshot.add(name, value)
+            self.snapshot.add(name, value, contents=not is_test and name not in self.relied_on.get("touched", ()))
+        if watching:
+            self._restored += [*self._files.restore(), *self.snapshot.restore()]  # nothing may come after the last test
+            self.snapshot.contents.keep_caches()
         if not is_test:
             self._locked |= assigned(source) | self._names.own().keys()
             self.shell.execution_count += 1
         self._show(run.value if not is_test else None)
-        if is_test and (refused := self.snapshot.judges_itself(self.handed_out)):
-            return base, {REFUSED: refused, RESTORED: self._restored}
+        if watching and self._deciding.refused:
+            return base, {REFUSED: self._deciding.refused, RESTORED: self._restored}
         about: dict[str, Any] = {RESTORED: self._restored, TOLD: self._told}
         if run.error is None:
             return base, about | {VALUE: value_for_reply(run.value)}
@@ -153,11 +174,12 @@ class GuardedKernel(IPythonKernel):
         """Put back what a test relies on; why it may not run where that is not possible."""
         assert self._state is not None
         found, refused = self._state.restore()
-        self._restored += found + self.snapshot.restore()
+        self._restored += found + [*self._files.restore(), *self.snapshot.restore()]
         if self._student is not None and os.environ.get(GRADED_STUDENT) != self._student:
             os.environ[GRADED_STUDENT] = self._student
             self._restored.append(GRADED_STUDENT)
-        return refused or self.snapshot.judges_itself(self.handed_out)
+        self.snapshot.contents.clear_caches()
+        return refused
 
     def _restore_kernel(self) -> list[str]:
         """What decides that this code here answers a request: methods put on the kernel, its shell, its session."""
@@ -236,6 +258,15 @@ class GuardedKernel(IPythonKernel):
 def _callable_attributes(owner: Any) -> dict[str, Any]:
     """What stands on an object itself in place of a method of its class."""
     return {name: value for name, value in vars(owner).items() if callable(getattr(type(owner), name, None))}
+
+
+def _imported(statements: Iterable[str], *, but_for: Collection[str]) -> dict[str, Any]:
+    """What the notebook's cells import, but for names that answers bind."""
+    names: dict[str, Any] = {}
+    for statement in sorted(statements, key=lambda one: not one.endswith("*")):  # a star gives way to a name
+        with suppress(Exception):
+            exec(statement, names)
+    return {name: value for name, value in names.items() if not name.startswith("__") and name not in but_for}
 
 
 def seed_all(seed: int) -> None:

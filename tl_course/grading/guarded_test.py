@@ -30,6 +30,13 @@ class TestNames(dict[str, Any]):
 
     What they bind or delete, the student's names have or lack too, so that an answer which reads a global finds it; but
     what an answer makes of a name there does not come back. Names of builtins are read from there only where `allowed`.
+
+    Attributes
+    ----------
+    imported : dict
+        What the notebook's cells import, imported by trusted code: the student's names do not stand for it.
+    shared : frozenset of str or None
+        While a test runs, the student has only these of the names that it binds; the others once it has run.
     """
 
     __test__ = False  # no class of pytest's
@@ -39,15 +46,31 @@ class TestNames(dict[str, Any]):
         self._theirs = theirs
         self._hidden = frozenset(builtin) - frozenset(allowed)
         self._plain: set[str] = set()
+        self.imported: dict[str, Any] = {}
+        self.shared: frozenset[str] | None = None
+        self._later: set[str] = set()
 
     def __missing__(self, name: str) -> Any:
+        if name in self.imported:
+            return self.imported[name]
         if name in self._hidden:
             raise KeyError(name)
         return self._theirs[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         super().__setitem__(name, value)
-        self._theirs[name] = value
+        if self.shared is None or name in self.shared:
+            self._theirs[name] = value
+        else:
+            self._later.add(name)
+
+    def share(self) -> None:
+        """Let the student have the names that a test has bound."""
+        for name in self._later:
+            if super().__contains__(name):
+                self._theirs[name] = super().__getitem__(name)
+        self._later.clear()
+        self.shared = None
 
     def __delitem__(self, name: str) -> None:
         there = super().pop(name, _ABSENT) is not _ABSENT
@@ -57,7 +80,9 @@ class TestNames(dict[str, Any]):
             del self._theirs[name]
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or (name not in self._hidden and name in self._theirs)
+        if super().__contains__(name) or name in self.imported:
+            return True
+        return name not in self._hidden and name in self._theirs
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())

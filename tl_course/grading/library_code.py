@@ -16,6 +16,7 @@ __all__ = [
     "is_class_of_a_library",
     "is_found_where_it_says",
     "is_in_a_library",
+    "is_installed",
     "is_put_there_by_a_library",
     "is_same_code",
     "names_of_class",
@@ -111,7 +112,7 @@ def is_found_where_it_says(name: str, value: Any) -> bool:
     if isinstance(value, ModuleType):
         return sys.modules.get(value.__name__) is value
     module = sys.modules.get(str(getattr(value, "__module__", None)))
-    return module is not None and vars(module).get(name) is value and _is_installed(module)
+    return module is not None and vars(module).get(name) is value and is_installed(module)
 
 
 def is_class_of_a_library(kind: type) -> bool:
@@ -119,12 +120,13 @@ def is_class_of_a_library(kind: type) -> bool:
     if kind.__module__ == "__main__":
         return False
     module = sys.modules.get(str(kind.__module__))
-    if module is not None and _is_installed(module):
+    if module is not None and is_installed(module):
         return True
     codes = [code_of(member) for member in names_of_class(kind).values()]
     return all(code is None or is_in_a_library(code) for code in codes)
 
 
-def _is_installed(module: ModuleType) -> bool:
+def is_installed(module: ModuleType) -> bool:
+    """Whether a module is of an installed library, or of Python itself."""
     file = getattr(module, "__file__", None)
     return file is None or str(file).startswith(_LIBRARIES)

@@ -7,7 +7,7 @@ from typing import Self
 
 from nbformat import NotebookNode
 
-from tl_course.grading.cell_syntax import bound, changed, imported, imports, read
+from tl_course.grading.cell_syntax import bound, changed, imported, imports, read, touched
 from tl_course.grading.marks import is_test
 
 __all__ = ["Plan", "locked_cells", "name_of"]
@@ -40,6 +40,12 @@ class Plan:
         Tests in which the solution changes in place what it is given.
     files : dict of str to str
         The assignment's own modules, by their paths: what tests import of these is what was handed out.
+    read : list of str
+        Names that cells which are no tests read: an answer may take them from a test that runs in its process.
+    touched : list of str
+        Names whose value the solution may change in place: they are not put back.
+    unchanged : list of str
+        Files that were handed out and that are the same after the solution has run, by their paths.
     """
 
     guarded: dict[str, str] = field(default_factory=dict)
@@ -51,6 +57,9 @@ class Plan:
     files: dict[str, str] = field(default_factory=dict)
     objects: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     changing: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    touched: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, source: NotebookNode) -> Self:
@@ -67,6 +76,8 @@ class Plan:
             made=sorted({name for cell in theirs for name in changed(cell.source)} - unlocked),
             builtins=sorted(name for stub in stubs for name in changed(stub) if hasattr(builtins, name)),
             imports=list(dict.fromkeys(line for cell in others for line in imports(cell.source))),
+            read=sorted({name for cell in others for name in read(cell.source)}),
+            touched=sorted({name for cell in others if id(cell) not in locked for name in touched(cell.source)}),
         )
         elsewhere = {name for cell in others for name in bound(cell.source)} | {*vars(builtins)}
         for number, cell in enumerate(cells):
@@ -81,6 +92,10 @@ class Plan:
     def handed_out(self) -> list[str]:
         """Names that an answer is asked to bind; those of Python's own only where the handed out cells bind them."""
         return sorted({name for name in self.answered if not hasattr(builtins, name)} | {*self.builtins})
+
+    def relied_on(self) -> dict[str, list[str]]:
+        """What the process has to know that answers and tests share."""
+        return {"imports": self.imports, "read": self.read, "touched": self.touched, "files": self.unchanged}
 
     def complete(self, source: NotebookNode) -> None:
         """Names that tests share keep them together: of two, either both are guarded or neither is."""

@@ -51,6 +51,8 @@ class ProcessState:
         """Put back what can be; returns what was, and why no test may run where something could not."""
         found = [*self._restore_tracing(), *self._restore_signals(), *self._restore_hooks(), *_cancelled_tasks()]
         ended, refused = self._end_threads()
+        if _usual_decimals() is not None:
+            found.append("decimal.getcontext()")
         return found + ended, refused
 
     def _restore_tracing(self) -> Iterator[str]:
@@ -137,9 +139,12 @@ class ProcessState:
         """While a test runs, warnings and NumPy's errors and printing are as they were; then the submission's again."""
         filters = list(warnings.filters)
         with ExitStack() as stack:
+            if (context := _usual_decimals()) is not None:
+                stack.enter_context(sys.modules["decimal"].localcontext(context))
             numpy: Any = sys.modules.get("numpy")
             if numpy is not None:
-                stack.enter_context(numpy.errstate(divide="warn", over="warn", under="ignore", invalid="warn"))
+                usual = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn", "call": None}
+                stack.enter_context(numpy.errstate(**usual))
                 printing = {"precision": 8, "threshold": 1000, "edgeitems": 3, "suppress": False, "formatter": None}
                 stack.enter_context(numpy.printoptions(**printing))
             _set_filters(self._filters)
@@ -147,6 +152,20 @@ class ProcessState:
                 yield
             finally:
                 _set_filters(filters)
+
+
+def _usual_decimals() -> Any:
+    """The context of decimal numbers that a test expects, where it is another one; more digits may stay."""
+    decimal: Any = sys.modules.get("decimal")
+    if decimal is None:
+        return None
+    now = decimal.getcontext()
+    usual = decimal.Context(
+        prec=max(28, now.prec), rounding=decimal.ROUND_HALF_EVEN, Emin=-999999, Emax=999999, capitals=1, clamp=0,
+        flags=[], traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+    )  # fmt: skip
+    parts = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
+    return None if all(_getattr(now, part) == _getattr(usual, part) for part in parts) else usual
 
 
 def _set_filters(filters: list[Any]) -> None:

@@ -7,7 +7,7 @@ it finds is no proof and costs no mark; it is a reason for a person to look.
 import ast
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,8 @@ from nbformat import NotebookNode
 
 from tl_course.grading.cell_syntax import assigned
 from tl_course.grading.marks import is_test
+from tl_course.grading.plan import Plan, locked_cells
+from tl_course.grading.reading_guarded import Shared, read_strictly
 from tl_course.grading.reading_words import (
     ALONE,
     ATTRIBUTES,
@@ -45,7 +47,12 @@ class _Known(NamedTuple):
 
 
 def read_submission(
-    notebook: NotebookNode, release: NotebookNode, files: Mapping[str, Path] | None = None
+    notebook: NotebookNode,
+    release: NotebookNode,
+    files: Mapping[str, Path] | None = None,
+    *,
+    plan: Plan | None = None,
+    given: Iterable[str] = (),
 ) -> list[str]:
     """What a person should look at in a submission, a sentence each, and which of its cells are no Python.
 
@@ -57,6 +64,10 @@ def read_submission(
         What was handed out: whatever its cells use themselves is not worth a sentence.
     files : dict of str to Path, optional
         What was handed in beside it, by name. Modules among them are read too.
+    plan : Plan, optional
+        Where it has tests that run in the answer's process, all that goes beyond what homework needs is told.
+    given : iterable of str
+        Names of files that were handed out.
     """
     known = _known(notebook, release)
     usual = {what for cell in release.cells if cell.cell_type == "code" for what, _ in _found(cell.source, known)}
@@ -74,14 +85,54 @@ def read_submission(
         for what, line in _found(source, known):
             if what not in usual:
                 said.setdefault(f"{where}: {what}{line}")
+    if plan is not None and plan.guarded:
+        for where, what, number in _strictly(sources, release, known, plan, given):
+            if not any(sentence.startswith(f"{where}: ") and f"(line {number})" in sentence for sentence in said):
+                said.setdefault(f"{where}: {what} (line {number}).")
     return list(said)
+
+
+def _strictly(
+    sources: Mapping[str, str], release: NotebookNode, known: _Known, plan: Plan, given: Iterable[str]
+) -> Iterator[tuple[str, str, int]]:
+    trees: dict[str, ast.Module] = {}
+    for where, source in sources.items():
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            trees[where] = _unfolded(_parsed(source))
+    released = {cell.source for cell in release.cells}
+    plain = {where: tree for where, tree in trees.items() if sources[where] not in released}
+    locked = {name for cell in locked_cells(release) for name in assigned(cell.source)}
+    locked -= {*plan.touched, *plan.answered}
+    aliases = {name: path for tree in trees.values() for name, path in _aliases(tree).items()}
+    aliases |= {name: path for cell in locked_cells(release) for name, path in _aliases(_parsed(cell.source)).items()}
+    names = [name.rpartition("/")[2] for name in given]
+    shared = Shared(aliases, locked - aliases.keys(), known.of_tests, names, plan.handed_out())
+    yield from read_strictly(plain, shared)
+
+
+def _unfolded(tree: ast.Module) -> ast.Module:
+    """With the code that magics and `exec` are given as a text, as if it stood there."""
+    inner: list[ast.stmt] = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        for argument in node.args if called in ("exec", "eval", "run_cell_magic", "run_line_magic") else ():
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                    inner += _parsed(argument.value).body
+                    for part in (part for one in inner for part in ast.walk(one) if hasattr(part, "lineno")):
+                        part.lineno = node.lineno
+    if inner:
+        tree.body += _unfolded(ast.Module(inner, [])).body
+    return tree
 
 
 def _known(notebook: NotebookNode, release: NotebookNode) -> _Known:
     aliases: dict[str, str] = {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            with suppress(SyntaxError):
+            with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
                 aliases |= _aliases(_parsed(cell.source))
     code = [cell for cell in release.cells if cell.cell_type == "code"]
     handed_out = {name for cell in code if not is_test(cell) for name in assigned(cell.source)}
@@ -310,7 +361,9 @@ class _Reader(ast.NodeVisitor):
             plain = any(self._dotted(base).rpartition(".")[2] in PLAIN for base in node.bases)
             for member in node.body:
                 for name, value in _members(member):
-                    if name in DECIDING - {"__hash__"} and (plain or _gives_one_answer(value)):
+                    if name in DECIDING - ({"__hash__"} if plain else {"__hash__", "__len__"}) and (
+                        plain or _gives_one_answer(value)
+                    ):
                         self._say(f"has a class, {node.name}, that decides itself what it equals, by {name}", member)
                     elif name == "__module__":
                         self._say(f"has a class, {node.name}, that says it is of another module", member)

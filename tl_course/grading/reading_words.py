@@ -1,18 +1,15 @@
 """What has no business in homework, by its name in Python, and what is said of it: see `tl_course.grading.reading`."""
 
 __all__ = [
-    "ALONE",
-    "ATTRIBUTES",
-    "DECIDING",
-    "FINE",
-    "FUNCTIONS",
-    "MAGICS_WITH_PYTHON",
-    "MODULES",
-    "PLAIN",
-    "SETTINGS",
-    "SPECIAL",
-    "USUAL_NAMES",
-]
+    "ALLOWED_MODULES", "ALLOWED_OF_MODULES", "ALONE", "ATTRIBUTES", "DECIDING", "FINE", "FUNCTIONS", "INNER_MODULES",
+    "MAGICS_WITH_PYTHON", "MODULES", "MUTATING", "PLAIN", "REACHING", "SETTINGS", "SET_BY_HOMEWORK", "SPECIAL",
+    "SPECIAL_ATTRIBUTES", "UNPICKLING", "USUAL_NAMES",
+]  # fmt: skip
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 MODULES = {
     "gc": "looks through memory by gc",
@@ -81,6 +78,11 @@ FUNCTIONS = {
     "pickle.loads": "makes objects of bytes by pickle",
     "pytest.approx": "answers with pytest.approx, which equals many numbers",
     "operator.attrgetter": "reads attributes by operator.attrgetter",
+    "traceback.walk_stack": "looks into other functions by traceback.walk_stack",
+    "traceback.walk_tb": "looks into other functions by traceback.walk_tb",
+    "traceback.extract_stack": "looks into other functions by traceback.extract_stack",
+    "numpy.lib.stride_tricks.as_strided": "reads and writes memory by as_strided",
+    "numpy.ctypeslib": "changes memory by ctypes",
 }
 ATTRIBUTES = {
     name: what
@@ -128,3 +130,70 @@ USUAL_NAMES = frozenset(
 )
 MAGICS_WITH_PYTHON = frozenset({"time", "timeit", "capture", "prun", "python", "python3", "pypy", "memit"})
 SETTINGS = ("pandas.options", "torch.backends", "matplotlib.rcParams", "sys.stdout", "sys.stderr", "sys.path")
+
+# What homework uses, for `tl_course.grading.reading_guarded`: what is not here is said of it where tests are guarded.
+ALLOWED_MODULES = _words(
+    "__future__ abc argparse array ast asyncio base64 bisect calendar cmath collections colorsys concurrent "
+    "configparser contextlib copy csv dataclasses datetime decimal difflib doctest email enum errno fnmatch "
+    "fractions functools getpass glob graphlib gzip hashlib heapq html http importlib inspect io ipaddress "
+    "itertools json keyword locale logging lzma math mimetypes numbers operator os pathlib pickle platform "
+    "pprint queue random re sched secrets shelve shutil sqlite3 statistics stat string struct subprocess sys "
+    "tarfile tempfile textwrap time timeit tokenize traceback turtle types typing unicodedata unittest urllib "
+    "uuid warnings wave xml zipfile zlib zoneinfo bz2 getopt multiprocessing tomllib IPython PIL "
+    "albumentations altair bokeh bs4 catboost cv2 cycler datasets dateutil duckdb fastai fastcore "
+    "fastdownload folium gensim geopandas google graphviz gym gymnasium h5py huggingface_hub imageio "
+    "ipywidgets jax joblib keras lightgbm lxml matplotlib mpl_toolkits mlxtend networkx nltk numpy openpyxl "
+    "pandas patsy plotly polars psutil pyarrow pydantic pygments pytest pytz requests rich scipy seaborn "
+    "shapely skimage sklearn spacy statsmodels sympy tabulate tensorflow tiktoken timm tl_course tokenizers "
+    "torch torchaudio torchinfo torchmetrics torchsummary torchvision tqdm transformers typing_extensions "
+    "umap wordcloud xarray xgboost yaml"
+)
+ALLOWED_OF_MODULES = {
+    "sys": _words(
+        "argv byteorder executable exit float_info getrecursionlimit getrefcount getsizeof hash_info int_info "
+        "maxsize maxunicode path platform setrecursionlimit stderr stdin stdout version version_info "
+        "set_int_max_str_digits"
+    ),
+    "inspect": _words("signature Parameter getsource getdoc isfunction isclass ismethod"),
+    "types": _words("SimpleNamespace MappingProxyType FunctionType NoneType"),
+    "importlib": _words("reload metadata resources"),
+    "pytest": _words("approx raises mark fixture skip importorskip fail warns param"),
+    "ast": _words("literal_eval"),
+    "traceback": _words("print_exc format_exc print_exception format_exception"),
+    "operator": _words(
+        "add sub mul truediv floordiv mod neg pow itemgetter and_ or_ xor not_ eq ne lt le gt ge abs concat "
+        "contains index matmul"
+    ),
+}
+# Modules that lie in others, by which what is told by its own name can be reached under another one.
+INNER_MODULES = _words(
+    "sys os builtins gc ctypes ctypeslib inspect threading _thread importlib types traceback linecache dis "
+    "signal marshal subprocess weakref atexit faulthandler runpy tracemalloc mmap contextvars numba cffi f2py "
+    "stride_tricks cpp_extension"
+)
+REACHING = _words(
+    "as_strided stride_tricks ctypeslib ctypes __array_interface__ __array_struct__ data_ptr walk_stack "
+    "walk_tb extract_stack extract_tb StackSummary TracebackException frombuffer from_buffer from_address "
+    "memmove memset _getframe _current_frames currentframe"
+)
+MUTATING = _words(
+    "append extend insert remove pop popitem clear update setdefault add discard sort reverse appendleft "
+    "extendleft difference_update intersection_update symmetric_difference_update fill resize put itemset "
+    "setflags register cache_clear setattr"
+)
+SET_BY_HOMEWORK = _words(
+    "next prev previous parent left right head tail value val data root children columns index name names "
+    "values fc classifier requires_grad grad weight bias training title text width height x y size color "
+    "balance count total state score dtype shape T key visited distance "
+    "propagate level disabled cost items label labels"
+)
+SPECIAL_ATTRIBUTES = _words(
+    "__name__ __doc__ __init__ __class__ __version__ __len__ __getitem__ __iter__ __next__ __str__ __repr__ "
+    "__file__ __call__ __enter__ __exit__ __wrapped__ __annotations__ __qualname__ __contains__ __eq__ __lt__ "
+    "__gt__ __le__ __ge__ __ne__ __add__ __sub__ __mul__ __hash__ __post_init__ __new__ __future__ __abs__ "
+    "__neg__ __members__ _get_numeric_data _asdict _replace _fields _make"
+)
+UNPICKLING = _words(
+    "pickle.load pickle.Unpickler joblib.load pandas.read_pickle shelve.open yaml.load yaml.unsafe_load yaml.full_load "
+    "dill.load dill.loads"
+)

@@ -1,6 +1,7 @@
 """Files that a student handed in beside the notebook: formgrader hands them out from its own address."""
 
 import mimetypes
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -22,6 +23,11 @@ def is_shown_safely(name: str) -> bool:
     return kind in _SAFE or (str(kind).startswith(_SAFE_KINDS) and kind != "image/svg+xml")
 
 
+def _shortened(name: str) -> str:
+    """As much of a name as leaves room for an ending: most file systems take 255 bytes."""
+    return os.fsencode(name)[:240].decode(errors="ignore") if len(os.fsencode(name)) > 250 else name
+
+
 def show_as_text(folder: Path, *, but_for: Collection[Path] = ()) -> list[str]:
     """Rename pages, pictures in SVG and scripts below `folder` such that a browser shows them as text; says which."""
     done = []
@@ -30,7 +36,7 @@ def show_as_text(folder: Path, *, but_for: Collection[Path] = ()) -> list[str]:
         if path.is_symlink() or not path.is_file() or name in but_for or path.suffix == ".ipynb":
             continue
         if not is_shown_safely(path.name):
-            target = path.with_name(f"{path.name}.txt")
+            target = path.with_name(f"{_shortened(path.name)}.txt")
             if target.exists():
                 path.unlink()
             else:

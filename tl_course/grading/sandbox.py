@@ -156,6 +156,7 @@ class Sandbox:
         self.environment: dict[str, str] = {}
         self.protected: list[str] = []
         self.handed_out: list[str] = []
+        self.relied_on: dict[str, list[str]] = {}
         self.guarded = True
         self.own: list[str] | None = None
         self._cache, self._fill = cache, fill
@@ -206,6 +207,7 @@ class Sandbox:
                 descriptors=[relay.handover.fileno()],
                 protected=self.protected,
                 handed_out=self.handed_out,
+                relied_on=self.relied_on,
                 guarded=self.guarded,
                 **self._of_a_process(),
             )

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from types import FrameType
 from typing import Any
 
@@ -37,7 +38,9 @@ from tl_course.notebooks.page import canonical_name
 __all__ = ["Sanitized", "plain_text", "sanitize"]
 
 _MOST_LINES = 12  # of what is told
-_SECONDS = 10.0  # in which a text must have been read
+_SECONDS, _ALTOGETHER = 5.0, 20.0  # in which a text, and all texts of a notebook, must have been read
+_LEAST = 0.2  # seconds that a text has, however long those before it took
+_LARGEST = 10_000  # pixels that an image is shown with
 _UNREADABLE = "Markdown that cannot be read"
 _PAGE_IDS = ("notebook", "notebook-container", "statusmessage", "toggle_names", "main", "MathJax_Message")
 _ESCAPE = re.compile(  # of a terminal: colours are kept, all else that begins so goes
@@ -88,6 +91,7 @@ def sanitize(notebook: NotebookNode, *, trusted: Collection[str] = (), files: Co
         Names of what was handed in beside it.
     """
     done = Sanitized()
+    _left[:] = [_ALTOGETHER]
     names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells]
     given = [str(name) for name in names if name]
     reserved = {*_PAGE_IDS, *given, *(f"{name}{more}" for name in given for more in ("-comment", "_extra_credit"))}
@@ -198,6 +202,9 @@ def _is_plain_html(text: str) -> bool:
     return "<" not in _TAG.sub("", text) and all(map(is_flat, styles))
 
 
+_left = [_ALTOGETHER]  # seconds
+
+
 class _TooLongError(Exception):
     pass
 
@@ -212,13 +219,14 @@ def _in_time() -> Iterator[None]:
     def give_up(number: int, frame: FrameType | None) -> None:
         raise _TooLongError
 
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+    before, began = signal.signal(signal.SIGALRM, give_up), monotonic()
+    signal.setitimer(signal.ITIMER_REAL, min(_SECONDS, max(_left[0], _LEAST)))
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        _left[0] -= monotonic() - began
 
 
 def _typed(source: str) -> str:
@@ -351,6 +359,7 @@ def _image_metadata(metadata: Any) -> NotebookNode:
     kept = NotebookNode()
     for name, value in metadata.items() if isinstance(metadata, Mapping) else ():
         is_size = name in ("width", "height") and isinstance(value, int | float) and not isinstance(value, bool)
+        is_size = is_size and 0 < value <= _LARGEST
         is_choice = (name, value) in (("needs_background", "light"), ("needs_background", "dark"))
         if is_size or is_choice or (name in ("unconfined", SHOWN) and value is True):
             kept[name] = value

@@ -5,21 +5,20 @@ import ctypes
 import dis
 import gc
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from copy import copy
-from functools import cached_property, partial, partialmethod
+from functools import cached_property, lru_cache, partial, partialmethod
 from operator import attrgetter, is_
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
+from tl_course.grading.contents import Contents
 from tl_course.grading.library_code import (
     CONSTANTS,
-    code_of,
     codes,
     is_class_of_a_library,
     is_found_where_it_says,
-    is_in_a_library,
+    is_installed,
     is_put_there_by_a_library,
     is_same_code,
     names_of_class,
@@ -44,50 +43,40 @@ _type_modified.argtypes = [ctypes.py_object]
 _BUILTINS = frozenset(vars(builtins))
 _OWN = "tl_course."
 _QUESTIONS = "tl_course.exercises."
-_DESCRIPTORS = (property, classmethod, staticmethod, cached_property, partial, partialmethod)
+_DESCRIPTORS = (
+    *(property, classmethod, staticmethod, cached_property, partial, partialmethod),
+    *(MemberDescriptorType, GetSetDescriptorType),
+)
+# Modules whose classes and objects hold no state of their own, but settings by which tests compare.
+_JUDGING = (_OWN, "_pytest.", "numpy.testing", "unittest.")
+_OF_VALUES = frozenset(
+    [
+        "collections",
+        "copy",
+        "datetime",
+        "decimal",
+        "enum",
+        "fractions",
+        "functools",
+        "json",
+        "math",
+        "numbers",
+        "operator",
+        "random",
+        "re",
+        "statistics",
+        "string",
+        "textwrap",
+    ]
+)
 _OF_KERNELS = frozenset(
     {"IPython", "ipykernel", "jupyter_client", "traitlets", "tornado", "asyncio", "zmq", "pdb", "builtins"}
 )
 _IN_SYS = frozenset({"displayhook", "excepthook", "unraisablehook", "breakpointhook", "stdout", "stderr", "stdin"})
 _FUNCTION_PARTS = ("__code__", "__defaults__", "__kwdefaults__")
-_DECIDING = frozenset(
-    {
-        *("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__len__", "__contains__", "__sub__"),
-        *("__rsub__", "__abs__", "__round__", "__float__", "__int__", "__index__", "__format__", "__array__"),
-        *("__array_ufunc__", "__array_function__", "__torch_function__", "__instancecheck__", "__subclasscheck__"),
-        *("__getattribute__", "__class__"),
-    }
-)
-# Methods of texts, collections, arrays and tables by which a test compares them.
-_COMPARING = frozenset(
-    {
-        *(
-            "all",
-            "any",
-            "equals",
-            "eq",
-            "ne",
-            "compare",
-            "item",
-            "tolist",
-            "sum",
-            "mean",
-            "min",
-            "max",
-            "count",
-            "index",
-        ),
-        *("startswith", "endswith", "issubset", "issuperset", "allclose", "isclose", "astype", "numpy", "to_numpy"),
-    }
-)
-_DATA = frozenset(
-    {
-        *("str", "int", "float", "complex", "bytes", "list", "tuple", "dict", "set", "frozenset"),
-        *("ndarray", "Tensor", "DataFrame", "Series", "Index"),
-    }
-)
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 _ABSENT = object()
+_CACHE = type(lru_cache(len))
 
 
 class _Names:
@@ -96,6 +85,8 @@ class _Names:
     def __init__(self, owner: Any, where: str, view: Mapping[str, Any]) -> None:
         self.owner, self.where, self.view = owner, where, view
         self.stored = _stored_by_itself(view) if _isinstance(owner, ModuleType) else frozenset()
+        module = str(_getattr(owner if _isinstance(owner, type) else type(owner), "__module__", None))
+        self.is_judging = f"{module}.".startswith(_JUDGING) or module.partition(".")[0] in _OF_VALUES
         self.keep()
 
     def keep(self) -> None:
@@ -138,14 +129,16 @@ class _Names:
             return False
         if _callable(value) or _isinstance(value, (*_DESCRIPTORS, ModuleType)) or _is_own(value):
             return name not in self.stored
-        if not _isinstance(self.owner, ModuleType) or name in self.stored or name.startswith("__"):
+        if name in self.stored or name.startswith("__"):
             return False
+        if not _isinstance(self.owner, ModuleType):
+            return _isinstance(self.owner, type) and self.is_judging and type(value) in CONSTANTS
         # Constants, such as pi. What is in capital letters is a setting, such as Image.MAX_IMAGE_PIXELS.
         return type(value) in CONSTANTS and (self.where.startswith(_OWN) or (name.islower() and name[0] != "_"))
 
     def _is_intruder(self, name: str, value: Any) -> bool:
         """Whether a name that was added changes what the code of its owner does."""
-        if not _callable(value) and not _isinstance(value, _DESCRIPTORS):
+        if not _callable(value) and not _isinstance(value, _DESCRIPTORS) and not _takes_over(value):
             return False
         if _isinstance(self.owner, ModuleType):
             if name in _BUILTINS and self.owner is not builtins:
@@ -155,7 +148,9 @@ class _Names:
             return True
         inherited = any(name in names_of_class(base) for base in type.mro(self.owner)[1:])
         special = name.startswith("__") and name.endswith("__")
-        return (inherited or special) and not is_put_there_by_a_library(value, name)
+        takes_over = _takes_over(value) and not is_class_of_a_library(type(value))
+        takes_over |= _isinstance(value, property)
+        return takes_over or ((inherited or special) and not is_put_there_by_a_library(value, name))
 
     def _set(self, name: str, value: Any) -> None:
         if not _isinstance(self.owner, type):
@@ -185,7 +180,7 @@ class Snapshot:
         gc.collect()
         self._modules = {name: module for name, module in sys.modules.items() if "__main__" not in name}
         self._names = _list(_owners(self._modules))
-        self._classes = {id(names.owner) for names in self._names if _isinstance(names.owner, type)}
+        self.classes = {id(names.owner) for names in self._names if _isinstance(names.owner, type)}
         self._functions: list[FunctionType] = []
         self._parts: dict[str, list[Any]] = {part: [] for part in _FUNCTION_PARTS}
         self._by_keyword: list[tuple[FunctionType, dict[str, Any]]] = []
@@ -193,9 +188,12 @@ class Snapshot:
         self._cells: list[Any] = []
         self._contents: list[Any] = []
         self._add_functions([one for one in gc.get_objects() if type(one) is FunctionType])
-        modules = [module for name, module in self._modules.items() if name.startswith(_QUESTIONS)]
-        self._containers = [(value, copy(value)) for module in modules for value in _plain_containers(module)]
-
+        self.contents = Contents()
+        for name, module in self._modules.items():
+            if name.startswith(_QUESTIONS):
+                self.contents.add_all(name, module)
+            if name.partition(".")[0] in _OF_VALUES and _isinstance(module, ModuleType):
+                self.contents.add_tables(name, module)
         self._of_modules = len(self._functions)
         self._objects: list[_Names] = []
         self._of_kernels = [names for names in self._names if _is_of_kernels(names.where)]
@@ -213,17 +211,40 @@ class Snapshot:
         self._cells += cells
         self._contents += contents
 
-    def add(self, where: str, value: Any) -> None:
+    def add_modules(self) -> None:
+        """Keep modules that were imported since, from files that were handed out: nothing of a submission has run."""
+        new = {name: one for name, one in sys.modules.items() if name not in self._modules and "__main__" not in name}
+        for name, module in new.items():
+            if _isinstance(module, ModuleType):
+                self._modules[name] = module
+                names = _vars(module)
+                self._names.append(_Names(module, name, names))
+                own = [one for one in names.values() if _getattr(one, "__module__", None) == name]
+                self._add_functions([one for one in own if type(one) is FunctionType])
+                for kind in own:
+                    if _isinstance(kind, type) and id(kind) not in self.classes:
+                        self._add_class(f"{name}.{kind.__name__}", kind)
+                if not is_installed(module):
+                    self.contents.add_all(name, module)
+
+    def _add_class(self, where: str, kind: type) -> None:
+        self.classes.add(id(kind))
+        members = names_of_class(kind)
+        self._names.append(_Names(kind, where, members))
+        self._add_functions([one for one in members.values() if type(one) is FunctionType])
+
+    def add(self, where: str, value: Any, *, contents: bool = False) -> None:
         """Keep what a cell of the instructor's has made too: a function, a class, an object of the course."""
+        if contents:
+            self.contents.add(where, value)
+        if _isinstance(value, _CACHE):
+            value = _getattr(value, "__wrapped__", None)
         if type(value) is FunctionType and value.__module__ == "__main__":
             if value not in self._functions[self._of_modules :]:
                 self._add_functions([value])
         elif _isinstance(value, type) and value.__module__ == "__main__":
-            if id(value) not in self._classes:
-                self._classes.add(id(value))
-                members = names_of_class(value)
-                self._names.append(_Names(value, where, members))
-                self._add_functions([one for one in members.values() if type(one) is FunctionType])
+            if id(value) not in self.classes:
+                self._add_class(where, value)
         elif _is_own(value) and all(names.owner is not value for names in self._objects):
             self._objects.append(_Names(value, where, _vars(value)))
             self._names.append(self._objects[-1])
@@ -254,33 +275,7 @@ class Snapshot:
         for names in self._names:
             if not names.unchanged():
                 found += names.restore()
-        for value, content in self._containers:
-            if _isinstance(value, list):
-                value[:] = content
-            else:
-                value.clear()
-                value.update(content)
-        return found
-
-    def judges_itself(self, handed_out: Collection[str]) -> str:
-        """Why no test may run: a class of the submission's decides itself what its objects equal.
-
-        Classes that the assignment asks for, by a name that was `handed_out`, may do so.
-        """
-        left: list[type] = [object]
-        while left:
-            kind = left.pop()
-            left += type.__subclasses__(kind) if kind is not type else []
-            if id(kind) in self._classes or kind.__name__ in handed_out or is_class_of_a_library(kind):
-                continue
-            own = names_of_class(kind)
-            is_data = any(base.__name__ in _DATA for base in type.mro(kind)[1:])
-            for name in sorted((_DECIDING | _COMPARING if is_data else _DECIDING) & own.keys()):
-                code = code_of(own[name])
-                made = code is not None and code.co_filename == "<string>" and "__dataclass_fields__" in own
-                if not made and own[name] is not None and (code is None or not is_in_a_library(code)):
-                    return f"The class {kind.__name__} of the submission decides itself what tests find, by {name}."
-        return ""
+        return found + _list(self.contents.restore())
 
     def _restore_functions(self) -> Iterator[str]:
         for part, kept in self._parts.items():
@@ -319,8 +314,9 @@ def _owners(modules: Mapping[str, Any]) -> Iterator[_Names]:
         if _isinstance(module, ModuleType):
             names = ModuleType.__getattribute__(module, "__dict__")
             yield _Names(module, name, names)
-            for called, value in _list(names.items()) if name.startswith(_OWN) else ():
-                if _is_own(value):
+            judging = name.partition(".")[0] in _OF_VALUES
+            for called, value in _list(names.items()) if judging or name.startswith(_OWN) else ():
+                if _is_own(value) or (judging and _is_plain_object(value)):
                     yield _Names(value, f"{name}.{called}", _vars(value))
     seen = {id(type)}
     left: list[type] = [object]
@@ -341,11 +337,15 @@ def _is_own(value: Any) -> bool:
     return str(type(value).__module__).startswith(_OWN) and hasattr(value, "__dict__")
 
 
-def _plain_containers(module: Any) -> Iterator[Any]:
-    """What a module of questions judges by: its content may not change either."""
-    for name, value in _list(_vars(module).items()):
-        if not name.startswith("__") and type(value) in (dict, set, list):
-            yield value
+def _is_plain_object(value: Any) -> bool:
+    return (
+        not _callable(value) and type(_getattr(value, "__dict__", None)) is dict and not _isinstance(value, ModuleType)
+    )
+
+
+def _takes_over(value: Any) -> bool:
+    """Whether it is a descriptor that comes before what an object has itself under that name."""
+    return hasattr(type(value), "__set__")
 
 
 def _stored_by_itself(names: Mapping[str, Any]) -> frozenset[str]:
