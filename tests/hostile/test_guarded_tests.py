@@ -213,8 +213,8 @@ UNDONE = {
         "re._cache[str, '[A-Z]+', 0] = re.compile('.*')\nfor name in ('_numerator', '_denominator'):\n"
         "    type.__setattr__(Fraction, name, property(lambda s: 1, lambda s, v: None))\n"
         "Kind = type(pytest.approx(1))\nKind.DEFAULT_ABSOLUTE_TOLERANCE = 9.0\n"
-        "json._default_decoder.decode = lambda text: {'eel': 'eel'}",
-        "DEFAULT_ABSOLUTE_TOLERANCE, fractions.Fraction._numerator, json._default_decoder.decode",
+        "json._default_encoder.encode = lambda thing: 'eel'",
+        "DEFAULT_ABSOLUTE_TOLERANCE, fractions.Fraction._numerator, json._default_encoder.encode",
     ),
     "a list of a test's": (
         "def wrong(text):\n    try:\n        passed.extend([True] * 500)\n    except NameError:\n        pass\n"
