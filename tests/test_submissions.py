@@ -151,7 +151,7 @@ ASKED: dict[str, tuple[dict[str, bytes], str]] = {
     "millions of parts": ({"demo.ipynb": b"[" + b"[]," * 2_000_000 + b"0]"}, "more parts than any notebook"),
     "a name that would forge a line": ({"a\nzoe: 0 of 9\x1b.ipynb": b"{"}, r"a\\nzoe: 0 of 9\\x1b\.ipynb is no JSON"),
     "nested too deeply": ({"demo.ipynb": b"[" * 5000 + b"]" * 5000}, "nested too deeply"),
-    "a number of a million digits": ({"demo.ipynb": b'{"cells": ' + b"7" * 1_000_000 + b"}"}, "no JSON that can be"),
+    "a number of a million digits": ({"demo.ipynb": b'{"cells": ' + b"7" * 1_000_000 + b"}"}, "no list of cells"),
 }
 
 
@@ -209,6 +209,7 @@ FORMS = {
     "no ids": each(lambda cell, _: cell.pop("id")),
     "no outputs": each(lambda cell, _: cell.pop("outputs", None)),
     "outputs that are null": each(lambda cell, _: cell.update(outputs=None)),
+    "an output of 5,000 digits": RIGHT.replace(b'"outputs": []', b'"outputs": [' + b"7" * 5000 + b"]"),
     "outputs that are none": each(lambda cell, _: cell.update(outputs=[{"output_type": "x"}, 7, None])),
     "outputs of text": each(lambda cell, _: cell.update(outputs=[])),
     "no counts": each(lambda cell, _: cell.pop("execution_count", None)),

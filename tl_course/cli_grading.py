@@ -196,7 +196,9 @@ def _grades(options: argparse.Namespace) -> int:
 
     table = grades(course=Path(options.course))
     if options.csv:
-        table.to_csv(options.csv, index=False)
+        from tl_course.grading.export_marks import harmless
+
+        table.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell).to_csv(options.csv, index=False)
     rows = json.loads(table.to_json(orient="records"))
     table = table.astype({"score": float})  # also where all are missing: then they are left empty too
     text = table.to_string(index=False, na_rep="", float_format="{:g}".format) if rows else "No marks yet."

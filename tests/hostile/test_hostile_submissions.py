@@ -161,6 +161,11 @@ def _nested(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def _too_long_to_read(notebook: NotebookNode) -> NotebookNode:
+    notebook.cells[1:1] = [new_code_cell(f"y = {'-' * 60_000}1"), new_code_cell(f"x = 1{' + 1' * 3_000}")]
+    return notebook
+
+
 CHANGES: dict[str, Callable[[NotebookNode], NotebookNode]] = {
     "stripped of metadata": _stripped,
     "worth more": _worth_more,
@@ -172,6 +177,7 @@ CHANGES: dict[str, Callable[[NotebookNode], NotebookNode]] = {
     "another kernel": _other_kernel,
     "ids that look alike": _look_alike,
     "nested deeply": _nested,
+    "too long to read": _too_long_to_read,
 }
 SET_ASIDE = {
     "broken JSON": '{"cells": [',
@@ -197,7 +203,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     course = make_course(tmp_path_factory.mktemp("course"), "import pytest\nfrom tl_course.grading import Question")
     right = {"square": SQUARE + LOOK, "why": WHY}
     hand_in(course, "honest", answered(course, **right, shout=SHOUT))
-    hand_in(course, "zoe", answered(course, **right, shout=SHOUT))
+    folder = hand_in(course, "zoe", answered(course, **right, shout=SHOUT))
+    (folder / f"{'x' * 250}.html").write_text("a page whose name is as long as names can be")
     listening = socket.create_server(("127.0.0.1", 0))
     for name, code in CODE.items():
         own = code.replace("{course}", str(course)).replace("{port}", str(listening.getsockname()[1]))

@@ -246,7 +246,7 @@ def _filled(form: Table, people: Roster, marks: dict[str, float], most: float, w
     ]
     ids = {index for index, kind in kinds.items() if kind in KINDS}
     own = ids | {place} | {index for index, header in enumerate(headers) if header.startswith("feedback")}
-    cells = [[row[index] if index in own else _harmless(row[index]) for index in kept] for row in rows]
+    cells = [[row[index] if index in own else harmless(row[index]) for index in kept] for row in rows]
     return Table(form.path, [form.header[index] for index in kept], cells, form.delimiter, form.encoding)
 
 
@@ -328,7 +328,7 @@ def _made(people: Roster, marks: dict[str, float], most: float, title: str, done
         if not there & somebody.told.keys():
             done.unmatched.append(student)
             continue
-        told = somebody.told | {"mark": _number(mark), "name": _harmless(somebody.name)}
+        told = somebody.told | {"mark": _number(mark), "name": harmless(somebody.name)}
         rows.append([what[1:] if what.startswith("'") else told.get(what, "") for what in columns.values()])
         done.marks[student] = mark
     return Table(people.source, list(columns), rows, ",", "utf-8")
@@ -338,7 +338,7 @@ def _number(mark: float) -> str:
     return f"{mark:.2f}".rstrip("0").rstrip(".")
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """A cell that a spreadsheet takes for text: what begins like a formula gets an apostrophe before it.
 
     https://owasp.org/www-community/attacks/CSV_Injection

@@ -136,7 +136,7 @@ def _json(text: str) -> Any:
     if text.count("[") + text.count("{") > _MOST_PARTS or text.count(",") + text.count('"') > 10 * _MOST_PARTS:
         raise Unreadable("has more parts than any notebook, and is not read")
     try:
-        return json.loads(text, strict=False)  # a line end within a text is what it is
+        return json.loads(text, strict=False, parse_int=_number)  # a line end within a text is what it is
     except json.JSONDecodeError as problem:
         if re.search(r"^(<<<<<<<|>>>>>>>) ", text, re.MULTILINE):
             raise Unreadable("has the marks of a merge by git that was never finished (<<<<<<<)") from None
@@ -144,8 +144,11 @@ def _json(text: str) -> Any:
         raise Unreadable(f"is no JSON: {problem.msg}, in line {problem.lineno}{cut}") from None
     except RecursionError:
         raise Unreadable("is nested too deeply") from None
-    except ValueError as problem:  # a number of more digits than Python reads
-        raise Unreadable(f"is no JSON that can be read: {str(problem)[:200]}") from None
+
+
+def _number(digits: str) -> float:
+    """A whole number, which Python does not read from thousands of digits: an output may hold such a thing."""
+    return int(digits) if len(digits) < 20 else float(digits)
 
 
 def _cells(found: dict[str, Any]) -> Any:

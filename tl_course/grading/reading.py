@@ -35,6 +35,7 @@ from tl_course.grading.reading_words import (
 
 __all__ = ["read_submission"]
 
+_TOO_DEEP = (RecursionError, MemoryError)  # what Python's parser raises, for lack of a stack, and walks over a tree
 _LARGEST, _MOST_FILES = 1 << 20, 100  # bytes of a module beside the notebook, and how many are read
 
 
@@ -132,7 +133,7 @@ def _known(notebook: NotebookNode, release: NotebookNode) -> _Known:
     aliases: dict[str, str] = {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            with suppress(SyntaxError, ValueError, *_TOO_DEEP):
                 aliases |= _aliases(_parsed(cell.source))
     code = [cell for cell in release.cells if cell.cell_type == "code"]
     handed_out = {name for cell in code if not is_test(cell) for name in assigned(cell.source)}
@@ -168,7 +169,10 @@ def _found(source: str, known: _Known) -> Iterator[tuple[str, str]]:
     try:
         tree = _parsed(source)
         compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)  # `return` outside a function, say
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
+    except _TOO_DEEP:  # whether Python runs it, which reads it with less on its stack, its run tells
+        yield "is nested too deeply to be read.", ""
+        return
+    except (SyntaxError, ValueError) as problem:
         line, said = getattr(problem, "lineno", None), getattr(problem, "msg", None) or type(problem).__name__
         lines = source.splitlines()
         text = f" “{lines[line - 1].strip()[:80]}”" if line and line <= len(lines) else ""
@@ -177,7 +181,7 @@ def _found(source: str, known: _Known) -> Iterator[tuple[str, str]]:
     reader = _Reader(known)
     try:
         reader.visit(tree)
-    except RecursionError:
+    except _TOO_DEEP:
         yield "is nested too deeply to be read.", ""
     for what, line in reader.found.items():
         yield what, f" (line {line})."
@@ -380,7 +384,7 @@ class _Reader(ast.NodeVisitor):
         self._selves = before
 
     def _read_code(self, source: str, node: ast.AST) -> None:
-        with suppress(SyntaxError, ValueError):
+        with suppress(SyntaxError, ValueError, *_TOO_DEEP):
             inner = _Reader(self.known)
             inner.visit(_parsed(source))
             for what in inner.found:
