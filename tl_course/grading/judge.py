@@ -237,7 +237,8 @@ class Judge:
         for cell in list(self._pending):
             number, source, names = cell
             if number < self._after and cell in self._pending and (names & self._names.keys() or defines_class(source)):
-                self._run_cell(*cell)
+                with suppress(Exception):  # a test that needs its names will miss them; the others do not
+                    self._run_cell(*cell)
         if self._trying:
             self._effects = self._effects or Effects()
             self._effects.begin()
