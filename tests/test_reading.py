@@ -210,4 +210,4 @@ def test_what_cannot_be_read_hides_nothing_else() -> None:
     plan = Plan.of(source_notebook())
     plan.guarded = {"shout_right": "it asks what kind of function it is"}
     said = " ".join(read_submission(notebook, released_notebook(), plan=plan))
-    assert said.count("is no Python and could not be run") == 2 and "looks through memory by gc" in said
+    assert said.count("is nested too deeply to be read") == 2 and "looks through memory by gc" in said

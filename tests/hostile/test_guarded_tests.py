@@ -260,8 +260,8 @@ TOLD = {
         "def wrong(text):\n    EXPECTED['herring'][0] = 'herring'\n    return text",
         "changes EXPECTED['herring'][0], which is none of its own",
     ),
-    "a sum that is too long to be read": ("x = 1" + "+1" * 300_000, "is no Python and could not be run"),
-    "signs without end": (f"x = {'-' * 60_000}1", "is no Python and could not be run"),
+    "a sum that is too long to be read": ("x = 1" + "+1" * 300_000, "is nested too deeply to be read"),
+    "signs without end": (f"x = {'-' * 60_000}1", "is nested too deeply to be read"),
 }
 HONEST = {
     "nothing else": "",

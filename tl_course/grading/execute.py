@@ -350,7 +350,7 @@ class _Apart:
             self._said.append(
                 f"{name_of(cell)}: the answer changed what it was given ({kinds}) and passed; the solution does not."
             )
-        if opaque := seen.get("opaque"):
+        if (opaque := seen.get("opaque")) and not full:  # else the plain values that it was read as are the right ones
             self._said.append(
                 f"{name_of(cell)}: the answer gave an object of its own ({', '.join(opaque)}), where the solution's "
                 "gives another kind of thing; it was read once, and asked for nothing."
