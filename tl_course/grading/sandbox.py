@@ -160,7 +160,7 @@ class Sandbox:
         self.guarded = True
         self.own: list[str] | None = None
         self._cache, self._fill = cache, fill
-        self._core = OwnCore() if isolation == "bwrap" else None
+        self._core = OwnCore() if isolation == "bwrap" and not fill else None  # the solution is run beside nobody
         self._root = Path(tempfile.mkdtemp(prefix="tl-"))
         self._user = _own_user() if isolation == "bwrap" and os.geteuid() == 0 else None
         self.sockets, self.given = self._root / "s", self._root / "given"
