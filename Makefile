@@ -42,19 +42,20 @@ $(OLD)/.ready: | $(READY)
 	  > "$$($(OLD)/bin/python -c 'import site; print(site.getsitepackages()[0])')/zz_everything_else.pth"
 	@touch $@
 
-lint: $(READY) ## ruff and mypy, nothing changed
+lint: $(READY) ## ruff, mypy and the order of the rooms, nothing changed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(READY) ## let ruff format and mend what it can, and take outputs out of notebooks
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/python -c 'import sys, pathlib, tl_course.notebooks as n; [n.clean(pathlib.Path(p)) for p in sys.argv[1:]]' \
+	$(BIN)/python -c 'import sys, pathlib; from tools.clean_notebooks import clean; [clean(pathlib.Path(p)) for p in sys.argv[1:]]' \
 	  $(wildcard lessons/*.ipynb assignments/source/*/*.ipynb)
 
 links: $(READY) ## write the project's address into the README and the lessons
-	$(BIN)/python -m tl_course.links
+	$(BIN)/python -m tools.links
 
 lock: $(READY) ## resolve requirements.lock again, to the newest versions
 	$(BIN)/uv pip compile --no-config --quiet --upgrade --universal --python-version 3.11 --all-extras \

@@ -23,10 +23,9 @@ WAYS = ("graph", "export, first time", "export, again", "torch")
 def measure(way: str, name: str, pooling: str, n: int, out: Path) -> dict[str, float]:
     import numpy as np
 
-    from tl_course import backbones, features
-    from tl_course.backbones import Backbone, create
-    from tl_course.onnx_models import shipped
-    from tl_course.weights import PACKAGES
+    from tl_course.features import Backbone, backbones, create, extraction
+    from tl_course.features.onnx_models import shipped
+    from tl_course.features.weights import PACKAGES
 
     body = None
     if name in PACKAGES:
@@ -45,7 +44,7 @@ def measure(way: str, name: str, pooling: str, n: int, out: Path) -> dict[str, f
     side = backbone.picture_size
     images = np.random.default_rng(0).uniform(-1, 1, (n, 3, side, side)).astype(np.float32)
     before = cpu()
-    run = features._runner(backbone, "cpu", (lambda: body) if body else None)
+    run = extraction._runner(backbone, "cpu", (lambda: body) if body else None)
     run(images[:2])
     first = cpu() - before
     start, start_cpu = time.perf_counter(), cpu()

@@ -45,11 +45,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from reporting import RESULTS, machine, table, write
 
-from tl_course.backbones import Backbone
-from tl_course.devices import pick_device
-from tl_course.features import extract, kept_vectors
-from tl_course.imageset import ImageSet
-from tl_course.tables import METADATA, Picture, table_text
+from tl_course import ImageSet
+from tl_course.core import pick_device
+from tl_course.data.table import METADATA, Picture, table_text
+from tl_course.features import Backbone
+from tl_course.features.extraction import extract, kept_vectors
+from tl_course.synthetic import render_dataset
 
 ORIGINALS = 400
 PACKAGES = ("numpy", "scipy", "pillow", "anywidget", "jupyterlab", "playwright")
@@ -106,7 +107,7 @@ def main() -> None:
         os.environ["TL_COURSE_CACHE"] = str(folder / "cache")
         originals = (
             ImageSet.open(options.photos) if options.photos
-            else ImageSet.render("doors", folder / "doors", n=ORIGINALS, size=160)
+            else render_dataset("doors", folder / "doors", n=ORIGINALS, size=160)
         )  # fmt: skip
         rows: list[dict[str, Any]] = []
         for n in options.sizes:
@@ -195,7 +196,7 @@ def run_suspects(folder: str, edits: int) -> None:
     start = time.perf_counter()
     import scipy.optimize  # noqa: F401
 
-    from tl_course.suspects import Suspects
+    from tl_course.cleaning import Suspects
 
     libraries = time.perf_counter() - start
     images = ImageSet.open(folder, warn=False)

@@ -112,9 +112,9 @@ def in_words(report: dict[str, Any]) -> str:
 
 
 def ours(url: str, n: int, folder: Path) -> int:
-    from tl_course.collection import Candidate
-    from tl_course.fetching import Client
-    from tl_course.sources.base import Source
+    from tl_course.data.collection import Candidate
+    from tl_course.net.http_client import Client
+    from tl_course.sources import Source
 
     class Local(Source):
         name = "local"
@@ -129,10 +129,10 @@ def ours(url: str, n: int, folder: Path) -> int:
 
 
 def one_connection(url: str, n: int, folder: Path) -> int:
-    from tl_course import fetching
+    from tl_course.net import http_client
     from tl_course.sources import base
 
-    fetching.CONNECTIONS = base.CONNECTIONS = base._AT_ONCE = 1
+    http_client.CONNECTIONS = base.CONNECTIONS = base._AT_ONCE = 1
     return ours(url, n, folder)
 
 
@@ -160,7 +160,7 @@ def run(row: str, url: str, n: int, folder: Path) -> None:
     from PIL import Image
 
     import tl_course.sources.base  # noqa: F401
-    from tl_course.collection import prepare
+    from tl_course.data.collection import prepare
 
     # Importing libraries, some of them with the first picture, counts in the process's seconds and not in the row's:
     # a notebook does it once.

@@ -7,8 +7,9 @@ with every altered one, and all photos with each other. Found is the share of al
 false alarm is a pair of an altered photo and another one's original, or of two photos as they are; the second kind is
 listed, because photos do hold copies by themselves: somebody has to look at them.
 
-Left out: for each set the line (`tl_course.copies.COPY`) is drawn on the other sets, in the middle between their
-likeliest pair of different photos and the 2 % of copies that are least like their originals, and tried on that set.
+Left out: for each set the line (`tl_course.features.near_duplicates.COPY`) is drawn on the other sets, in the middle
+between their likeliest pair of different photos and the 2 % of copies that are least like their originals, and tried on
+that set.
 """
 
 import argparse
@@ -26,12 +27,11 @@ from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tl_course import copies
-from tl_course.backbones import Backbone
-from tl_course.features import extract, glimpses
-from tl_course.files import sha256_of
-from tl_course.lookalikes import compact
-from tl_course.pictures import SUFFIXES, load
+from tl_course.core.files import sha256_of
+from tl_course.core.image_io import SUFFIXES, load
+from tl_course.features import Backbone, near_duplicates
+from tl_course.features.extraction import extract, glimpses
+from tl_course.features.similarity import compact
 
 EACH = 16  # photos of each set that are altered, in each way
 
@@ -108,16 +108,16 @@ def examined(folder: Path, backbone: Backbone, temporary: Path) -> dict[str, Any
     unit, _ = compact(extract(files, backbone, hashes=hashes).vectors)
     looks = glimpses(files, hashes=hashes)
     start = time.process_time()
-    copies.find_copies(looks[: len(paths)], hashes[: len(paths)], unit[: len(paths)])
+    near_duplicates.find_copies(looks[: len(paths)], hashes[: len(paths)], unit[: len(paths)])
     seconds = time.process_time() - start
 
     n = len(paths)
-    grey, detail, _ = copies.soft_and_detail(looks)
+    grey, detail, _ = near_duplicates.soft_and_detail(looks)
     scores: dict[str, Any] = {"copies": {way: {} for way in WAYS}, "others": [], "photos": []}
     altered = np.arange(len(files)) >= n
     for rows, columns in ((np.flatnonzero(altered), np.arange(n)), (np.arange(n), np.arange(n))):
-        for (i, j), orientations in copies._proposals(grey, unit, rows, columns).items():
-            score = copies.likeness_of(grey, detail, (i, j), orientations)
+        for (i, j), orientations in near_duplicates._proposals(grey, unit, rows, columns).items():
+            score = near_duplicates.likeness_of(grey, detail, (i, j), orientations)
             if j < n:
                 scores["photos"].append((score, files[i].name, files[j].name))
             elif origin[j - n][1] == i:
@@ -156,28 +156,28 @@ def main() -> None:
     rows = []
     for name, scores in sets.items():
         line = drawn_line({other: its for other, its in sets.items() if other != name})
-        ours, left_out = shares(scores, copies.COPY), shares(scores, line)
+        ours, left_out = shares(scores, near_duplicates.COPY), shares(scores, line)
         sought = [way for way in WAYS if way not in BEYOND]
         rows.append(
             {
                 "set": name,
                 "photos": scores["n"],
                 "found": float(np.mean([ours[way] for way in sought])),
-                "false": false_alarms(scores, copies.COPY),
+                "false": false_alarms(scores, near_duplicates.COPY),
                 "line left out": line,
                 "found left out": float(np.mean([left_out[way] for way in sought])),
                 "false left out": false_alarms(scores, line),
                 "next other": max(scores["others"], default=0.0),
-                "photos alike": [list(one) for one in scores["photos"] if one[0] >= copies.COPY],
-                "next photos": max((one[0] for one in scores["photos"] if one[0] < copies.COPY), default=0.0),
+                "photos alike": [list(one) for one in scores["photos"] if one[0] >= near_duplicates.COPY],
+                "next photos": max((one[0] for one in scores["photos"] if one[0] < near_duplicates.COPY), default=0.0),
                 "ms a photo": 1000 * scores["seconds"] / scores["n"],
             }
         )
         print(rows[-1], flush=True)
     ways = {
         way: {
-            "mean": float(np.mean([shares(its, copies.COPY)[way] for its in sets.values()])),
-            "worst": float(min(shares(its, copies.COPY)[way] for its in sets.values())),
+            "mean": float(np.mean([shares(its, near_duplicates.COPY)[way] for its in sets.values()])),
+            "worst": float(min(shares(its, near_duplicates.COPY)[way] for its in sets.values())),
         }
         for way in WAYS
     }

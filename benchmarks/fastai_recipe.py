@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tl_course.imageset import ImageSet
+    from tl_course import ImageSet
 
 __all__ = ["fine_tuned"]
 

@@ -31,10 +31,10 @@ from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tl_course.backbones import DEFAULT, create
-from tl_course.heads import folds_of
-from tl_course.imageset import ImageSet
-from tl_course.splits import groups_of
+from tl_course import ImageSet
+from tl_course.data.splits import groups_of
+from tl_course.features.backbones import DEFAULT, create
+from tl_course.models.heads import folds_of
 
 ROWS = (
     "fastai fine_tune(3)",
@@ -72,7 +72,9 @@ def main() -> None:
         weights, once = temporary / "weights.pth", temporary / "once"
         torch.save(create(DEFAULT).state_dict(), weights)
         once.mkdir()
-        prepare = f"from tl_course.backbones import Backbone, onnx_model; onnx_model(Backbone.get({DEFAULT!r}))"
+        prepare = (
+            f"from tl_course.features.backbones import Backbone, onnx_model; onnx_model(Backbone.get({DEFAULT!r}))"
+        )
         subprocess.run([sys.executable, "-c", prepare], check=True, env=environment(once))
         for fold in range(options.folds):
             train, test = temporary / f"train-{fold}", temporary / f"test-{fold}"
@@ -133,8 +135,7 @@ def run(number: int, train: Path, test: Path, weights: str, seed: int) -> dict[s
         given = [learn.dls.vocab[i] for i in scores.argmax(dim=1)]
         return {"seconds": seconds, **counted(given, others)}
     import tl_course
-    from tl_course import frozen_part, learners, strategies
-    from tl_course.learners import classifier, learner
+    from tl_course.training import classifier, frozen_cache, learner, learners, strategies
 
     frozen = tl_course.train(images, test=others)
     seconds = frozen.history.seconds - frozen.history.stages["test"]
@@ -143,7 +144,7 @@ def run(number: int, train: Path, test: Path, weights: str, seed: int) -> dict[s
     seconds += time.perf_counter() - start
     with (
         patch.object(strategies, "kept", plainly if number == 3 else strategies.kept),
-        patch.object(frozen_part, "half_precision", single if number < 5 else frozen_part.half_precision),
+        patch.object(frozen_cache, "half_precision", single if number < 5 else frozen_cache.half_precision),
         patch.object(learners, "half_precision", single if number < 5 else learners.half_precision),
     ):
         if number < 3:

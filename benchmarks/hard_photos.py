@@ -34,13 +34,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from reporting import RESULTS, machine, table, write
 
 import tl_course
-from tl_course.backbones import DEFAULT, Backbone
+from tl_course import ImageSet
+from tl_course.data.splits import groups_of
 from tl_course.features import extract
-from tl_course.heads import FittedHead, fit_head, folds_of
-from tl_course.imageset import ImageSet
-from tl_course.lookalikes import compact, look
+from tl_course.features.backbones import DEFAULT, Backbone
+from tl_course.features.similarity import compact, look
 from tl_course.models import score
-from tl_course.splits import groups_of
+from tl_course.models.heads import FittedHead, fit_head, folds_of
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 Indices = np.ndarray[Any, np.dtype[np.int64]]

@@ -25,7 +25,7 @@ from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tl_course.devices import cores
+from tl_course.core import cores
 from tl_course.notebooks import run_lessons
 from tl_course.notebooks.speed import REFERENCE
 

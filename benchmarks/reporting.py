@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def machine(*packages: str) -> dict[str, Any]:
     """Where it was measured: cores, system, Python, and the packages' versions, None where one is not installed."""
-    from tl_course.devices import cores
+    from tl_course.core import cores
 
     return {
         "cores": cores(),

@@ -34,11 +34,11 @@ from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tl_course.backbones import DEFAULT, Backbone, create
-from tl_course.features import kept_vectors
-from tl_course.imageset import ImageSet
-from tl_course.suspects import Suspects
-from tl_course.tables import METADATA, Picture, table_text
+from tl_course import ImageSet
+from tl_course.cleaning import Suspects
+from tl_course.data.table import METADATA, Picture, table_text
+from tl_course.features.backbones import DEFAULT, Backbone, create
+from tl_course.features.extraction import kept_vectors
 
 PACKAGES = ("torch", "timm", "fastai", "scikit-learn", "cleanlab", "onnxruntime", "numpy")
 FIRST = (30, 60)

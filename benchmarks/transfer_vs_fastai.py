@@ -30,11 +30,11 @@ from reporting import RESULTS, machine, table, write
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tl_course.backbones import DEFAULT, create
-from tl_course.heads import folds_of
-from tl_course.imageset import ImageSet, Picture
-from tl_course.splits import groups_of
-from tl_course.tables import METADATA, table_text
+from tl_course.data import ImageSet, Picture
+from tl_course.data.splits import groups_of
+from tl_course.data.table import METADATA, table_text
+from tl_course.features.backbones import DEFAULT, create
+from tl_course.models.heads import folds_of
 
 FASTAI = "fastai fine_tune(3)"
 ROWS = {
@@ -71,7 +71,7 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, "weights", options.backbone, weights], check=True)
         once = temporary / "once"
         once.mkdir()
-        code = f"from tl_course.backbones import Backbone, onnx_model; onnx_model(Backbone.get({options.backbone!r}))"
+        code = f"from tl_course.features.backbones import *; onnx_model(Backbone.get({options.backbone!r}))"
         ready = measured([sys.executable, "-c", code], once)
         runs: dict[str, list[dict[str, Any]]] = {row: [] for row in rows}
         for number, (train, test) in enumerate(pairs):

@@ -24,9 +24,9 @@ from torchvision.transforms.v2 import RandomHorizontalFlip
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tl_course import ImageSet, train
-from tl_course.backbones import DEFAULT
-from tl_course.learners import classifier, learner
-from tl_course.strategies import scratch
+from tl_course.features.backbones import DEFAULT
+from tl_course.synthetic import render_dataset
+from tl_course.training import classifier, learner, scratch
 
 PACKAGES = ("torch", "timm", "fastai", "onnxruntime", "numpy")
 NETWORK = "resnet10t"  # small, and learns from few pictures where others of timm's need many
@@ -42,12 +42,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         work = Path(name)
         os.environ["TL_COURSE_CACHE"] = str(work / "cache")
-        target = ImageSet.render("cats_dogs", work / "cats_dogs", n=220, valid=0.4, seed=0)
+        target = render_dataset("cats_dogs", work / "cats_dogs", n=220, valid=0.4, seed=0)
         halves = [target.subset(len(target.train) // 2, seed=seed) for seed in range(5)]
         mirror = RandomHorizontalFlip()  # crops leave too little of such small pictures
         rows: dict[str, dict[str, Any]] = {}
         for source in SOURCES:
-            pictures = ImageSet.render(source, work / source, n=options.n, size=96, seed=0)
+            pictures = render_dataset(source, work / source, n=options.n, size=96, seed=0)
             for seed in range(options.seeds):
                 learn = learner(pictures, backbone=NETWORK, pretrained=False, size=64, augment=mirror, seed=seed)
                 learn.dls.train.bs = 32

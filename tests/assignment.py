@@ -9,7 +9,7 @@ from typing import Any
 
 import nbformat
 
-from tl_course.grading.marks import is_test
+from tl_course.grading.batch.marks import is_test
 
 SOURCE = Path(__file__).parents[1] / "assignments" / "source"
 

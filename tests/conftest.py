@@ -15,7 +15,7 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from tl_course import Classifier, ImageSet
-    from tl_course.backbones import Backbone
+    from tl_course.features import Backbone
 
 
 # jsonschema, which nbformat imports, compiles this one's grammar for seconds where it is installed, and never needs it
@@ -98,7 +98,7 @@ def drawn_once(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sets that ship are drawn in no time, for a test which minds their names only."""
-    from tl_course.shipped import SHIPPED
+    from tl_course.synthetic.datasets import SHIPPED
 
     for name, value in {"n": 8, "size": 64}.items():
         monkeypatch.setitem(SHIPPED, name, value)
@@ -113,7 +113,7 @@ def copy_drawn(drawn: Path) -> Callable[[Path], Path]:
 @pytest.fixture
 def backbone(cache: Path, known: Path) -> "Backbone":
     """The default backbone, and the features that are known beforehand in the test's own cache."""
-    from tl_course.backbones import Backbone
+    from tl_course.features import Backbone
 
     shutil.copytree(known, cache, dirs_exist_ok=True)
     return Backbone.get()
@@ -122,9 +122,9 @@ def backbone(cache: Path, known: Path) -> "Backbone":
 @pytest.fixture(scope="session")
 def birds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small rendered set."""
-    from tl_course import ImageSet
+    from tl_course.synthetic import render_dataset
 
-    return ImageSet.render("birds", tmp_path_factory.mktemp("rendered") / "birds", n=40, size=128).root
+    return render_dataset("birds", tmp_path_factory.mktemp("rendered") / "birds", n=40, size=128).root
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tl_course.agreement import (
+from tl_course.cleaning.agreement import (
     CANNOT_TELL,
     NEITHER,
     Answer,

@@ -13,10 +13,10 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from tl_course.backbones import DEFAULT, Backbone, available, create, onnx_model
 from tl_course.errors import BackboneError, TLCourseWarning
 from tl_course.features import extract
-from tl_course.weights import PACKAGES, package_file, package_tensors
+from tl_course.features.backbones import DEFAULT, Backbone, available, create, onnx_model
+from tl_course.features.weights import PACKAGES, package_file, package_tensors
 
 
 def test_the_packaged_weights_know_a_cat_from_a_cup(photos: Path, backbone: Backbone) -> None:
@@ -78,7 +78,8 @@ def test_a_fine_tuned_network_fills_the_graph_that_ships(backbone: Backbone, cac
 def test_vectors_need_neither_torch_nor_onnx(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(tmp_path / "one.png")
     code = (
-        "import sys; from tl_course.backbones import Backbone; from tl_course.features import extract; "
+        "import sys; from tl_course.features.backbones import Backbone; "
+        "from tl_course.features.extraction import extract; "
         f"extract([{str(tmp_path / 'one.png')!r}], Backbone.get()); "
         "print(*({'torch', 'timm', 'onnx', 'google.protobuf'} & set(sys.modules)))"
     )
@@ -283,7 +284,7 @@ def test_weights_come_from_the_hub_once_and_then_from_its_cache(tmp_path: Path) 
     Hub.weights, Hub.asked = save(theirs.state_dict()), []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    code = f"from tl_course.backbones import create; print(create({name!r}).conv_stem.weight.sum().item())"
+    code = f"from tl_course.features.backbones import create; print(create({name!r}).conv_stem.weight.sum().item())"
     environment = {
         "PATH": "/usr/bin:/bin", "HF_HOME": str(tmp_path / "hf"), "TORCH_HOME": str(tmp_path / "torch"),
         "TL_COURSE_CACHE": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1",

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from tl_course.benefits import Benefits, benefits
 from tl_course.errors import TLCourseError
-from tl_course.history import History
+from tl_course.models import History
+from tl_course.training.transfer_gains import Benefits, benefits
 
 STEPS = 10  # an epoch
 

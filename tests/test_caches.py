@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.drawn import jpeg
-from tl_course import ImageSet, caches
-from tl_course.caches import KINDS, bytes_meant, contents, prune, readable
+from tl_course import ImageSet
 from tl_course.cli import main
+from tl_course.core import caches
+from tl_course.core.caches import KINDS, bytes_meant, contents, prune, readable
+from tl_course.data.archives import pack
 from tl_course.errors import CacheError
-from tl_course.packs import pack
 
 HEX = "0123456789abcdef" * 4
 

@@ -16,8 +16,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tl_course.grading import channel
-from tl_course.grading.channel import Described, RefusedError, decode, encode
+from tl_course.grading.apart import channel
+from tl_course.grading.apart.channel import Described, RefusedError, decode, encode
 
 Pair = collections.namedtuple("Pair", "left right")
 Word = collections.namedtuple("Word", "text count")

@@ -13,11 +13,11 @@ import pytest
 from servers import Answer, Request, Server
 
 from tl_course import Classifier, ImageSet
-from tl_course.backbones import Backbone
 from tl_course.cli import main
-from tl_course.doctor import examine
+from tl_course.cli.doctor import examine
+from tl_course.core.versions import conflict
 from tl_course.errors import ModelError
-from tl_course.versions import conflict
+from tl_course.features import Backbone
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -138,7 +138,7 @@ def test_packages_of_fastai_that_do_not_fit_are_refused_with_what_to_do(
     assert conflict() is None or bad
     if bad:
         with pytest.raises(ModelError, match=f"fastai {fastai} does not work with {bad} {versions[bad]}.*pip install"):
-            runpy.run_module("tl_course.learners")
+            runpy.run_module("tl_course.training.learners")
         assert not examine().ok
 
 

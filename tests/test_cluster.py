@@ -65,7 +65,8 @@ def hide_bubblewrap() -> None:
 def test_lessons_run_on_the_workers_and_what_they_leave_comes_back(
     cluster: Any, started: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
-    record = "import os\nfrom tl_course.records import record\nrecord(where=os.environ.get('WHERE_IT_RUNS'), seed=seed)"
+    record = "import os\nfrom tl_course.notebooks.results import record\n"
+    record += "record(where=os.environ.get('WHERE_IT_RUNS'), seed=seed)"
     for name, last in {"fine": "print('all of it')", "broken": "1 / 0"}.items():
         cells = [nbformat.v4.new_code_cell(source) for source in ("seed = 1", record, last)]
         cells[0].metadata.tags = ["parameters"]

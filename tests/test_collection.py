@@ -16,17 +16,17 @@ import pytest
 
 from tests.drawn import jpeg, picture
 from tests.servers import Answer, Request, Server
-from tl_course.collection import Candidate, Collection, PassedOver, prepare
+from tl_course import ImageSet
+from tl_course.data.collection import Candidate, Collection, PassedOver, prepare
 from tl_course.errors import ImageSetError
-from tl_course.fetching import Client
-from tl_course.imageset import ImageSet
+from tl_course.net.http_client import Client
 from tl_course.sources import Source
 
 ODD_LABELS = ["cat/dog", "..", "CON", "é", "🐈", "a" * 300, "cat", " spaced ", "a\\b", ".hidden", "line\nbreak"]
 
 COLLECTING = """
 import sys
-from tl_course.collection import Candidate
+from tl_course.data.collection import Candidate
 from tl_course.sources import Source
 
 class Listed(Source):
@@ -187,7 +187,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tl_course.collection.append_line", no_line)
+        patch.setattr("tl_course.data.collection.append_line", no_line)
         with pytest.raises(ImageSetError, match="No space left on device"):
             Drawn().collect(["cat"], 10, tmp_path)
         broken = Candidate(label="cat", url="broken:1")

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from tests.drawn import picture
-from tl_course.copies import find_copies
-from tl_course.features import glimpses
+from tl_course.features.extraction import glimpses
+from tl_course.features.near_duplicates import find_copies
 
 
 def glimpse(image: Image.Image) -> np.ndarray:

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tests.drawn import jpeg
-from tl_course.collection import Candidate, Collection, prepare
-from tl_course.credits import credits_html, credits_markdown
-from tl_course.imageset import ImageSet
-from tl_course.tables import Picture
+from tl_course import ImageSet
+from tl_course.data.attribution import credits_html, credits_markdown
+from tl_course.data.collection import Candidate, Collection, prepare
+from tl_course.data.table import Picture
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -11,11 +11,11 @@ import pytest
 
 from tests.drawn import jpeg
 from tests.servers import Answer, Request, Server, ranged
-from tl_course.downloads import Download, fetch_pack
+from tl_course import ImageSet
+from tl_course.core.progress import redirect_bars
 from tl_course.errors import FetchError, ImageSetError, TLCourseWarning
-from tl_course.fetching import Client
-from tl_course.imageset import ImageSet
-from tl_course.progress import redirect_bars
+from tl_course.net.download import Download, fetch_pack
+from tl_course.net.http_client import Client
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from answers.lessons import ACCURACY_WITH, ANYWHERE, QUESTIONS
 
-from tl_course.exercises import birds, cats_and_dogs, ps3_doors
-from tl_course.grading import NotYet, Question
+from tl_course.exercises import NotYet, Question
+from tl_course.exercises.assignments import ps3
+from tl_course.exercises.lessons import lesson_01, lesson_02
 
 SOLUTIONS = [(question, answers[0][0]) for question, answers in QUESTIONS]  # the first in each table
 
@@ -35,7 +36,7 @@ def test_answers_to_the_lessons_are_judged_rightly(question: Question, answers: 
 @pytest.mark.slow
 @pytest.mark.usefixtures("drawn_once")
 def test_answers_that_train_are_judged_rightly() -> None:
-    test_answers_to_the_lessons_are_judged_rightly(birds.q3, ACCURACY_WITH)
+    test_answers_to_the_lessons_are_judged_rightly(lesson_01.q3, ACCURACY_WITH)
 
 
 def test_a_blank_is_not_even_tried_for_trying_may_take_long() -> None:
@@ -113,7 +114,7 @@ def raising(error: BaseException) -> Callable[..., Any]:
     ids=lambda one: type(one).__name__,
 )
 def test_whatever_an_answer_raises_is_told_as_its_own(error: BaseException, said: str) -> None:
-    result = birds.q1.check(raising(error))
+    result = lesson_01.q1.check(raising(error))
     assert result.status == "not yet" and said in result.text and not result.share
     assert "<b>bold" not in result._repr_html_()
 
@@ -123,27 +124,27 @@ def test_an_error_when_an_answer_is_read_is_the_answers_and_one_of_the_check_is_
         yield from rows[0].values()
         raise LookupError("no more")
 
-    assert "Your answer raised LookupError: no more" in cats_and_dogs.q1.check(one_by_one).text
+    assert "Your answer raised LookupError: no more" in lesson_02.q1.check(one_by_one).text
     helper = runpy.run_path(str(Path(__file__).with_name("drawn.py")))["jpeg"]  # as from another cell
-    assert "Your answer raised TypeError" in cats_and_dogs.q1.check(lambda _: map(helper, "a")).text
-    result = ps3_doors.q4.check(lambda *_: "text")
+    assert "Your answer raised TypeError" in lesson_02.q1.check(lambda _: map(helper, "a")).text
+    result = ps3.q4.check(lambda *_: "text")
     assert result.text.startswith("What your answer gave cannot be judged") and "raised" not in result.text
 
 
 def test_what_an_answer_prints_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     def answer(labels: list[str]) -> float:
         print("counting", len(labels))
-        return birds.baseline(labels)
+        return lesson_01.baseline(labels)
 
-    assert birds.q1.check(answer)
+    assert lesson_01.q1.check(answer)
     assert "counting 40" in capsys.readouterr().out
 
 
 def test_only_the_students_own_code_says_that_it_is_not_written_yet() -> None:
     from torch import nn
 
-    assert birds.q1.check(raising(NotImplementedError())).status == "not attempted"
-    assert "raised NotImplementedError" in birds.q1.check(lambda labels: nn.Module()(*labels)).text
+    assert lesson_01.q1.check(raising(NotImplementedError())).status == "not attempted"
+    assert "raised NotImplementedError" in lesson_01.q1.check(lambda labels: nn.Module()(*labels)).text
 
 
 def test_hints_come_one_after_another() -> None:

@@ -14,11 +14,10 @@ import PIL
 import pytest
 from PIL import Image
 
-from tl_course import ImageSet, features, kept
-from tl_course.backbones import Backbone
+from tl_course import ImageSet
+from tl_course.core.files import sha256_of
 from tl_course.errors import BackboneError
-from tl_course.features import extract
-from tl_course.files import sha256_of
+from tl_course.features import Backbone, extract, extraction, vector_store
 
 
 @pytest.fixture
@@ -36,13 +35,13 @@ def paths(birds: ImageSet) -> list[Path]:
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pictures went through the backbone, call by call."""
     counted: list[int] = []
-    original = features._decoded
+    original = extraction._decoded
 
     def counting(sources, todo, *rest):  # type: ignore[no-untyped-def]
         counted.append(len(todo))
         return original(sources, todo, *rest)
 
-    monkeypatch.setattr(features, "_decoded", counting)
+    monkeypatch.setattr(extraction, "_decoded", counting)
     return counted
 
 
@@ -72,7 +71,7 @@ def test_a_damaged_cache_costs_time_and_nothing_else(
 ) -> None:
     good = extract(paths, backbone).vectors
     hashes = [sha256_of(path) for path in paths]
-    looks = features.glimpses(paths, hashes=hashes)
+    looks = extraction.glimpses(paths, hashes=hashes)
     stores = list((cache / "features").glob("*.sqlite"))
     assert len(stores) == 2
     for store in stores:
@@ -90,7 +89,7 @@ def test_a_damaged_cache_costs_time_and_nothing_else(
             connection.close()
     for _ in range(2):  # the second time from what has healed
         np.testing.assert_allclose(extract(paths, backbone).vectors, good, atol=1e-5)
-        np.testing.assert_allclose(features.glimpses(paths, hashes=hashes), looks, atol=20)
+        np.testing.assert_allclose(extraction.glimpses(paths, hashes=hashes), looks, atol=20)
 
 
 def test_an_unreadable_picture_is_named_and_costs_only_itself(
@@ -115,7 +114,7 @@ def test_a_picture_in_memory_gives_what_its_file_gives(paths: list[Path], backbo
 def test_nothing_is_kept_to_report_on_the_student(birds: ImageSet, backbone: Backbone, tmp_path: Path) -> None:
     """ONNX Runtime's telemetry writes what it will send into the home directory first."""
     code = (
-        "from tl_course.backbones import Backbone; from tl_course.features import extract; "
+        "from tl_course.features.backbones import Backbone; from tl_course.features.extraction import extract; "
         f"extract([{str(birds.path(birds[0]))!r}], Backbone.get())"
     )
     home = tmp_path / "home"
@@ -178,11 +177,11 @@ def test_another_way_to_the_backbone_takes_no_vectors_of_before(
     (before,) = (cache / "features").glob(f"{backbone.key}-{backbone.picture_size}-cpu-*.sqlite")
     seen = backbone
     if changed == "preprocessing":
-        monkeypatch.setattr(features, "PREPROCESSING", 10**6)
+        monkeypatch.setattr(extraction, "PREPROCESSING", 10**6)
     elif changed == "pillow":
         monkeypatch.setattr(PIL, "__version__", "99.0.0")
     elif changed == "timm":
-        monkeypatch.setattr(features, "version", lambda name: "99.0.0")
+        monkeypatch.setattr(extraction, "version", lambda name: "99.0.0")
     elif changed == "normalisation":
         seen = replace(backbone, mean=(0.4, 0.4, 0.4))
     else:
@@ -194,7 +193,7 @@ def test_another_way_to_the_backbone_takes_no_vectors_of_before(
     assert runs == [2, 2]
     before.touch()
     os.utime(before, (0, 0))
-    monkeypatch.setattr(features, "PREPROCESSING", 10**7)
+    monkeypatch.setattr(extraction, "PREPROCESSING", 10**7)
     extract(paths[:1], seen)
     assert not before.exists(), "nobody has asked for it for long"
 
@@ -202,7 +201,7 @@ def test_another_way_to_the_backbone_takes_no_vectors_of_before(
 def test_vectors_that_were_used_longest_ago_make_room(
     paths: list[Path], backbone: Backbone, runs: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "_MOST", 0)
+    monkeypatch.setattr(vector_store, "_MOST", 0)
     extract(paths[:2], backbone)
     with monkeypatch.context() as later:
         now = time.time()
@@ -217,7 +216,7 @@ def test_vectors_that_were_used_longest_ago_make_room(
 
 
 # What some images come to on their way to a backbone, 0 to 255, at a few places of two views. Where this has changed,
-# raise `features.PREPROCESSING` and write down here what comes out now: or old vectors are taken for new ones.
+# raise `extraction.PREPROCESSING` and write down here what comes out now: or old vectors are taken for new ones.
 FINGERPRINT: tuple[int, dict[str, list[int]]] = (
     3,
     {
@@ -269,13 +268,13 @@ def test_what_reaches_the_backbone_changes_only_with_the_version_of_the_preproce
     seen = {}
     for name, data in awkward_images().items():
         (tmp_path / "image").write_bytes(data)
-        views, _ = features._views(tmp_path / "image", plain)
+        views, _ = extraction._views(tmp_path / "image", plain)
         pixels = 255 * (views * std + mean)
         seen[name] = [
             round(float(pixels[v, c, y, x])) for v in (0, 1) for c, y, x in ((0, 0, 0), (1, 77, 200), (2, 250, 31))
         ]
     version, known = FINGERPRINT
-    assert version == features.PREPROCESSING, f"write down what comes out now: {seen}"
+    assert version == extraction.PREPROCESSING, f"write down what comes out now: {seen}"
     far = {
         name: (values, known.get(name))
         for name, values in seen.items()

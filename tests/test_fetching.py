@@ -14,9 +14,9 @@ import pytest
 from servers import Answer, Request, Server
 
 import tl_course
-from tl_course import fetching
 from tl_course.errors import FetchError
-from tl_course.fetching import Client
+from tl_course.net import http_client
+from tl_course.net.http_client import Client
 
 LIMIT = 2**20
 
@@ -139,7 +139,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     def noting(self: Client, seconds: float) -> None:
         if seconds > 0:
             noted.append(seconds)
-        wait(self, seconds if seconds > fetching.LONGEST_WAIT else 0)
+        wait(self, seconds if seconds > http_client.LONGEST_WAIT else 0)
 
     monkeypatch.setattr(Client, "_wait", noting)
     return noted
@@ -244,7 +244,7 @@ def test_what_says_that_it_is_too_long_is_not_read(server: Server, client: Clien
 
 
 def test_no_more_is_taken_in_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MAX_IN_ALL", 2 * LIMIT)
+    monkeypatch.setattr(http_client, "MAX_IN_ALL", 2 * LIMIT)
     server.routes["/a"] = Answer(bytes(LIMIT))
     with Client(trusted=[server.url]) as client:
         for _ in range(2):

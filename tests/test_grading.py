@@ -22,11 +22,11 @@ from nbformat.v4 import new_code_cell, new_output
 pytest.importorskip("nbgrader")
 from tl_course.cli import main
 from tl_course.errors import GradingError, TLCourseWarning
-from tl_course.grading.marks import mark
+from tl_course.grading.batch.marks import mark
 from tl_course.grading.notes import NOTES
-from tl_course.grading.sandbox import pick_isolation
+from tl_course.grading.sandbox.sandbox import pick_isolation
 from tl_course.grading.similarity import alike
-from tl_course.grading.submissions import Rejected, examine, mend
+from tl_course.grading.submissions.repair import Rejected, examine, mend
 
 GRADED_CELLS = ("square", "square_right", "shout", "shout_right", "why")
 isolated = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
@@ -224,7 +224,7 @@ def test_killed_ten_times_and_run_again_all_marks_are_there_and_right(course: Pa
     fill(course, 40)
     moments = random.Random(0)
     imported = multiprocessing.get_context("forkserver")  # so that the ten do not import all of it one after the other
-    imported.set_forkserver_preload(["tl_course.cli_grading", "tl_course.grading.batch", "nbgrader.apps"])
+    imported.set_forkserver_preload(["tl_course.cli.grading", "tl_course.grading.batch.run", "nbgrader.apps"])
     records, counts = course / "reports" / "demo" / "students", []
     for number in range(10):
         words = ["grade", "demo", "--course", str(course), "--jobs", str(1 + number % 2), "--json"]
@@ -263,7 +263,7 @@ def test_only_what_changed_is_graded_again(course: Path) -> None:
 
 @pytest.mark.slow
 def test_without_isolation_it_grades_alike_and_says_so_loudly(course: Path) -> None:
-    from tl_course.grading.batch import grade
+    from tl_course.grading.batch.run import grade
 
     fill(course, 2)
     with pytest.warns(TLCourseWarning, match="WITHOUT isolation"):
@@ -299,7 +299,8 @@ def test_how_a_student_likes_to_work_costs_nothing(course: Path) -> None:
 def test_the_solution_is_rehearsed_and_what_it_made_is_shared(course: Path) -> None:
     """An assignment of the course itself: its solution runs first, and each student's pictures are their own."""
     path = course / "source" / "demo" / "demo.ipynb"
-    notebook = source_notebook("from tl_course.files import cache_dir\nfrom tl_course.variants import student_id\n"
+    notebook = source_notebook("from tl_course.core.files import cache_dir\n"
+                               "from tl_course.exercises.variants import student_id\n"
                                "STUDENT = ''\nkept = cache_dir('rehearsed')\n"
                                "shared = [path.name for path in kept.iterdir()]\n"
                                "(kept / student_id(STUDENT)).touch()")  # fmt: skip
@@ -365,7 +366,7 @@ def test_a_page_for_each_student_and_a_table_for_the_office(course: Path) -> Non
 
 @pytest.mark.slow
 def test_what_is_not_there_is_said(course: Path) -> None:
-    from tl_course.grading.batch import grade
+    from tl_course.grading.batch.run import grade
     from tl_course.grading.course import assign, feedback
 
     with pytest.raises(GradingError, match=r"Assignments there: demo\."):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tl_course.errors import ModelError
-from tl_course.heads import fit_head, folds_of, logistic_regression
+from tl_course.models.heads import fit_head, folds_of, logistic_regression
 
 
 def blobs(n: int, labels: int, *, dim: int = 20, apart: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from tests.drawn import jpeg
-from tl_course import pictures
+from tl_course import ImageSet
+from tl_course.core import image_io
+from tl_course.data.splits import groups_of
 from tl_course.errors import ImageSetError, TLCourseWarning
-from tl_course.imageset import ImageSet
-from tl_course.splits import groups_of
 
 Maker = Callable[..., Path]
 
@@ -206,7 +206,7 @@ def test_a_picture_cut_off_behind_its_header_is_found_when_decoded(class_folders
     (root / "bird/0.jpg").write_bytes(whole[: len(whole) // 2])
     images = ImageSet.open(root)
     with pytest.raises(ImageSetError, match=r"bird/0\.jpg: .*cut off"):
-        pictures.load(images.path("bird/0.jpg"))
+        image_io.load(images.path("bird/0.jpg"))
 
 
 def test_every_kind_of_picture_is_taken_in_and_seen_as_rgb(class_folders: Maker) -> None:
@@ -222,7 +222,7 @@ def test_every_kind_of_picture_is_taken_in_and_seen_as_rgb(class_folders: Maker)
     photo.save(root / "bird/moving.gif", save_all=True, append_images=[Image.new("RGB", (30, 20), "blue")])
     images = ImageSet.open(root)
     assert (len(images), images.skipped) == (12, [])
-    seen = {picture.file_name: pictures.load(images.path(picture)) for picture in images}
+    seen = {picture.file_name: image_io.load(images.path(picture)) for picture in images}
     assert {image.mode for image in seen.values()} == {"RGB"}
     assert seen["bird/turned.JPG"].size == (20, 30)
 

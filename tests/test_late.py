@@ -9,8 +9,8 @@ from traitlets.config import Config
 
 pytest.importorskip("nbgrader")
 from tl_course.errors import GradingError
-from tl_course.grading.late import LateRules, settle, without_late_rules
-from tl_course.grading.timestamps import read_moment
+from tl_course.grading.submissions.late import LateRules, settle, without_late_rules
+from tl_course.grading.submissions.timestamps import read_moment
 
 HALF_PAST_TEN = "2026-10-01T10:30:00+00:00"
 CERTAIN = [

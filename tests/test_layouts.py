@@ -14,9 +14,9 @@ from trees import grow, image, zipped
 
 from tl_course import ImageSet
 from tl_course.cli import main
+from tl_course.data.splits import split_named
 from tl_course.errors import ImageSetError, TLCourseWarning
 from tl_course.sources import named
-from tl_course.splits import split_named
 
 ABOVE = {"label_from": r"^(?P<label>[^/]+)/"}
 BELOW = {"label_from": r"^[^/]+/(?P<label>[^/]+)/"}

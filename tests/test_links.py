@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from tl_course.errors import LessonError
-from tl_course.links import BEGIN, END, write_links
+from tools.links import BEGIN, END, write_links
 
 PYPROJECT = '[project.urls]\nRepository = "{address}"\n'
 

@@ -14,9 +14,10 @@ import nbformat
 import psutil
 import pytest
 
-from tl_course.devices import cores
+from tl_course.core import cores
 from tl_course.errors import LessonError
-from tl_course.notebooks import clean, faults, files, find_lessons, lab, open_lab, parse_parameters, run_lessons, runner
+from tl_course.notebooks import files, find_lessons, lab, open_lab, parse_parameters, run_lessons, runner
+from tools.clean_notebooks import clean, faults
 
 pytestmark = pytest.mark.slow  # nearly every test starts a kernel
 
@@ -81,7 +82,7 @@ def runs(tmp_path_factory):
     )
     good = write(
         folder / "good.ipynb",
-        "from tl_course.records import record\nimport os, sys, numpy as np\n"
+        "from tl_course.notebooks.results import record\nimport os, sys, numpy as np\n"
         "record(accuracy=0.5, seed=seed, python=sys.executable, here=os.getcwd())",
         WIDGET,
         "block = b'x' * 300_000_000\nimport matplotlib\nrecord(figures=str(matplotlib.get_backend()))",
@@ -94,7 +95,7 @@ def runs(tmp_path_factory):
     write(folder / "expected.ipynb", "1 / 0", tags=["raises-exception"])
     write(
         folder / "wasteful.ipynb",
-        "from tl_course.records import record\nrecord(accuracy=0.5)",
+        "from tl_course.notebooks.results import record\nrecord(accuracy=0.5)",
         budget={"seconds": 0.5, "memory_mb": 1, "accuracy": 0.9},
     )
     write(folder / "silent.ipynb", "1", budget={"accuracy": 0.9})

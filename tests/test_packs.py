@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tl_course import ImageSet
 from tl_course.errors import ImageSetError, TLCourseWarning
-from tl_course.imageset import ImageSet
 
 resource = pytest.importorskip("resource")  # not on Windows
 Maker = Callable[..., Path]

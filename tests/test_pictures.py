@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tl_course.core.image_io import load, pixel_limit, probe
 from tl_course.errors import ImageSetError
-from tl_course.pictures import load, pixel_limit, probe
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"  # Pillow would run it

@@ -14,9 +14,9 @@ from platform_exports import EXPORTS, FILLED, MADE, ROSTER, TEMPLATES, zipped
 pytest.importorskip("nbgrader")
 from tl_course.cli import main
 from tl_course.errors import GradingError
-from tl_course.grading.collect import collect
-from tl_course.grading.export_marks import export_marks
-from tl_course.grading.submitted import Collected
+from tl_course.grading.platforms.collect import collect
+from tl_course.grading.platforms.export_marks import export_marks
+from tl_course.grading.submissions.submitted import Collected
 
 TIMES = {  # when it was, in UTC, where the platform and the zone Europe/Berlin tell
     "blackboard": {

@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tl_course import Classifier, ImageSet, plots
-from tl_course.benefits import benefits
 from tl_course.errors import TLCourseError
-from tl_course.explain import occlusion_map
-from tl_course.groups import LayerGroup
-from tl_course.history import History
-from tl_course.models import Evaluation, Prediction
+from tl_course.models import History, occlusion_map
+from tl_course.models.classifier import Evaluation, Prediction
+from tl_course.training import benefits
+from tl_course.training.layer_groups import LayerGroup
 
 
 @pytest.mark.slow

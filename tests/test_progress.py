@@ -13,9 +13,9 @@ import nbformat
 import pytest
 from kernels import Kernel, Message
 
-from tl_course.progress import Bar, redirect_bars
+from tl_course.core.progress import Bar, redirect_bars
 
-IMPORTS = "import threading, time, tl_course; from tl_course.progress import Bar, redirect_bars"
+IMPORTS = "import threading, time, tl_course; from tl_course.core.progress import Bar, redirect_bars"
 COUNTED = """
 with Bar("drawing <b>irds</b>", total=4, unit="images") as bar:
     for _ in range(4):
@@ -164,7 +164,7 @@ def test_what_the_course_does_shows_without_being_asked(kernel: Kernel, tmp_path
         import os
         os.environ["TL_COURSE_CACHE"] = {str(tmp_path / "cache")!r}
         from tl_course import ImageSet, train
-        from tl_course.explain import occlusion_map
+        from tl_course.models import occlusion_map
         said = set()
         def hear(bar):
             said.add(bar.what)
@@ -173,7 +173,8 @@ def test_what_the_course_does_shows_without_being_asked(kernel: Kernel, tmp_path
     kernel.run(
         f"""
         with redirect_bars(hear):
-            images = ImageSet.render("birds", {str(tmp_path / "birds")!r}, n=20, size=64)
+            from tl_course.synthetic import render_dataset
+            images = render_dataset("birds", {str(tmp_path / "birds")!r}, n=20, size=64)
             model = train(images)
             occlusion_map(model, images.path(images[0]), cells=2)
             train(images, strategy="fine-tune", epochs=1)

@@ -6,8 +6,8 @@ from demo_course import released_notebook, source_notebook
 from nbformat.v4 import new_code_cell
 
 pytest.importorskip("nbgrader")
-from tl_course.grading.plan import Plan
-from tl_course.grading.reading import read_submission
+from tl_course.grading.apart.plan import Plan
+from tl_course.grading.reading.submission import read_submission
 
 HOMEWORK = {
     "networks": """\

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tl_course.errors import LessonError
-from tl_course.records import RECORD_MIME, record, records_of
+from tl_course.notebooks.results import RECORD_MIME, record, records_of
 
 
 def test_outside_a_notebook_a_record_is_one_printed_line(capsys, monkeypatch):

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from tl_course.errors import ImageSetError
-from tl_course.rendered import SETS, draw, draw_one
-from tl_course.rendered.birds import bird_at
-from tl_course.rendered.brushes import Canvas
-from tl_course.rendered.doors import draw_door, draw_scene
-from tl_course.rendered.plumage import Light
-from tl_course.rendered.species import PLUMAGES, SHAPES
+from tl_course.synthetic.birds.bird import bird_at
+from tl_course.synthetic.birds.plumage import Light
+from tl_course.synthetic.birds.species import PLUMAGES, SHAPES
+from tl_course.synthetic.doors.scene import draw_door, draw_scene
+from tl_course.synthetic.drawing import SETS, draw, draw_one
+from tl_course.synthetic.engine.brushes import Canvas
 
 
 def pixels(image: Image.Image, side: int = 48) -> np.ndarray:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tl_course.rendered import SETS, draw, draw_one
-from tl_course.rendered.mammal_body import Stance, build_mammal
-from tl_course.rendered.mammals import BREEDS, COATS
-from tl_course.rendered.patterns import PATTERNS
-from tl_course.rendered.rooms import LIGHTS, PLACES
-from tl_course.shipped import shipped_names
+from tl_course.synthetic.datasets import dataset_names
+from tl_course.synthetic.drawing import SETS, draw, draw_one
+from tl_course.synthetic.mammals.body import Stance, build_mammal
+from tl_course.synthetic.mammals.mammals import BREEDS, COATS
+from tl_course.synthetic.mammals.rooms import LIGHTS, PLACES
+from tl_course.synthetic.patterns import PATTERNS
 
 NEW = ("cats_dogs", "animals", "patterns")
 FLAWS = {"wrong_labels": 0.2, "near_duplicates": 0.2, "off_topic": 0.1}
@@ -25,7 +25,7 @@ def tones(image: Image.Image) -> np.ndarray:
 
 
 def test_the_new_sets_are_among_those_that_ship():
-    assert set(NEW) <= set(shipped_names())
+    assert set(NEW) <= set(dataset_names())
     assert len(SETS["animals"]) >= 8 and not {"cat", "dog"} & set(SETS["animals"])
     assert len(SETS["patterns"]) >= 6 and set(SETS["patterns"]) == set(PATTERNS)
     labels = [label for labels in SETS.values() for label in labels]

@@ -14,7 +14,7 @@ from payloads import EVIL, HONEST, SVG, texts
 pytest.importorskip("nbgrader")
 from nbconvert.exporters.html import HTMLExporter
 
-from tl_course.grading.sanitize import sanitize
+from tl_course.grading.pages.sanitize import sanitize
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
 
@@ -151,13 +151,13 @@ def test_what_a_template_would_write_as_it_stands_is_plain() -> None:
 
 
 def test_what_takes_a_parser_for_ever_is_shown_as_it_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tl_course.grading.sanitize._SECONDS", 0.3)
+    monkeypatch.setattr("tl_course.grading.pages.sanitize._SECONDS", 0.3)
     deep = new_code_cell("x", outputs=[new_output("display_data", data={"text/html": "<div>" * 200_000})])
     notebook, look, _ = cleaned(new_markdown_cell("![a](" * 20_000), deep)
     assert notebook.cells[0].source.startswith('<div class="tex2jax_ignore')
     assert "cannot be read" in look[0] and "nested too deeply" in look[1]
-    monkeypatch.setattr("tl_course.grading.sanitize._ALTOGETHER", 0.1)
-    monkeypatch.setattr("tl_course.grading.sanitize._LEAST", 0.05)
+    monkeypatch.setattr("tl_course.grading.pages.sanitize._ALTOGETHER", 0.1)
+    monkeypatch.setattr("tl_course.grading.pages.sanitize._LEAST", 0.05)
     _, look, _ = cleaned(*(new_markdown_cell("[x](" * 1_500) for _ in range(3)), new_markdown_cell("*x*"))
     assert len(look) > 1 and not [line for line in look if line.startswith("cell 4")]
 

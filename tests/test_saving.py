@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tl_course import Classifier, models
-from tl_course.backbones import Backbone
+from tl_course import Classifier
 from tl_course.errors import ModelError
-from tl_course.heads import Head
-from tl_course.history import History
+from tl_course.features import Backbone
+from tl_course.models import History, classifier
+from tl_course.models.heads import Head
 
 
 def numbered(backbone: Backbone, number: int) -> Classifier:
@@ -100,7 +100,7 @@ KILLING = """
 import os, random, signal, sys, time
 from pathlib import Path
 from tests.test_saving import number_of, numbered
-from tl_course.backbones import Backbone
+from tl_course.features import Backbone
 
 folder, backbone, seen = Path(sys.argv[1]), Backbone.get(), set()
 numbered(backbone, 1).save(folder)
@@ -181,7 +181,7 @@ def test_the_file_of_a_model_is_not_its_folder(backbone: Backbone, tmp_path: Pat
 SAVING = """
 import sys
 from tests.test_saving import numbered
-from tl_course.backbones import Backbone
+from tl_course.features import Backbone
 
 for turn in range(60):
     numbered(Backbone.get(), turn % 2 + 1).save(sys.argv[1], card="# Another" * (turn % 2))
@@ -200,7 +200,7 @@ def test_processes_that_save_in_one_place_do_not_hinder_each_other(backbone: Bac
 def test_a_model_in_place_of_its_folder_is_no_backbone(backbone: Backbone) -> None:
     for wrong in (numbered(backbone, 1), None, 3):
         with pytest.raises(ModelError, match=r"is no backbone: .* model\.save"):
-            models.backbone_and_body(wrong)  # type: ignore[arg-type]
+            classifier.backbone_and_body(wrong)  # type: ignore[arg-type]
 
 
 def test_a_checkout_that_is_not_installed_saves_too(
@@ -209,6 +209,6 @@ def test_a_checkout_that_is_not_installed_saves_too(
     def unknown(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(models, "version", unknown)
+    monkeypatch.setattr(classifier, "version", unknown)
     folder = replace(numbered(backbone, 1), strategy="fine-tune").save(tmp_path / "model")
     assert set(json.loads((folder / "config.json").read_text())["versions"]) == {"python", "tl-course"}

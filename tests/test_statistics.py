@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from demo_course import SHOUT, SQUARE, answered, make_course
 
-from tl_course.grading.history import remember, runs
-from tl_course.grading.item_statistics import Change, changes, common, items, nameless, totals
+from tl_course.grading.batch.history import remember, runs
+from tl_course.grading.pages.item_statistics import Change, changes, common, items, nameless, totals
 
 OF = {"a": 2.0, "b": 4.0, "c": 3.0}
 
@@ -84,8 +84,8 @@ def test_the_page_shows_what_went_wrong_and_runs_nothing(tmp_path: Path) -> None
     import nbformat
     from nbformat.v4 import new_output
 
-    from tl_course.grading.records import Records
-    from tl_course.grading.statistics_page import report
+    from tl_course.grading.batch.records import Records
+    from tl_course.grading.pages.statistics import report
 
     course = make_course(tmp_path / "course")
     bad = "def square(x):\n    return 'x' # <script>alert(1)</script>"

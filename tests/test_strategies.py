@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from tl_course import Classifier, ImageSet, train
-from tl_course.backbones import DEFAULT, Backbone, create
 from tl_course.errors import ModelError, TLCourseWarning
-from tl_course.groups import LayerGroup, layer_groups, learning
-from tl_course.heads import Head
-from tl_course.history import History
+from tl_course.features.backbones import DEFAULT, Backbone, create
+from tl_course.models import History
+from tl_course.models.heads import Head
+from tl_course.training.layer_groups import LayerGroup, layer_groups, learning
 
 if TYPE_CHECKING:
     from fastai.learner import Learner
@@ -52,7 +52,7 @@ def easy(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
 @pytest.fixture
 def make(easy: ImageSet) -> "Callable[..., Learner]":
     def call(images: ImageSet = easy, **options: Any) -> "Learner":
-        from tl_course.learners import learner
+        from tl_course.training import learner
 
         return learner(images, **{"backbone": "test_efficientnet", "pretrained": False, "size": 64, **options})
 
@@ -75,7 +75,7 @@ def test_what_is_frozen_stays_bit_for_bit_and_the_rest_learns_at_the_stated_rate
     import timm
     from torch import nn
 
-    from tl_course import strategies
+    from tl_course.training import strategies
 
     if backbone.startswith("vgg"):  # its last layers hold a hundred million numbers
         monkeypatch.setattr(timm, "create_model", partial(timm.create_model, mlp_ratio=0.01))
@@ -113,7 +113,7 @@ def test_what_is_frozen_stays_bit_for_bit_and_the_rest_learns_at_the_stated_rate
 
 
 def test_the_record_shows_what_was_unfrozen_when(make: "Callable[..., Learner]") -> None:
-    from tl_course.strategies import gradual
+    from tl_course.training import gradual
 
     stages = learning(gradual(make(), 2))
     assert list(stages) == ["epoch 1", "epoch 2", "epoch 3"]
@@ -129,8 +129,7 @@ def test_the_record_shows_what_was_unfrozen_when(make: "Callable[..., Learner]")
 def test_it_learns_and_is_recorded_from_before_the_first_step(
     strategy: str, make: "Callable[..., Learner]", easy: ImageSet
 ) -> None:
-    from tl_course import strategies
-    from tl_course.learners import classifier
+    from tl_course.training import classifier, strategies
 
     learn = make()
     with learn.no_bar(), learn.no_logging():
@@ -158,7 +157,7 @@ def test_kept_views_teach_what_the_pictures_themselves_would(make: "Callable[...
     import torch
     from fastai.torch_core import no_random
 
-    from tl_course.strategies import fine_tune
+    from tl_course.training import fine_tune
 
     ours, plain = (make(easy.subset(20), augment=False) for _ in range(2))
     before = state(ours)
@@ -179,7 +178,7 @@ def test_kept_views_teach_what_the_pictures_themselves_would(make: "Callable[...
 def test_what_follows_a_frozen_part_learns_from_two_copies_of_each_picture_and_a_whole_network_from_all(
     groups: int, copies: int, make: "Callable[..., Learner]", easy: ImageSet
 ) -> None:
-    from tl_course.strategies import fine_tune
+    from tl_course.training import fine_tune
 
     altered: Counter[bytes] = Counter()
 
@@ -218,8 +217,7 @@ def test_augmentation_is_on_off_or_a_function_of_ones_own(make: "Callable[..., L
 def test_the_same_seed_gives_the_same_model(make: "Callable[..., Learner]") -> None:
     import torch
 
-    from tl_course.learners import classifier
-    from tl_course.strategies import fine_tune
+    from tl_course.training import classifier, fine_tune
 
     state_of_chance = torch.get_rng_state()
     keys = []
@@ -235,8 +233,7 @@ def test_the_other_route_a_model_of_ones_own_is_transferred(
     make: "Callable[..., Learner]", easy: ImageSet, birds: ImageSet, tmp_path: Path
 ) -> None:
     """Trained on one set, saved, and used for another: the new model carries the weights with it."""
-    from tl_course.learners import classifier, learner
-    from tl_course.strategies import scratch
+    from tl_course.training import classifier, learner, scratch
 
     learn = make()
     scratch(learn, 1)
@@ -265,7 +262,7 @@ def test_measured_elsewhere_it_learns_from_all(make: "Callable[..., Learner]", e
 
 
 def test_a_training_that_diverges_says_so(make: "Callable[..., Learner]") -> None:
-    from tl_course.strategies import frozen
+    from tl_course.training import frozen
 
     learn = make(head=Head(np.zeros((2, 256), np.float32), np.full(2, np.nan, np.float32)))
     with pytest.raises(ModelError, match="diverged"):
@@ -274,7 +271,7 @@ def test_a_training_that_diverges_says_so(make: "Callable[..., Learner]") -> Non
 
 @pytest.mark.parametrize("strategy", ["fine_tune", "gradual"])
 def test_a_share_of_the_way_is_kept(strategy: str, make: "Callable[..., Learner]") -> None:
-    from tl_course import strategies
+    from tl_course.training import strategies
 
     all_the_way, back, start = make(), make(), state(make())
     for learn, keep in ((all_the_way, 1.0), (back, 0.25)):
@@ -285,7 +282,7 @@ def test_a_share_of_the_way_is_kept(strategy: str, make: "Callable[..., Learner]
 
 
 def test_more_groups_than_there_are_are_refused(make: "Callable[..., Learner]") -> None:
-    from tl_course.strategies import fine_tune
+    from tl_course.training import fine_tune
 
     with pytest.raises(ModelError, match="has 6 groups"):
         fine_tune(make(), 1, groups=7)
@@ -326,7 +323,7 @@ def test_train_gives_a_classifier_that_predicts_and_is_kept(
 
 
 def test_the_best_weights_come_back_though_each_fit_trained_another_part(make: "Callable[..., Learner]") -> None:
-    from tl_course.strategies import fine_tune, frozen
+    from tl_course.training import fine_tune, frozen
     from tl_course.widgets import LiveCurves
 
     live, learn = LiveCurves(keep_best=True), make()

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 pytest.importorskip("nbgrader")
-from tl_course.grading.submissions import Rejected, check_id, examine
+from tl_course.grading.submissions.repair import Rejected, check_id, examine
 
 WHY = "Weil es so schön ist, daß man\u2019s lässt."
 

@@ -15,12 +15,11 @@ from PIL import Image, ImageOps
 
 from tests.drawn import jpeg
 from tl_course import Classifier, ImageSet
-from tl_course.backbones import Backbone, create
+from tl_course.cleaning.issues import KINDS, Suspect, Suspects
 from tl_course.cli import main
 from tl_course.errors import ImageSetError, ModelError
-from tl_course.features import extract
-from tl_course.models import trained_backbone
-from tl_course.suspects import KINDS, Suspect, Suspects
+from tl_course.features import Backbone, create, extract
+from tl_course.models.classifier import trained_backbone
 from tl_course.widgets import Cleaner, Consistency
 
 
@@ -216,7 +215,7 @@ def test_a_ranking_follows_edits_as_a_fresh_one_would(pets: Path) -> None:
 def test_what_was_found_in_a_large_set_is_kept_until_a_picture_changes(
     pets: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tl_course.lookalikes.LARGE", 50)
+    monkeypatch.setattr("tl_course.features.similarity.LARGE", 50)
     wrong = pictures_of(pets, "cat")[0]
     wrong.rename(pets / "dog" / wrong.name)
     first = ranked(pets)

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 pytest.importorskip("nbgrader")
-from tl_course.grading.batch import grade
+from tl_course.grading.batch.run import grade
 from tl_course.grading.course import assign
 
 pytestmark = [

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from tl_course import Classifier, ImageSet, features, train, training
-from tl_course.backbones import Backbone
+from tl_course import Classifier, ImageSet, train
 from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
+from tl_course.features import Backbone, extraction
+from tl_course.training import trainer
 
 
 def test_it_learns_what_it_is_shown(model: Classifier, birds: ImageSet) -> None:
@@ -160,7 +161,7 @@ def test_a_relabelled_picture_costs_no_features(
     own = birds.copy_to(tmp_path / "own")
     picture = own.train[0]
     own.relabel(picture, "forest" if picture.label == "bird" else "bird")
-    monkeypatch.setattr("tl_course.features._runner", lambda *_: pytest.fail("features were computed again"))
+    monkeypatch.setattr("tl_course.features.extraction._runner", lambda *_: pytest.fail("features were computed again"))
     again = train(own)
     assert not np.array_equal(again.head.weight, model.head.weight)
 
@@ -274,13 +275,13 @@ def test_frozen_training_imports_neither_torch_nor_fastai(birds: ImageSet, backb
 
 def test_loading_is_timed_apart_and_stages_add_up(birds: ImageSet, backbone: Backbone, monkeypatch: Any) -> None:
     """A star in a figure of training times is not moved by a slow disk, nor by an export that is done once."""
-    clock, load = [0.0], features._runner
+    clock, load = [0.0], extraction._runner
 
     def slow(*given: Any) -> Any:
         clock[0] += 1
         return load(*given)
 
-    monkeypatch.setattr(features, "_runner", slow)
+    monkeypatch.setattr(extraction, "_runner", slow)
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     model = train(birds)
     assert model.history.stages == {"loading": 1, "features": 0, "fit": 0, "test": 1}
@@ -317,7 +318,7 @@ def test_copies_of_what_was_learnt_among_what_is_measured_on_are_said(
             for path in some:
                 shutil.copyfile(path, tmp_path / "set" / split / label / path.name)
     if strategy == "scratch":  # what is looked at is not what the network has learnt
-        monkeypatch.setattr(training, "_by_steps", lambda *_, **__: train(ImageSet.open(tmp_path / "set")))
+        monkeypatch.setattr(trainer, "_by_steps", lambda *_, **__: train(ImageSet.open(tmp_path / "set")))
     assert train(ImageSet.open(tmp_path / "set"), strategy=strategy).metrics["copies_in_test"] == 0
     ways = range(6) if strategy == "frozen" else (0, 1, 3, 4, 5)
     for way in ways:

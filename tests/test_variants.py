@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tl_course.errors import GradingError
-from tl_course.variants import Variant, draw_variant, student_id
+from tl_course.exercises.variants import Variant, draw_variant, student_id
 
 # Two sets of 200 pictures are drawn, where no other test has.
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("drawn_once")]

@@ -4,24 +4,17 @@ The names below are the ones a lesson needs first. They are looked up when first
 stays quick and nothing heavy is loaded before it is needed.
 """
 
-import importlib
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
 
-from tl_course.progress import watch
+import lazy_loader
 
-if TYPE_CHECKING:
-    from tl_course.imageset import ImageSet as ImageSet
-    from tl_course.models import Classifier as Classifier
-    from tl_course.training import train as train
+from tl_course.core.progress import watch
+from tl_course.data.registry import register_provider
 
 __version__ = "0.1.0"
 
-_HOMES = {"ImageSet": "imageset", "Classifier": "models", "train": "training"}
-
-__all__ = ["ImageSet", "Classifier", "train", "__version__"]
-
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 # torch's threads wait for each other by spinning unless they are told not to before torch is imported. On a machine
 # that others use too (a class's server, a laptop with a browser open) that made an epoch ten times longer. With GNU's
@@ -37,14 +30,5 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=FutureWarning)
 
 
+register_provider("tl_course.synthetic.datasets")
 watch()  # in a notebook, what takes long is to say so
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

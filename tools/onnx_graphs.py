@@ -2,10 +2,10 @@
 
     python tools/onnx_graphs.py
 
-For each backbone whose weights come as a Python package, `tl_course/graphs/` gets NAME.onnx (some 20 kB: which
+For each backbone whose weights come as a Python package, `tl_course/features/graphs/` gets NAME.onnx (some 20 kB: which
 operators, in which order) and NAME.json (what the network expects, and its tensors by name and shape); weights and a
-pooling are added by `tl_course.onnx_models`. Needed again only where timm changes one of these networks; needs the
-extra ``onnx``.
+pooling are added by `tl_course.features.onnx_models`. Needed again only where timm changes one of these networks; needs
+the extra ``onnx``.
 """
 
 import json
@@ -17,9 +17,9 @@ import torch
 from timm.layers import Conv2dSame
 from torch import nn
 
-from tl_course.backbones import Backbone, create
-from tl_course.onnx_models import DESCRIPTION, GRAPHS
-from tl_course.weights import PACKAGES
+from tl_course.features.backbones import Backbone, create
+from tl_course.features.onnx_models import DESCRIPTION, GRAPHS
+from tl_course.features.weights import PACKAGES
 
 
 def exported(name: str) -> onnx.ModelProto:

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tl_course.exercises import birds, cats_and_dogs, doors
-from tl_course.exercises.cats_and_dogs import layer_rates, read_curve
-from tl_course.exercises.doors import kappa, least_believed, mended_and_spoilt
+from tl_course.exercises.lessons import lesson_01, lesson_02, lesson_03
+from tl_course.exercises.lessons.lesson_02 import layer_rates, read_curve
+from tl_course.exercises.lessons.lesson_03 import kappa, least_believed, mended_and_spoilt
 
 Row = tuple[Any, str, str]
 
@@ -82,7 +82,7 @@ class Shares(list[float]):
 
 
 BASELINE: list[Row] = [
-    (birds.baseline, "right", ""),
+    (lesson_01.baseline, "right", ""),
     (baseline_by_loop, "right", ""),
     (lambda labels: Counter(labels).most_common(1)[0][1] / len(labels), "right", ""),
     (lambda labels: labels.count(statistics.mode(labels)) / len(labels), "right", ""),
@@ -115,7 +115,7 @@ BASELINE: list[Row] = [
     (lambda labels: baseline_by_loop, "not yet", "returned <function baseline_by_loop>, which has yet to be called"),
     (lambda labels: labels.value_counts(), "not yet", "raised AttributeError"),
     (lambda labels: (yield 0.5), "not yet", "return in the place of yield"),
-    (Lazy(birds.baseline), "right", ""),
+    (Lazy(lesson_01.baseline), "right", ""),
     (with_length(lambda labels, n: n * baseline_by_loop(labels) / n), "right", ""),
     (len, "not yet", "says 40. An accuracy is a share"),
     (lambda labels: len(labels) // 20 and 0.5, "not yet", "the laziest classifier is right more often"),
@@ -135,7 +135,7 @@ def taken_out_one_by_one(predictions: list[Any], n: int) -> list[Any]:
 
 
 def one_at_a_time(predictions: list[Any], n: int) -> Iterator[Any]:
-    yield from birds.least_sure(predictions, n)
+    yield from lesson_01.least_sure(predictions, n)
 
 
 def by_second_label(predictions: list[Any], n: int) -> list[Any]:
@@ -145,7 +145,7 @@ def by_second_label(predictions: list[Any], n: int) -> list[Any]:
 
 
 def into_one_list(predictions: list[Any], n: int, chosen: list[Any] = []) -> list[Any]:  # noqa: B006
-    chosen += birds.least_sure(predictions, n)
+    chosen += lesson_01.least_sure(predictions, n)
     return chosen
 
 
@@ -159,7 +159,7 @@ def by(key: Any, predictions: list[Any], n: int) -> list[Any]:
 
 
 LEAST_SURE: list[Row] = [
-    (birds.least_sure, "right", ""),
+    (lesson_01.least_sure, "right", ""),
     (taken_out_one_by_one, "right", ""),
     (by_second_label, "right", ""),
     (into_one_list, "not yet", "Each call returns the same list again"),
@@ -168,7 +168,7 @@ LEAST_SURE: list[Row] = [
     (lambda predictions, n: pd.DataFrame(predictions).nsmallest(n, "confidence"), "not yet", "Return a list of"),
     (one_at_a_time, "right", ""),
     (lambda predictions, n: heapq.nsmallest(n, predictions, key=lambda p: p.confidence), "right", ""),
-    (lambda predictions, n: tuple(birds.least_sure(predictions, n)), "right", ""),
+    (lambda predictions, n: tuple(lesson_01.least_sure(predictions, n)), "right", ""),
     (lambda predictions, n: [predictions[i] for i in np.argsort([p.confidence for p in predictions])[:n]], "right", ""),
     (lambda predictions, n: by(lambda p: max(p.probabilities.values()), predictions, n), "right", ""),
     (lambda predictions, n: sorted(predictions, key=lambda p: -p.confidence)[-n:][::-1], "right", ""),
@@ -188,20 +188,24 @@ LEAST_SURE: list[Row] = [
     (lambda predictions, n: by(lambda p: p.label, predictions, n), "not yet", "lowest first, were wanted"),
     (lambda predictions, n: predictions[:n], "not yet", "lowest first, were wanted"),
     (lambda predictions, n: [p.confidence for p in predictions][:n], "not yet", "Return the predictions themselves"),
-    (lambda predictions, n: [p.source for p in birds.least_sure(predictions, n)], "not yet", "predictions themselves"),
+    (
+        lambda predictions, n: [p.source for p in lesson_01.least_sure(predictions, n)],
+        "not yet",
+        "predictions themselves",
+    ),
     (lambda predictions, n: by(lambda p: -p.confidence, predictions, n), "not yet", "Turn the order round"),
     (lambda predictions, n: sorted(predictions, key=lambda p: -p.confidence)[-n:], "not yet", "least sure comes last"),
     (lambda predictions, n: predictions, "not yet", "Asked for 3 of 6, your function returned 6"),
     (
-        lambda predictions, n: birds.least_sure(predictions, n - 1),
+        lambda predictions, n: lesson_01.least_sure(predictions, n - 1),
         "not yet",
         "Asked for 3 of 6, your function returned 2",
     ),
     (lambda predictions, n: [p for p in predictions if p.confidence < 0.6], "not yet", "Asked for 3 of 6"),
-    (lambda predictions, n: birds.least_sure(predictions, n)[0], "not yet", "Return a list of predictions"),
+    (lambda predictions, n: lesson_01.least_sure(predictions, n)[0], "not yet", "Return a list of predictions"),
     (lambda predictions, n: sorted(predictions)[:n], "not yet", "raised TypeError: '<' not supported"),
     (lambda predictions, n: predictions.sort(key=lambda p: p.confidence), "not yet", "returns nothing"),
-    (lambda predictions, n: {p.source: p for p in birds.least_sure(predictions, n)}, "not yet", "Return a list"),
+    (lambda predictions, n: {p.source: p for p in lesson_01.least_sure(predictions, n)}, "not yet", "Return a list"),
 ]
 
 
@@ -279,7 +283,7 @@ def through_layers(net: Any) -> int:
 
 
 HOW_MANY_LEARN: list[Row] = [
-    (cats_and_dogs.how_many_learn, "right", ""),
+    (lesson_02.how_many_learn, "right", ""),
     (through_layers, "right", ""),
     (lambda net: sum(math.prod(p.shape) for p in learns(net)), "right", ""),
     (lambda net: float(sum(map(len, map(np.ravel, (p.detach() for p in learns(net)))))), "right", ""),
@@ -499,7 +503,7 @@ MENDED_AND_SPOILT: list[Row] = [
     (lambda truth, before: (1, 2), "not yet", "is called with (truth, before, after)"),
 ]
 
-CARD = doors.model_card()
+CARD = lesson_03.model_card()
 
 
 def card(old: str, new: str) -> Any:
@@ -512,7 +516,7 @@ RULE = "A door is open if a grown-up could walk through without touching it: fro
 MEASURED = "88 % of 112 pictures that it had not seen, by this rule; always saying “closed” would get about 64 %."
 
 MODEL_CARD: list[Row] = [
-    (doors.model_card, "right", ""),
+    (lesson_03.model_card, "right", ""),
     (card(MADE_BY, "Ada Lovelace"), "right", ""),
     (card(MADE_BY, "Ada, Ben, ... and 20 more"), "right", ""),
     (card(MADE_BY, "Ada, Ben, … and 20 more"), "right", ""),
@@ -548,15 +552,16 @@ MODEL_CARD: list[Row] = [
     (card(MEASURED, "Good on pictures that it had not seen."), "not yet", "needs two numbers"),
     (card(MEASURED, "88 % of pictures that it had not seen."), "not yet", "needs two numbers"),
     (lambda: "asdf", "not yet", "The card lacks: What it is for, What it learnt from"),
-    (lambda: "\n".join(f"## {section}\n..." for section in doors.SECTIONS), "not attempted", ""),
+    (lambda: "\n".join(f"## {section}\n..." for section in lesson_03.SECTIONS), "not attempted", ""),
     (CARD.encode, "not yet", "your function returned bytes"),
     (CARD.splitlines, "not yet", "your function returned list"),
 ]
 
 QUESTIONS = [
-    (birds.q1, BASELINE), (birds.q2, LEAST_SURE),
-    (cats_and_dogs.q1, READ_CURVE), (cats_and_dogs.q2, HOW_MANY_LEARN), (cats_and_dogs.q3, LAYER_RATES),
-    (doors.q1, LEAST_BELIEVED), (doors.q2, KAPPA), (doors.q3, MENDED_AND_SPOILT), (doors.q4, MODEL_CARD),
+    (lesson_01.q1, BASELINE), (lesson_01.q2, LEAST_SURE),
+    (lesson_02.q1, READ_CURVE), (lesson_02.q2, HOW_MANY_LEARN), (lesson_02.q3, LAYER_RATES),
+    (lesson_03.q1, LEAST_BELIEVED), (lesson_03.q2, KAPPA), (lesson_03.q3, MENDED_AND_SPOILT), (lesson_03.q4,
+    MODEL_CARD),
 ]  # fmt: skip
 
 
@@ -603,7 +608,7 @@ def of_a_list(images: Any, n: int) -> float:
 
 
 ACCURACY_WITH: list[Row] = [
-    (birds.accuracy_with, "right", ""),
+    (lesson_01.accuracy_with, "right", ""),
     (with_another_draw, "right", ""),
     (mean_of_draws, "right", ""),
     (by_hand, "right", ""),

@@ -8,7 +8,7 @@ ANSWERS: dict[str, list[tuple[str, dict[str, float]]]] = {
             {"test_collect": 3},
         ),
         (
-            "from tl_course.collection import Candidate, Collection, PassedOver, prepare\n\n\n"
+            "from tl_course.data.collection import Candidate, Collection, PassedOver, prepare\n\n\n"
             "def collect(found, into):\n"
             "    collection, report = Collection(into), []\n"
             "    for file in sorted(found.glob('*/*')):\n"

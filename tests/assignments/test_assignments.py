@@ -107,7 +107,7 @@ def test_the_guard_of_ps3_goes_home_in_the_morning(solved: Assignment) -> None:
 
 @pytest.mark.parametrize("solved", ["ps3_doors"], indirect=True)
 def test_what_was_done_in_a_cleaner_can_be_copied_into_the_answer(solved: Assignment, tmp_path: Path) -> None:
-    from tl_course.exercises.ps3_museum import edits_so_far
+    from tl_course.exercises.assignments.ps3_data import edits_so_far
 
     images = solved.names["variant"].images(tmp_path / "doors")
     one, two, three = images.train[:3]
@@ -152,7 +152,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("solved", NAMES, indirect=True)
 def test_graded_as_a_class_is(solved: Assignment, course: Path, copy_drawn: Callable[[Path], Path]) -> None:
     """The first other answers, and one who attacks; and what is handed out and sent back tells no hidden test."""
-    from tl_course.grading.batch import grade
+    from tl_course.grading.batch.run import grade
     from tl_course.grading.course import feedback
     from tl_course.notebooks.page import to_html
 
@@ -187,7 +187,7 @@ def test_graded_as_a_class_is(solved: Assignment, course: Path, copy_drawn: Call
 
 def test_without_its_metadata_every_cell_of_a_solution_is_found_again(course: Path) -> None:
     """As Colab leaves it."""
-    from tl_course.grading.submissions import mend
+    from tl_course.grading.submissions.repair import mend
 
     for name in NAMES:
         release = nbformat.read(course / "release" / name / f"{name}.ipynb", 4)

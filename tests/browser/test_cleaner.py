@@ -11,8 +11,8 @@ from pages import WAIT, assert_accessible_everywhere, axe
 from PIL import Image
 
 from tl_course import ImageSet
-from tl_course.backbones import Backbone
-from tl_course.features import extract
+from tl_course.features import Backbone, extract
+from tl_course.synthetic import render_dataset
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -25,7 +25,7 @@ def drawn_doors(known: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, flaws = tmp_path_factory.mktemp("drawn") / "doors", {"wrong_labels": 0.06, "near_duplicates": 0.04}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TL_COURSE_CACHE", str(known))
-        images = ImageSet.render("doors", folder, n=60, seed=5, size=224, off_topic=0.05, **flaws)
+        images = render_dataset("doors", folder, n=60, seed=5, size=224, off_topic=0.05, **flaws)
         extract([images.path(one) for one in images], Backbone.get(), hashes=[one.sha256 for one in images])
     return folder
 

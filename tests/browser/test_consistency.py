@@ -9,7 +9,7 @@ import pytest
 from pages import WAIT, assert_accessible, let_axe_in, picture_of, use_theme
 
 from tl_course import ImageSet
-from tl_course.agreement import read_answers
+from tl_course.cleaning.agreement import read_answers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -27,7 +27,7 @@ def test_a_student_opens_an_assignment_sees_hints_and_validates(
     lab: str, page: Any, tmp_path: Path, cache: Path, drawn: Path, copy_drawn: Callable[[Path], Path]
 ) -> None:
     from tl_course.cli import main
-    from tl_course.variants import draw_variant
+    from tl_course.exercises import draw_variant
 
     course = tmp_path / "course"
     shutil.copytree(SOURCE / "ps2_cats_and_dogs", course / "source" / "ps2_cats_and_dogs")

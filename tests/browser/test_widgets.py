@@ -10,7 +10,7 @@ import pytest
 from pages import WAIT, picture_of, use_theme
 
 from tl_course import Classifier, ImageSet
-from tl_course.agreement import read_answers
+from tl_course.cleaning.agreement import read_answers
 from tl_course.notebooks.page import to_html
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -15,7 +15,7 @@ from demo_course import SHOUT, SQUARE, WHY, answered, cell_of, hand_in, source_n
 from nbformat.v4 import new_code_cell
 
 pytest.importorskip("nbgrader")
-from tl_course.grading.batch import Batch, grade
+from tl_course.grading.batch.run import Batch, grade
 from tl_course.grading.course import assign, feedback
 
 pytestmark = [
@@ -28,7 +28,7 @@ FULL = {"square_right": 2.0, "shout_right": 4.0, "shout_kept": 9.0, "why": None}
 IMPORTS = "import copy, json, re\nimport pytest\nfrom fractions import Fraction"
 SETUP = (
     "import math, helpers\nfrom functools import lru_cache\n"
-    "from tl_course.grading import NotYet, Question, Result, attempted\n"
+    "from tl_course.exercises import NotYet, Question, Result, attempted\n"
     "def loud(text):\n    return text.upper()\n"
     "EXPECTED = {'herring': ['HERRING']}\nclass Config:\n    LAST = 'Z'\n"
     "@lru_cache\ndef reference(text):\n    return helpers.loud(text)"
@@ -124,8 +124,8 @@ UNDONE = {
     ),
     "code of what the assignment gave": ("loud.__code__ = (lambda text: text).__code__", "loud.__code__"),
     "a name that shadows in a module": (
-        "import tl_course.grading.checks as c\nc.round = lambda *a: 4.0\nc.isinstance = lambda *a: True",
-        "tl_course.grading.checks.round",
+        "import tl_course.exercises.question as c\nc.round = lambda *a: 4.0\nc.isinstance = lambda *a: True",
+        "tl_course.exercises.question.round",
     ),
     "a method added to a class": (
         "def get(self, name):\n    return (lambda *a: 4) if name == 'points' else object.__getattribute__(self, name)\n"
@@ -133,9 +133,9 @@ UNDONE = {
         "__getattribute__",
     ),
     "a fake module": (
-        "import sys, types\nreal = sys.modules['tl_course.grading.checks']\nm = types.ModuleType('checks')\n"
-        "m.__dict__.update(vars(real))\nsys.modules['tl_course.grading.checks'] = m",
-        "sys.modules['tl_course.grading.checks']",
+        "import sys, types\nreal = sys.modules['tl_course.exercises.question']\nm = types.ModuleType('checks')\n"
+        "m.__dict__.update(vars(real))\nsys.modules['tl_course.exercises.question'] = m",
+        "sys.modules['tl_course.exercises.question']",
     ),
     "a finder": (
         "import sys\nclass Finder:\n    def find_spec(self, *a, **k): raise ImportError\n"

@@ -18,9 +18,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 pytest.importorskip("nbgrader")
-from tl_course.grading.batch import Batch, grade
+from tl_course.grading.batch.run import Batch, grade
 from tl_course.grading.course import feedback, grades
-from tl_course.grading.sandbox import Limits
+from tl_course.grading.sandbox.sandbox import Limits
 
 pytestmark = [
     pytest.mark.slow,
@@ -62,7 +62,7 @@ CODE = {
     "replaces str": "import builtins\nbuiltins.str = lambda x: x",
     "replaces what pytest has": "import pytest\nfor name in ('approx', 'raises', 'fail'):\n"
     "    setattr(pytest, name, lambda *a, **k: True)\ndef square(x): return 'x'",
-    "replaces what the course has": "import tl_course.grading.checks as checks\n"
+    "replaces what the course has": "import tl_course.exercises.question as checks\n"
     "checks.Question.check = checks.Result.points = lambda *a, **k: 3",
     "raises the tests": "import inspect\ndef shout(text):\n"
     "    raise ValueError(inspect.getsource(inspect.currentframe().f_back).strip())",
@@ -200,7 +200,7 @@ class Graded:
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
-    course = make_course(tmp_path_factory.mktemp("course"), "import pytest\nfrom tl_course.grading import Question")
+    course = make_course(tmp_path_factory.mktemp("course"), "import pytest\nfrom tl_course.exercises import Question")
     right = {"square": SQUARE + LOOK, "why": WHY}
     hand_in(course, "honest", answered(course, **right, shout=SHOUT))
     folder = hand_in(course, "zoe", answered(course, **right, shout=SHOUT))

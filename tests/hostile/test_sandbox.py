@@ -18,8 +18,8 @@ from demo_course import SHOUT, SQUARE, WHY, answered, hand_in, make_course
 from nbformat.v4 import new_code_cell, new_notebook
 
 pytest.importorskip("nbgrader")
-from tl_course.grading.execute import run_notebook
-from tl_course.grading.sandbox import Limits, Sandbox
+from tl_course.grading.batch.execute import run_notebook
+from tl_course.grading.sandbox.sandbox import Limits, Sandbox
 
 pytestmark = [
     pytest.mark.slow,

@@ -36,7 +36,7 @@ def test_doors_of_ones_own_stay_in_the_set(tmp_path: Path) -> None:
     """A student who adds pictures in the builder, as the lesson proposes, comes through it with them."""
     from drawn import jpeg
 
-    from tl_course.sources.automatic import lesson_images
+    from tl_course.sources import lesson_images
     from tl_course.widgets import DatasetBuilder
 
     flaws = {"wrong_labels": 0.2, "off_topic": 0.1}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tl_course.notebooks import faults
+from tools.clean_notebooks import faults
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = [*sorted(ROOT.glob("lessons/*.ipynb")), *sorted(ROOT.glob("assignments/source/**/*.ipynb"))]

@@ -7,10 +7,8 @@ import pytest
 
 from tl_course import ImageSet
 from tl_course.errors import ImageSetError
-from tl_course.sources import automatic
-from tl_course.sources.automatic import lesson_images
-from tl_course.sources.local import Folder, Rendered
-from tl_course.sources.public import Public
+from tl_course.sources import Folder, Public, Rendered, automatic, lesson_images
+from tl_course.synthetic import render_dataset
 
 FEW = {"n": 6, "size": 64}
 
@@ -32,7 +30,7 @@ def test_a_copy_of_ones_own_is_drawn_once_and_goes_on_as_it_was_left(
 def test_drawn_means_drawn_also_beside_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A learner may well call the own folder "birds", and work beside it."""
     monkeypatch.chdir(tmp_path)
-    ImageSet.render("doors", "birds", **FEW)
+    render_dataset("doors", "birds", **FEW)
     assert lesson_images("birds", "rendered").labels == ["bird", "forest"]
     assert ImageSet.open("birds").labels == ["closed", "open"]
     report = Rendered().collect(["bird"], 2, tmp_path / "more")
@@ -44,7 +42,7 @@ def test_drawn_means_drawn_also_beside_a_folder_of_that_name(tmp_path: Path, mon
 def test_photos_of_ones_own_are_copied_before_they_are_edited(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photos = ImageSet.render("doors", tmp_path / "photos", **FEW)
+    photos = render_dataset("doors", tmp_path / "photos", **FEW)
     images = lesson_images("doors", photos.root, folder=tmp_path / "mine")
     assert images.root == tmp_path / "mine"
     images.relabel(images[0], "ajar", new_label=True)
@@ -55,7 +53,7 @@ def test_photos_of_ones_own_are_copied_before_they_are_edited(
 def test_photos_nearby_come_before_drawn_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ImageSet.render("birds", tmp_path / "school" / "doors", **FEW)
+    render_dataset("birds", tmp_path / "school" / "doors", **FEW)
     monkeypatch.setenv("TL_COURSE_DATA", str(tmp_path / "school"))
     assert lesson_images("doors", folder=tmp_path / "mine", **FEW).labels == ["bird", "forest"]
     assert "real photos from" in capsys.readouterr().out
@@ -77,7 +75,7 @@ def test_photos_from_a_public_source_leave_no_clock_running(
         name, help = Public.name, "a server nearby"
 
         def __init__(self) -> None:
-            super().__init__(ImageSet.render("cats_dogs", cache / "near", **FEW).root)
+            super().__init__(render_dataset("cats_dogs", cache / "near", **FEW).root)
 
     monkeypatch.setattr(automatic, "Public", Near)
     monkeypatch.setattr(automatic, "_in_time", lambda _: Near.name)

@@ -18,16 +18,15 @@ from drawn import jpeg, picture
 from PIL import Image
 from servers import Answer, Request, Server
 
-from tl_course import fetching
-from tl_course.sources import Collected, base
-from tl_course.sources.open_collections import Openverse
+from tl_course.net import http_client
+from tl_course.sources import Collected, Openverse, base
 
 PUBLIC = "93.184.216.34"  # never connected to
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching.Client, "pause", lambda self, failures: None)
+    monkeypatch.setattr(http_client.Client, "pause", lambda self, failures: None)
 
 
 @pytest.fixture
@@ -156,7 +155,7 @@ def test_an_endless_body_is_given_up(server: Collection, tmp_path: Path, monkeyp
 
 @pytest.mark.slow
 def test_a_body_that_drips_is_given_up(server: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "DEADLINE", 1.0)
+    monkeypatch.setattr(http_client, "DEADLINE", 1.0)
     over = threading.Event()
     url = server.bad(lambda request: as_jpeg((b"x" for _ in iter(lambda: over.wait(0.02), True)), length=2**16))
     reason = collect_around(server, url, tmp_path / "set")
@@ -169,7 +168,7 @@ def test_a_body_that_drips_is_given_up(server: Collection, tmp_path: Path, monke
 def test_a_server_that_hangs_is_left(
     server: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
 ) -> None:
-    monkeypatch.setitem(fetching.Client.__init__.__kwdefaults__, "timeout", 1.0)
+    monkeypatch.setitem(http_client.Client.__init__.__kwdefaults__, "timeout", 1.0)
     over = threading.Event()
 
     def hang(request: Request) -> Answer:

@@ -10,16 +10,15 @@ import pytest
 from drawn import jpeg
 from servers import Answer, Request, Server
 
-from tl_course import fetching
-from tl_course.sources import Source
-from tl_course.sources.open_collections import Commons, Openverse
+from tl_course.net import http_client
+from tl_course.sources import Commons, Openverse, Source
 
 CAPTCHA = Answer(b"<!DOCTYPE html><html><body>Are you a robot?</body></html>", headers={"Content-Type": "text/html"})
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching.Client, "pause", lambda self, failures: None)
+    monkeypatch.setattr(http_client.Client, "pause", lambda self, failures: None)
 
 
 def as_json(answer: Any, status: int = 200, **headers: str) -> Answer:

@@ -13,8 +13,7 @@ import pytest
 from tests.drawn import jpeg
 from tests.servers import Server, ranged
 from tl_course.errors import ImageSetError, TLCourseWarning
-from tl_course.sources import public
-from tl_course.sources.public import Public
+from tl_course.sources import Public, public
 
 BREEDS = ("Abyssinian", "Bengal", "Persian", "beagle", "american_bulldog", "pug")
 

@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.drawn import jpeg
-from tl_course.collection import Candidate
-from tl_course.fetching import Client
-from tl_course.imageset import ImageSet
-from tl_course.shipped import SHIPPED
-from tl_course.sources import Progress, Source
-from tl_course.sources.local import Rendered
+from tl_course import ImageSet
+from tl_course.data.collection import Candidate
+from tl_course.net.http_client import Client
+from tl_course.sources import Progress, Rendered, Source
+from tl_course.synthetic.datasets import SHIPPED
 
 NEVER = 20.0  # seconds that no test waits for
 

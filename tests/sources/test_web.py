@@ -14,10 +14,10 @@ from ddgs.http_client import HttpClient
 from drawn import jpeg
 from servers import Answer, Request, Server
 
-from tl_course import ImageSet, fetching
+from tl_course import ImageSet
 from tl_course.errors import ImageSetError
-from tl_course.sources import Collected, web
-from tl_course.sources.web import Web
+from tl_course.net import http_client
+from tl_course.sources import Collected, Web, web
 
 CAPTCHA = Answer(b"<html><body><form>Unfortunately, bots use this, too.</form></body></html>")
 NOTHING = Answer(b'{"results": []}')
@@ -96,7 +96,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engines]:
         return request(self, method, server.places[place] + url.removeprefix(place), **options)
 
     monkeypatch.setattr(HttpClient, "request", redirected)
-    monkeypatch.setattr(fetching.Client, "pause", lambda self, failures: None)
+    monkeypatch.setattr(http_client.Client, "pause", lambda self, failures: None)
     with Engines() as server:
         yield server
 

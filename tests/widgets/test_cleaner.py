@@ -19,11 +19,11 @@ import pytest
 from PIL import Image
 
 from tl_course import ImageSet
-from tl_course.backbones import Backbone
+from tl_course.cleaning.issues import Suspect
+from tl_course.data.edit_log import standing
 from tl_course.errors import ImageSetError
-from tl_course.features import extract
-from tl_course.journal import standing
-from tl_course.suspects import Suspect
+from tl_course.features import Backbone, extract
+from tl_course.synthetic import render_dataset
 from tl_course.widgets import Cleaner
 
 N = 60
@@ -33,7 +33,7 @@ N = 60
 def doors_folder(tmp_path_factory: pytest.TempPathFactory, known: Path) -> Path:
     """Rendered doors with flaws, whose features are known."""
     folder = tmp_path_factory.mktemp("rendered") / "doors"
-    images = ImageSet.render(
+    images = render_dataset(
         "doors", folder, n=N, seed=5, size=96, wrong_labels=0.1, off_topic=0.05, near_duplicates=0.05
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from tl_course import ImageSet
-from tl_course.backbones import Backbone
 from tl_course.errors import ImageSetError
+from tl_course.features import Backbone
 from tl_course.widgets import Consistency
 from tl_course.widgets.thumbnails import Thumbnails
 
@@ -50,7 +50,7 @@ def answer_all(check: Consistency, doubtful: str = "") -> None:
 
 @pytest.mark.slow
 def test_the_most_ambiguous_are_asked_twice(own: ImageSet, backbone: Backbone) -> None:
-    from tl_course.suspects import Suspects
+    from tl_course.cleaning import Suspects
 
     check = Consistency(own, n=5)
     margins = {one.file_name: one.margin for one in Suspects(own).rank() if one.kind in ("", "label", "off-topic")}

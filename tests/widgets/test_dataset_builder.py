@@ -13,9 +13,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tl_course import ImageSet
-from tl_course.collection import Candidate
+from tl_course.data.collection import Candidate
 from tl_course.errors import FetchError, ImageSetError, ModelError
-from tl_course.fetching import Client
+from tl_course.net.http_client import Client
 from tl_course.sources import Source, named
 from tl_course.widgets import DatasetBuilder
 from tl_course.widgets.builder_page import ENOUGH, PAGE

@@ -17,8 +17,8 @@ from fastai.metrics import accuracy, error_rate, mae
 from torch import nn
 
 from tl_course.errors import TLCourseError
-from tl_course.history import History
-from tl_course.recording import Recording
+from tl_course.models import History
+from tl_course.training import Recording
 from tl_course.widgets import LiveCurves, live_curves
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tl_course import Classifier, ImageSet, pictures
+from tl_course import Classifier, ImageSet
+from tl_course.core import image_io
 from tl_course.errors import ImageSetError, ModelError
 from tl_course.widgets import TryIt
 
@@ -101,8 +102,8 @@ def test_the_page_may_ask_for_nothing_else(model: Classifier) -> None:
 def test_in_python_it_is_a_plain_object(model: Classifier, birds: ImageSet, tmp_path: Path) -> None:
     box = TryIt(model)
     answer = box.predict(birds.path(birds[0]))
-    assert answer is box.prediction and answer == model.predict(pictures.load(birds.path(birds[0])))[0]
-    assert box.predict(pictures.load(birds.path(birds[1])), name="mine").label in birds.labels
+    assert answer is box.prediction and answer == model.predict(image_io.load(birds.path(birds[0])))[0]
+    assert box.predict(image_io.load(birds.path(birds[1])), name="mine").label in birds.labels
     assert box._state["name"] == "mine"
     assert html.escape(box._state["rows"][0][0]) in box._still()["text/html"]
     with pytest.raises(ImageSetError, match=r"nothing\.jpg"):

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any
 
-from tl_course.grading import NotYet, attempted, brief, running
+from tl_course.exercises import NotYet, attempted, brief, running
 
 __all__ = ["as_list", "as_number", "as_numbers", "is_close", "is_rounded"]
 

@@ -1,8 +1,4 @@
-"""Checks inside notebooks."""
-
-from tl_course.grading.checks import NotYet, Question, Result, attempted, brief, folder_for_answer, running
-
-__all__ = ["NotYet", "Question", "Result", "attempted", "brief", "folder_for_answer", "running"]
+"""Assignments of nbgrader courses: handed out, collected, graded and given back."""
 
 import sys
 

@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbformat import NotebookNode
 
+from tl_course.core.files import atomic_path
+from tl_course.core.names import printable
 from tl_course.errors import GradingError
-from tl_course.files import atomic_path
+from tl_course.exercises.protocol import SHOWN
+from tl_course.grading.batch.marks import is_test
+from tl_course.grading.batch.packing import digest_of
 from tl_course.grading.gradebook import course_config, open_gradebook
-from tl_course.grading.late import Late, settle
-from tl_course.grading.marks import is_test
-from tl_course.grading.notes import CHANGED, SHOWN
-from tl_course.grading.packing import digest_of
-from tl_course.grading.page import POLICY
-from tl_course.names import printable
+from tl_course.grading.notes import CHANGED
+from tl_course.grading.pages.report import POLICY
+from tl_course.grading.submissions.late import Late, settle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,7 +209,7 @@ def feedback(name: str, *, course: Path, student: str | None = None) -> list[Pat
     _needs_course(course)
     from nbgrader.api import MissingEntry
 
-    from tl_course.grading.sanitize import sanitize
+    from tl_course.grading.pages.sanitize import sanitize
     from tl_course.notebooks.page import to_html
 
     released = {path.stem: nbformat.read(path, 4) for path in (course / "release" / name).glob("*.ipynb")}

@@ -2,7 +2,6 @@
 
 __all__ = [
     "ANSWER_CALLS",
-    "ANSWER_HOME",
     "CHANGED",
     "NONCE",
     "NOTES",
@@ -10,13 +9,11 @@ __all__ = [
     "ORIGINALS",
     "REFUSED",
     "RESTORED",
-    "SHOWN",
     "TOLD",
     "VALUE",
 ]
 
-ANSWER_CALLS = "# what tests call is answered"  # in the place of a cell: see tl_course.grading.answering
-ANSWER_HOME = "TL_COURSE_ANSWER_HOME"  # in the environment of tests that run apart: where answers can write
+ANSWER_CALLS = "# what tests call is answered"  # in the place of a cell: see tl_course.grading.apart.answering
 CHANGED = "tl_course.changed"  # in a cell's metadata: it was changed in what was handed in, and is put back
 NONCE = "tl_course.nonce"  # in the metadata of a request to run a test, and of its answer: else it is another's
 NOTES = "tl_course"  # in a cell's metadata: how it ended, and why
@@ -27,6 +24,5 @@ NO_INPUT = (  # what a student reads where an answer asked for something
 ORIGINALS = ".originals"  # in what becomes a folder of ``autograded``: notebooks before anything was taken out
 RESTORED = "tl_course.restored"  # in the metadata of a kernel's answer: what was put back before the cell ran
 REFUSED = "tl_course.refused"  # there too: why a test was not run, or its value is nobody's word
-SHOWN = "tl_course.shown"  # in the metadata of an output of a test: its author wrote it, for the student to read
 TOLD = "tl_course.told"  # there too: what a test, or its error, says to the student; each a dict of kinds of text
 VALUE = "tl_course.value"  # in the metadata of a kernel's answer: the number, or kind of thing, that a test ended with

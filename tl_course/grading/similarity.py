@@ -16,10 +16,10 @@ from pathlib import Path
 
 import nbformat
 
+from tl_course.core.files import atomic_path
+from tl_course.core.names import printable
 from tl_course.errors import GradingError
-from tl_course.files import atomic_path
-from tl_course.grading.page import page
-from tl_course.names import printable
+from tl_course.grading.pages.report import page
 
 __all__ = ["Alike", "alike", "answers", "report"]
 

@@ -1,19 +1,5 @@
-"""Lessons as notebooks: find them, run them headless and hold them to their budgets, open them, keep them clean."""
+"""Lessons as notebooks: find them, run them headless and hold them to their budgets, open them."""
 
-from tl_course.notebooks.clean import clean, faults
-from tl_course.notebooks.files import find_lessons, lessons_folder, parse_parameters
-from tl_course.notebooks.lab import open_lab
-from tl_course.notebooks.report import LessonRun, Report
-from tl_course.notebooks.runner import run_lessons
+import lazy_loader
 
-__all__ = [
-    "LessonRun",
-    "Report",
-    "clean",
-    "faults",
-    "find_lessons",
-    "lessons_folder",
-    "open_lab",
-    "parse_parameters",
-    "run_lessons",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

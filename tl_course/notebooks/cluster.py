@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tl_course.clusters import connected
-from tl_course.devices import cores
+from tl_course.core.clusters import connected
+from tl_course.core.devices import cores
+from tl_course.core.files import atomic_path
 from tl_course.errors import LessonError
-from tl_course.files import atomic_path
 from tl_course.notebooks.files import find_lessons
 from tl_course.notebooks.report import Report
 from tl_course.notebooks.runner import run_lessons

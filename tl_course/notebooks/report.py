@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tl_course.devices import cores
+from tl_course.core.devices import cores
 
 __all__ = ["LessonRun", "Report"]
 
@@ -43,7 +43,7 @@ class LessonRun:
         mark, or the sum over all of them as sampled twice a second, whichever is larger. Pages that forked processes
         share count once for each of them in that sum.
     records
-        What the lesson recorded with `tl_course.records.record`.
+        What the lesson recorded with `tl_course.notebooks.results.record`.
     error
         The first failing cell: ``cell`` (its position in the lesson, from 0; None if it is not a cell of the lesson's),
         ``source``, ``ename``, ``evalue``, ``traceback`` (plain text) and ``stopped`` (False if it shows an error or a

@@ -16,17 +16,17 @@ from time import monotonic
 from types import FrameType
 from typing import IO, Any
 
-from tl_course.devices import cores
+from tl_course.core.devices import cores
+from tl_course.core.files import atomic_path
+from tl_course.core.progress import room
 from tl_course.errors import LessonError
-from tl_course.files import atomic_path
 from tl_course.notebooks.budgets import budget_of, problems_of, slowness_of
 from tl_course.notebooks.family import Family
 from tl_course.notebooks.files import check_parameters, environment, find_lessons, parameters_of, read_notebook
 from tl_course.notebooks.page import to_html
 from tl_course.notebooks.report import LessonRun, Report, without_colour
+from tl_course.notebooks.results import records_of
 from tl_course.notebooks.speed import Speed
-from tl_course.progress import room
-from tl_course.records import records_of
 
 __all__ = ["run_lessons"]
 

@@ -11,7 +11,7 @@ from tl_course.plots.look import COLOURS, RIGHT, WRONG, legend_above, on_a_card,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from tl_course.models import Evaluation
+    from tl_course.models.classifier import Evaluation
 
 __all__ = ["confusion", "feature_map", "thresholds"]
 

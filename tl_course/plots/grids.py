@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_course import pictures
+from tl_course.core import image_io
 from tl_course.errors import TLCourseError
 from tl_course.plots.look import RIGHT, WRONG, on_a_card, subplots
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from tl_course.imageset import ImageSet
-    from tl_course.models import Prediction
+    from tl_course.data.imageset import ImageSet
+    from tl_course.models.classifier import Prediction
 
 __all__ = ["contact_sheet", "heat", "picture_grid", "predictions"]
 
@@ -48,7 +48,7 @@ def picture_grid(
         if i >= len(sources):
             axis.set_axis_off()
             continue
-        axis.imshow(pictures.load(sources[i], size=256))
+        axis.imshow(image_io.load(sources[i], size=256))
         if titles:
             axis.set_title(titles[i], fontsize=8, color=colours[i] if colours else "black", pad=3)
         for spine in axis.spines.values():
@@ -77,13 +77,13 @@ def predictions(given: "Sequence[Prediction]", *, truth: Sequence[str] = (), col
 
 @on_a_card
 def heat(sources: "Sequence[str | Path | Image.Image]", maps: Sequence[NDArray[np.float32]]) -> "Figure":
-    """Pictures above the same pictures with a map laid over them, such as `tl_course.explain.occlusion_map` gives.
+    """Pictures above the same pictures with a map laid over them, such as `explain.occlusion_map` gives.
 
     Each map is shown from no loss (clear) to its own largest loss (dark red).
     """
     figure, axes = subplots(2, len(sources), width=1.9 * len(sources), height=3.8)
     for column, (source, values) in enumerate(zip(sources, maps, strict=True)):
-        picture = pictures.load(source, size=256).resize((256, 256))
+        picture = image_io.load(source, size=256).resize((256, 256))
         axes[0, column].imshow(picture)
         axes[1, column].imshow(picture.convert("L"), cmap="gray", alpha=0.7)
         overlay = np.clip(values, 0, None)

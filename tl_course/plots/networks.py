@@ -17,7 +17,7 @@ _FROZEN = "#DCE6EF"
 
 
 class Group(Protocol):
-    """What is drawn of a group of layers; a `tl_course.groups.LayerGroup` is one."""
+    """What is drawn of a group of layers; a `tl_course.training.layer_groups.LayerGroup` is one."""
 
     @property
     def name(self) -> str:
@@ -54,7 +54,9 @@ def network(groups: Sequence[Group] | Mapping[str, Sequence[Group]]) -> "Figure"
 
     stages = dict(groups) if isinstance(groups, Mapping) else {"": groups}
     if not stages or not all(stages.values()):
-        raise TLCourseError("There are no groups of layers to draw. tl_course.groups gives those of a network.")
+        raise TLCourseError(
+            "There are no groups of layers to draw. tl_course.training.layer_groups gives those of a network."
+        )
     every = [group for stage in stages.values() for group in stage]
     rates = [group.rate for group in every if group.rate > 0]
     longest = max(map(len, stages.values()))

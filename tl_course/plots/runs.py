@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_course.benefits import Benefit, Benefits, benefits
 from tl_course.errors import TLCourseError
-from tl_course.history import History
+from tl_course.models.history import History
 from tl_course.plots.look import COLOURS, LINES, MARKERS, legend_above, on_a_card, plain, subplots
+from tl_course.training.transfer_gains import Benefit, Benefits, benefits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,9 +89,9 @@ def three_benefits(
     """The figure of transfer learning, from runs: a higher start, a steeper slope and a higher asymptote, as measured.
 
     Lines are means over the runs, bands reach from the lowest to the highest. The numbers are transfer minus scratch,
-    with their interval over the seeds, by `tl_course.benefits.benefits`; where zero lies in the interval, or there is
-    none, the name has a question mark. The drawing that this one follows is that of Torrey and Shavlik, "Transfer
-    Learning" (2009).
+    with their interval over the seeds, by `tl_course.training.transfer_gains.benefits`; where zero lies in the
+    interval, or there is none, the name has a question mark. The drawing that this one follows is that of Torrey and
+    Shavlik, "Transfer Learning" (2009).
 
     Parameters
     ----------

@@ -7,13 +7,14 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
-from tl_course.downloads import nearby_set
+from tl_course.core.files import NEARBY, cache_dir, hold
+from tl_course.data.imageset import ImageSet
 from tl_course.errors import ImageSetError, TLCourseError
-from tl_course.fetching import Client
-from tl_course.files import NEARBY, cache_dir, hold
-from tl_course.imageset import ImageSet
+from tl_course.net.download import nearby_set
+from tl_course.net.http_client import Client
 from tl_course.sources.base import Collected
 from tl_course.sources.public import Public
+from tl_course.synthetic.rendering import render_dataset
 
 __all__ = ["lesson_images"]
 
@@ -41,7 +42,7 @@ def lesson_images(
         Where a copy of one's own is to lie, which may be edited. Where there is one already it is opened as it was
         left, whatever `source` says.
     drawn
-        Where pictures are drawn into `folder`: options of `ImageSet.render`.
+        Where pictures are drawn into `folder`: options of `render_dataset`.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def lesson_images(
     """
 
     def draw() -> ImageSet:
-        return ImageSet.shipped(name) if folder is None else ImageSet.render(name, folder, **drawn)
+        return ImageSet.shipped(name) if folder is None else render_dataset(name, folder, **drawn)
 
     if folder is not None and Path(folder).exists():
         images, why = ImageSet.open(folder), f"as they were left in {folder}; remove that folder to begin anew"

@@ -14,10 +14,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar, TypeVar
 
-from tl_course.collection import NEAR, Candidate, Collection, PassedOver, Prepared, prepare
+from tl_course.data.collection import NEAR, Candidate, Collection, PassedOver, Prepared, prepare
+from tl_course.data.imageset import ImageSet
 from tl_course.errors import FetchError, ImageSetError
-from tl_course.fetching import CONNECTIONS, Client
-from tl_course.imageset import ImageSet
+from tl_course.net.http_client import CONNECTIONS, Client
 
 __all__ = ["Collected", "Progress", "Source", "kind_of"]
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tl_course.collection import Candidate
+from tl_course.core.files import atomic_path, cache_dir
+from tl_course.core.names import label_named
+from tl_course.data.archives import unpack
+from tl_course.data.collection import Candidate
+from tl_course.data.imageset import ImageSet, Picture
+from tl_course.data.listing import list_folder
 from tl_course.errors import ImageSetError
-from tl_course.fetching import Client
-from tl_course.files import atomic_path, cache_dir
-from tl_course.imageset import ImageSet, Picture
-from tl_course.listing import list_folder
-from tl_course.names import label_named
-from tl_course.packs import unpack
-from tl_course.rendered import SETS, draw_one
-from tl_course.shipped import SHIPPED, address_of, as_jpeg, is_drawn
+from tl_course.net.http_client import Client
 from tl_course.sources.base import Source
+from tl_course.synthetic.datasets import SHIPPED, address_of, as_jpeg, is_drawn
+from tl_course.synthetic.drawing import SETS, draw_one
 
 __all__ = ["Camera", "Folder", "Pack", "Rendered", "Upload"]
 

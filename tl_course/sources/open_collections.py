@@ -6,9 +6,9 @@ from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Any
 
-from tl_course.collection import Candidate
+from tl_course.data.collection import Candidate
 from tl_course.errors import FetchError
-from tl_course.fetching import Client
+from tl_course.net.http_client import Client
 from tl_course.sources.base import Source
 
 __all__ = ["Commons", "Openverse"]

@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tl_course.collection import Candidate
-from tl_course.downloads import Download, nearby
+from tl_course.core.image_io import SUFFIXES
+from tl_course.data.collection import Candidate
 from tl_course.errors import FetchError, ImageSetError, TLCourseWarning
-from tl_course.fetching import Client
-from tl_course.pictures import SUFFIXES
+from tl_course.net.download import Download, nearby
+from tl_course.net.http_client import Client
 from tl_course.sources.base import MAX_PICTURE, Source
 
 __all__ = ["SETS", "Public", "PublicSet"]

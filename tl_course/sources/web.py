@@ -5,9 +5,9 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from tl_course.collection import Candidate
+from tl_course.data.collection import Candidate
 from tl_course.errors import FetchError, ImageSetError
-from tl_course.fetching import Client
+from tl_course.net.http_client import Client
 from tl_course.sources.base import Source
 
 __all__ = ["Web"]

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tl_course.collection import Candidate, PassedOver, prepare
+from tl_course.data.collection import Candidate, PassedOver, prepare
 from tl_course.errors import ImageSetError, TLCourseError
-from tl_course.sources import Collected, Progress, Source, named, source_of
+from tl_course.sources.base import Collected, Progress, Source
 from tl_course.sources.local import Camera, Folder, Upload, camera_url
+from tl_course.sources.menu import named, source_of
 from tl_course.widgets.builder_files import handed_over
 from tl_course.widgets.builder_labels import MENU, search_text, whole_number
 from tl_course.widgets.builder_session import BuilderSession

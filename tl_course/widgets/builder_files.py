@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from tl_course.core.files import atomic_path, cache_dir, sha256_of
+from tl_course.data.imageset import ImageSet
 from tl_course.errors import ImageSetError
-from tl_course.files import atomic_path, cache_dir, sha256_of
-from tl_course.imageset import ImageSet
 
 __all__ = ["LARGEST_DOWNLOAD", "Arriving", "Zip", "handed_over", "zipped"]
 

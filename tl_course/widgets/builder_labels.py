@@ -9,10 +9,10 @@ from itertools import count
 from operator import index
 from pathlib import Path
 
+from tl_course.core.files import atomic_path
 from tl_course.errors import ImageSetError
-from tl_course.files import atomic_path
-from tl_course.rendered import SETS
 from tl_course.sources.base import MOST
+from tl_course.synthetic.drawing import SETS
 
 __all__ = [
     "DRAWN", "LABELS", "MENU", "Row", "fresh_name", "label_name", "named_images", "read_rows", "search_text",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tl_course.imageset import Picture
+from tl_course.data.imageset import Picture
 from tl_course.sources.base import MOST
 from tl_course.widgets.builder_labels import DRAWN, LONGEST_NAME, LONGEST_SEARCH, MENU, Row
 from tl_course.widgets.builder_words import images_in_words, joined, kinds

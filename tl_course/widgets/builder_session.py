@@ -6,13 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_course import pictures
-from tl_course.backbones import DEFAULT
-from tl_course.collection import Collection
+from tl_course.core import image_io
+from tl_course.data.collection import Collection
+from tl_course.data.edit_log import WHOLE_LABEL, Edit, last_step
+from tl_course.data.imageset import ImageSet, Picture
+from tl_course.data.table import read_collected
 from tl_course.errors import ImageSetError
-from tl_course.imageset import ImageSet, Picture
-from tl_course.journal import WHOLE_LABEL, Edit, last_step
-from tl_course.tables import read_collected
+from tl_course.features.backbones import DEFAULT
 from tl_course.widgets.builder_files import zipped
 from tl_course.widgets.builder_labels import (
     DRAWN,
@@ -33,7 +33,7 @@ from tl_course.widgets.builder_words import STOPPED, images_in_words, short
 if TYPE_CHECKING:
     from PIL import Image
 
-    from tl_course.models import Classifier, Prediction
+    from tl_course.models.classifier import Classifier, Prediction
 
 __all__ = ["TRAINING", "BuilderSession"]
 
@@ -280,7 +280,7 @@ class BuilderSession:
 
     def predict(self, image: "str | Path | Image.Image") -> "Prediction":
         """What `model` says of an image; a ModelError before it is trained."""
-        return self._trainer.predict(pictures.load(image))
+        return self._trainer.predict(image_io.load(image))
 
     def pack(self, out: str | Path | None = None) -> Path:
         """Write the data set as one zip that `ImageSet.open` opens, credits and all, and return where it lies.

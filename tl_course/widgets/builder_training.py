@@ -8,22 +8,22 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tl_course.agreement import interval_of_share
+from tl_course.cleaning.agreement import interval_of_share
+from tl_course.core.progress import Bar, redirect_bars
+from tl_course.data.imageset import ImageSet
+from tl_course.data.splits import groups_of
 from tl_course.errors import ImageSetError, ModelError, TLCourseWarning
-from tl_course.features import extract
-from tl_course.imageset import ImageSet
-from tl_course.models import backbone_and_body
-from tl_course.progress import Bar, redirect_bars
-from tl_course.splits import groups_of
-from tl_course.training import train
+from tl_course.features.extraction import extract
+from tl_course.models.classifier import backbone_and_body
+from tl_course.training.trainer import train
 from tl_course.widgets.builder_words import first_three
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import nn
 
-    from tl_course.backbones import Backbone
-    from tl_course.models import Classifier, Prediction
+    from tl_course.features.backbones import Backbone
+    from tl_course.models.classifier import Classifier, Prediction
 
 __all__ = ["Trainer", "score_in_words"]
 

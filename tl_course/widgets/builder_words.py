@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from tl_course.sources import Collected
+from tl_course.sources.base import Collected
 
 __all__ = ["STOPPED", "first_three", "images_in_words", "joined", "kinds", "merge", "short", "told", "twin_of"]
 

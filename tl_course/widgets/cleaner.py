@@ -7,10 +7,10 @@ from operator import index
 from pathlib import Path
 from typing import Any
 
+from tl_course.cleaning.issues import KINDS, Suspect, Suspects
+from tl_course.data.edit_log import Edit, last_step, last_undone_step
+from tl_course.data.imageset import ImageSet, Picture
 from tl_course.errors import ImageSetError, TLCourseError
-from tl_course.imageset import ImageSet, Picture
-from tl_course.journal import Edit, last_step, last_undone_step
-from tl_course.suspects import KINDS, Suspect, Suspects
 from tl_course.widgets.cleaner_page import (
     ALL,
     ASKED,
@@ -206,7 +206,7 @@ class Cleaner(Page):
             As it is now.
         split : {"train", "valid", "test", "all"}
         kind
-            One of `tl_course.suspects.KINDS`.
+            One of `tl_course.cleaning.issues.KINDS`.
         state : {"undecided", "relabelled", "dropped", "kept", "all"}
 
         Raises

@@ -8,9 +8,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tl_course.imageset import ImageSet, Picture
-from tl_course.journal import WHOLE_LABEL, Edit, replay, standing
-from tl_course.suspects import KINDS, Suspect
+from tl_course.cleaning.issues import KINDS, Suspect
+from tl_course.data.edit_log import WHOLE_LABEL, Edit, replay, standing
+from tl_course.data.imageset import ImageSet, Picture
 from tl_course.widgets.look import many
 from tl_course.widgets.thumbnails import Thumbnails
 

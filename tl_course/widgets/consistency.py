@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import traitlets
 
-from tl_course.agreement import (
+from tl_course.cleaning.agreement import (
     ANSWERS,
     CANNOT_TELL,
     NEITHER,
@@ -20,10 +20,10 @@ from tl_course.agreement import (
     order_for,
     read_answers,
 )
+from tl_course.cleaning.issues import Suspects
+from tl_course.data.edit_log import append_line
+from tl_course.data.imageset import ImageSet, Picture
 from tl_course.errors import ImageSetError
-from tl_course.imageset import ImageSet, Picture
-from tl_course.journal import append_line
-from tl_course.suspects import Suspects
 from tl_course.widgets.look import Page, looks
 from tl_course.widgets.thumbnails import Thumbnails
 
@@ -49,8 +49,8 @@ class Consistency(Page):
     Answers change no label: they go at once to ``answers.jsonl`` beside the data set, and whoever opens the set later
     goes on where they were. All people are asked about the same pictures, each in an order of their own; one that has
     been dropped from the set is passed over. Where no label fits, `neither` counts as one more label; `cannot_tell`
-    sets the image aside (`tl_course.agreement` says how both count). The rule by which labels are given is in view, and
-    in ``rule.md``.
+    sets the image aside (`tl_course.cleaning.agreement` says how both count). The rule by which labels are given is in
+    view, and in ``rule.md``.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Consistency(Page):
     anew : bool
         Begin a new series of the most ambiguous pictures; the answers of those before stay on record.
     backbone, device : str or Path
-        What finds the most ambiguous ones (`tl_course.suspects.Suspects`).
+        What finds the most ambiguous ones (`tl_course.cleaning.issues.Suspects`).
 
     Raises
     ------

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from tl_course import pictures
+from tl_course.core import image_io
 from tl_course.errors import ImageSetError
 from tl_course.widgets.builder_collecting import CollectingSession
 from tl_course.widgets.builder_files import LARGEST_DOWNLOAD, Arriving, Zip
@@ -152,7 +152,7 @@ class DatasetBuilder(CollectingSession, Page):
             self._take_in({name: whole}, label, handed)
 
     def _predict(self, data: bytes) -> dict[str, Any]:
-        found = self.predict(pictures.load(io.BytesIO(data)))
+        found = self.predict(image_io.load(io.BytesIO(data)))
         return {"label": found.label, "probabilities": found.probabilities}
 
     def _large(self, name: str) -> bytes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from fastai.callback.core import Callback, CancelFitException
 from fastai.torch_core import find_bs
 
-from tl_course.recording import Recording
+from tl_course.training.callbacks import Recording
 from tl_course.widgets.busy import hear_widgets
 
 if TYPE_CHECKING:

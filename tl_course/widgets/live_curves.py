@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tl_course.errors import TLCourseError
-from tl_course.history import History
+from tl_course.models.history import History
 from tl_course.widgets.busy import hear_widgets
 from tl_course.widgets.look import Page, looks
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tl_course import pictures
-from tl_course.devices import cores
+from tl_course.core import image_io
+from tl_course.core.devices import cores
 from tl_course.errors import ImageSetError
 
 __all__ = ["Thumbnails"]
@@ -65,7 +65,7 @@ class Thumbnails:
 
     def _make(self, name: str, changed: int) -> bytes:
         try:
-            image = pictures.load(self.root / name, size=self.side)
+            image = image_io.load(self.root / name, size=self.side)
         except ImageSetError:
             image = Image.new("RGB", (self.side, self.side), "#888888")
         small = max(image.size) <= self.side // 2  # it may be shown larger, pixel by pixel: then JPEG's traces show too

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from tl_course import pictures
+from tl_course.core import image_io
 from tl_course.errors import ImageSetError
 from tl_course.widgets.builder_files import Arriving
 from tl_course.widgets.look import Page, looks
@@ -18,7 +18,7 @@ from tl_course.widgets.look import Page, looks
 if TYPE_CHECKING:
     from PIL import Image
 
-    from tl_course.models import Classifier, Prediction
+    from tl_course.models.classifier import Classifier, Prediction
 
 __all__ = ["TryIt"]
 
@@ -52,7 +52,7 @@ class TryIt(Page):
 
     def __init__(self, model: "Classifier | str | Path", source: "str | Path | Image.Image | None" = None) -> None:
         if isinstance(model, str | Path):
-            from tl_course.models import Classifier
+            from tl_course.models.classifier import Classifier
 
             model = Classifier.load(model)
         self.model = model
@@ -83,7 +83,7 @@ class TryIt(Page):
         ImageSetError
             The picture cannot be read.
         """
-        answer = self._answer(pictures.load(source))
+        answer = self._answer(image_io.load(source))
         self._name = name or (Path(source).name if isinstance(source, str | Path) else "picture")
         self._show()
         self._say(f"{self._name}: {answer.label}, {answer.confidence:.1%}.")
@@ -91,7 +91,7 @@ class TryIt(Page):
 
     def see(self, frame: "bytes | Image.Image") -> "Prediction":
         """Predict one frame of a camera; the bars follow, the picture on the page does not until `stop`."""
-        answer = self._answer(pictures.load(frame))
+        answer = self._answer(image_io.load(frame))
         self._name = "camera"
         self._push()
         return answer
@@ -149,7 +149,7 @@ class TryIt(Page):
             return
         file = io.BytesIO(whole)
         file.name = name  # an error names it
-        self.predict(pictures.load(file), name=name)
+        self.predict(image_io.load(file), name=name)
 
     # ---- without a kernel ----------------------------------------------------------------------------------------
 

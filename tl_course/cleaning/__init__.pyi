@@ -1,0 +1,3 @@
+from .issues import Suspects as Suspects
+
+__all__ = ["Suspects"]

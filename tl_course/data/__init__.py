@@ -1,0 +1,5 @@
+"""Data sets: an ImageSet, its table and edit log, splits, archives, collecting."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+"""Questions and data of the assignments."""

@@ -1,0 +1,5 @@
+"""Encoders: pretrained backbones, feature extraction, the store of vectors, similarity."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+"""Tests that run in a process of their own, and the typed channel to the answer."""

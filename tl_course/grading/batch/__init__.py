@@ -1,0 +1,1 @@
+"""A batch: units of work, workers, clusters, records, the rehearsal of the solution."""

@@ -1,0 +1,1 @@
+"""Tests that run in the answer's own process, and what is restored and watched there."""

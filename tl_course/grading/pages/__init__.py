@@ -1,0 +1,1 @@
+"""Sanitised notebooks, and the pages for teachers and students."""

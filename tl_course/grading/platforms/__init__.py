@@ -1,0 +1,1 @@
+"""Canvas, Moodle, Blackboard, Brightspace, GitHub Classroom, Gradescope: in and out."""

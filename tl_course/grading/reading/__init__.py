@@ -1,0 +1,1 @@
+"""Static analysis of submissions: what has no business in homework."""

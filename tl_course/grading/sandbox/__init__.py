@@ -1,0 +1,1 @@
+"""Isolated kernels: bubblewrap, namespaces, seccomp, limits."""

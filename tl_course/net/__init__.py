@@ -1,0 +1,1 @@
+"""HTTP for addresses that nobody vouches for, and whole downloads."""

@@ -1,0 +1,1 @@
+"""The sets "cats_dogs" and "animals"."""

@@ -1,0 +1,5 @@
+"""train(), fastai learners, transfer strategies, layer groups, callbacks, what transfer gained."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
