@@ -167,8 +167,7 @@ def grade(
         return Batch(name, isolation, report["submissions"], report["graded"], monotonic() - began, folder)
     (folder / "students").mkdir(parents=True, exist_ok=True)
     limits = limits or _limits(course)
-    questions = [_PACKAGE / "exercises", _PACKAGE / "variants.py", _PACKAGE / "grading" / "checks.py"]
-    handed_out = f"{digest_of([release, course / 'source' / name, *questions])}:{_configured(course)}"
+    handed_out = f"{digest_of([release, course / 'source' / name, _PACKAGE / 'exercises'])}:{_configured(course)}"
     digests = {
         one: f"{_VERSION}:{limits}:{handed_out}:{digest_of([course / 'submitted' / one / name], most=MOST_SEEN)}"
         for one in handed_in

@@ -4,7 +4,7 @@ import builtins
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from tl_course.grading.guarded.library_code import code_of, is_class_of_a_library, is_in_a_library, names_of_class
@@ -100,10 +100,16 @@ class Deciding:
             own = names_of_class(kind)
             is_data = any(base.__name__ in _DATA for base in _mro(kind)[1:])
             for name in sorted((_DECIDING | _COMPARING if is_data else _DECIDING) & own.keys()):
+                if _globals_of(own[name]) is self._names:  # of a test's own class
+                    continue
                 code = code_of(own[name])
                 made = code is not None and code.co_filename == "<string>" and "__dataclass_fields__" in own
                 if not made and own[name] is not None and (code is None or not is_in_a_library(code)):
                     yield kind, name, own[name]
+
+
+def _globals_of(method: Any) -> Any:
+    return method.__globals__ if isinstance(method, FunctionType) else None
 
 
 class _Watch:
