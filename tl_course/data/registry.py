@@ -6,7 +6,6 @@ made when it is first asked for. It is imported when a set is first asked for by
 
 import importlib
 from pathlib import Path
-from typing import Any
 
 __all__ = ["dataset_folder", "dataset_names", "register_provider"]
 
@@ -28,14 +27,10 @@ def dataset_folder(name: str) -> Path:
     """The folder of a built-in data set; KeyError where there is none of this name, OSError where it cannot be made."""
     for module, names in _names().items():
         if name in names:
-            folder: Path = _loaded(module).dataset_folder(name)
+            folder: Path = importlib.import_module(module).dataset_folder(name)
             return folder
     raise KeyError(name)
 
 
 def _names() -> dict[str, list[str]]:
-    return {module: _loaded(module).dataset_names() for module in _providers}
-
-
-def _loaded(module: str) -> Any:
-    return importlib.import_module(module)
+    return {module: importlib.import_module(module).dataset_names() for module in _providers}

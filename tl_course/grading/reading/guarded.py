@@ -13,6 +13,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
+from tl_course.grading.reading.findings import Findings
 from tl_course.grading.reading.words import (
     ALLOWED_MODULES,
     ALLOWED_OF_MODULES,
@@ -140,26 +141,14 @@ def _root(node: ast.AST) -> str:
     return _name(node)
 
 
-class _StrictReader(ast.NodeVisitor):
+class _StrictReader(Findings, ast.NodeVisitor):
     def __init__(self, shared: Shared, own: _Own, modules: Collection[str]) -> None:
-        self.found: dict[str, int] = {}
+        super().__init__(shared.aliases)
         self._shared, self._own, self._modules = shared, own, modules
         self._owners: set[ast.AST] = set()  # what stands before a dot
         self._called: set[ast.AST] = set()
         self._depth = 0
         self._aliased: set[ast.AST] = set()  # values that are but given a name
-
-    def _say(self, what: str, node: ast.AST) -> None:
-        self.found.setdefault(what, getattr(node, "lineno", 0))
-
-    def _dotted(self, node: ast.AST) -> str:
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return ""
-        return ".".join([self._shared.aliases.get(node.id, node.id), *reversed(parts)])
 
     def _is_of_others(self, name: str) -> bool:
         if name in self._shared.aliases or name in self._own.borrowed:

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from tl_course.grading.apart.plan import Plan, locked_cells
 from tl_course.grading.batch.marks import is_test
 from tl_course.grading.reading.cell_syntax import assigned
+from tl_course.grading.reading.findings import Findings
 from tl_course.grading.reading.guarded import Shared, read_strictly
 from tl_course.grading.reading.words import (
     ALONE,
@@ -187,26 +188,13 @@ def _found(source: str, known: _Known) -> Iterator[tuple[str, str]]:
         yield what, f" (line {line})."
 
 
-class _Reader(ast.NodeVisitor):
+class _Reader(Findings, ast.NodeVisitor):
     def __init__(self, known: _Known) -> None:
+        super().__init__(known.aliases)
         self.known = known
-        self.found: dict[str, int] = {}
         self._inner: set[ast.AST] = set()  # parts of longer names with dots
         self._selves: set[str] = set()  # what methods of the class that is read call the object, or class, they are of
         self.roots = {path.partition(".")[0] for path in known.aliases.values()}
-
-    def _say(self, what: str, node: ast.AST) -> None:
-        self.found.setdefault(what, getattr(node, "lineno", 0))
-
-    def _dotted(self, node: ast.AST) -> str:
-        """The full name of what an expression of names and dots means; empty where it is no such thing."""
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return ""
-        return ".".join([self.known.aliases.get(node.id, node.id), *reversed(parts)])
 
     def _check(self, dotted: str, node: ast.AST) -> None:
         if dotted in FINE:
